@@ -1,0 +1,124 @@
+"""A checkpoint is a folder: ``config.json``, ``model.safetensors``, ``README.md``.
+
+It carries all that inference needs. Training writes it, the Hub stores it, the demo loads it.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load, save
+
+from metaseg.errors import InputError
+from metaseg.models import ARCHITECTURES, TITLES, Network, build_network
+from metaseg.preprocess import Preprocessing
+
+FORMAT = 1
+CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
+
+
+@dataclass(frozen=True)
+class Config:
+    """What ``config.json`` holds."""
+
+    architecture: str
+    encoder: str
+    decoder_channels: tuple[int, ...]
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    threshold: float = 0.5
+    """Probability from which a pixel counts as lesion, unless a caller says otherwise."""
+    training: dict[str, Any] = field(default_factory=dict)
+    """The training configuration and what came of it, as recorded by the training."""
+    license: str = "cc-by-nc-sa-4.0"
+    """SPDX-like name of the weights' licence, which follows from the data."""
+    format: int = FORMAT
+
+    @property
+    def title(self) -> str:
+        return TITLES[self.architecture]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A loaded checkpoint: the network in float32 and evaluation mode, and where it came from."""
+
+    name: str
+    config: Config
+    network: Network
+    revision: str
+    """The Hub commit, or the SHA-256 of the weights for a local folder."""
+
+
+def save_checkpoint(folder: Path, config: Config, state: dict[str, torch.Tensor]) -> None:
+    """Write ``config`` and the weights, as float16, into ``folder``; each file whole or not."""
+    folder.mkdir(parents=True, exist_ok=True)
+    half = {}
+    for name, tensor in state.items():
+        tensor = tensor.detach().cpu()
+        if tensor.is_floating_point():
+            tensor = tensor.half()
+            if not torch.isfinite(tensor).all():
+                raise ValueError(f"{name} does not fit float16")
+        half[name] = tensor.contiguous()
+    write_whole(folder / WEIGHTS, save(half, metadata={"format": "pt"}))
+    text = json.dumps(asdict(config), indent=2, sort_keys=False) + "\n"
+    write_whole(folder / CONFIG, text.encode())
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that a reader, or a killed process, never sees half of it."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(data)
+    partial.replace(path)
+
+
+def load_checkpoint(folder: Path, revision: str | None = None) -> Checkpoint:
+    """The checkpoint in ``folder``, strictly: every weight named, none left over.
+
+    InputError says which file is missing, of another format or not fitting.
+    """
+    folder = Path(folder)
+    name = folder.name
+    config = _read_config(folder)
+    try:
+        data = (folder / WEIGHTS).read_bytes()
+    except OSError as error:
+        raise InputError(f"The checkpoint {name} has no {WEIGHTS}: fetch it again.") from error
+    network = build_network(config.architecture, config.encoder, config.decoder_channels)
+    try:
+        network.load_state_dict(load(data), strict=True)
+    except Exception as error:  # safetensors and torch each have their own
+        raise InputError(
+            f"The weights of the checkpoint {name} are damaged or belong to another "
+            "architecture: fetch the folder again."
+        ) from error
+    digest = revision or hashlib.sha256(data).hexdigest()
+    return Checkpoint(name, config, network.float().eval(), digest)
+
+
+def _read_config(folder: Path) -> Config:
+    name = folder.name
+    try:
+        values = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        version = values["format"]
+        if version != FORMAT:
+            raise InputError(
+                f"The checkpoint {name} has format {version}, this MetaSeg reads {FORMAT}: "
+                "update MetaSeg."
+            )
+        architecture = values["architecture"]
+        if architecture not in ARCHITECTURES:
+            raise InputError(f"The checkpoint {name} has an unknown architecture, {architecture}.")
+        values["preprocessing"] = Preprocessing(**values["preprocessing"])
+        values["decoder_channels"] = tuple(values["decoder_channels"])
+        known = {f.name for f in fields(Config)}
+        return Config(**{key: value for key, value in values.items() if key in known})
+    except OSError as error:
+        raise InputError(f"{name} is no checkpoint: it has no {CONFIG}.") from error
+    except (ValueError, KeyError, TypeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"The {CONFIG} of the checkpoint {name} is damaged.") from error

@@ -1,0 +1,94 @@
+"""Data folders: ``cases.csv`` with one row a case, checked as a whole before anything runs."""
+
+import csv
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from metaseg.errors import InputError
+
+COLUMNS = ("case", "group", "image", "mask", "split")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A scan, its mask, the group (patient) it belongs to and its split."""
+
+    name: str
+    group: str
+    image: Path
+    mask: Path
+    split: str
+    source: str
+    """The name of the data folder."""
+
+
+def read_cases(folder: Path) -> list[Case]:
+    """All cases of a data folder, in the order of its ``cases.csv``.
+
+    Raises InputError that lists every fault found: missing files, cases listed twice, groups that
+    stand on both sides of the split.
+    """
+    folder = Path(folder)
+    table = folder / "cases.csv"
+    if not table.is_file():
+        raise InputError(f"{folder.name} has no cases.csv: give a data folder that holds one.")
+    with table.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        missing = [column for column in COLUMNS if column not in (reader.fieldnames or [])]
+        if missing:
+            raise InputError(f"{folder.name}/cases.csv lacks the columns {', '.join(missing)}.")
+        rows = list(reader)
+    cases, faults, splits = [], [], {}
+    for number, row in enumerate(rows, start=2):
+        case = Case(
+            name=row["case"],
+            group=row["group"],
+            image=folder / row["image"],
+            mask=folder / row["mask"],
+            split=row["split"],
+            source=folder.name,
+        )
+        for path in (case.image, case.mask):
+            if not path.is_file():
+                faults.append(f"row {number}: {path.relative_to(folder)} is missing")
+        if splits.setdefault(case.group, case.split) != case.split:
+            faults.append(f"row {number}: group {case.group} is in another split as well")
+        cases.append(case)
+    for name, count in Counter(case.name for case in cases).items():
+        if count > 1:
+            faults.append(f"case {name} is listed {count} times")
+    if faults:
+        raise InputError(f"{folder.name}/cases.csv: " + "; ".join(faults) + ".")
+    return cases
+
+
+def cases_of_split(folders: list[Path], split: str) -> list[Case]:
+    """The cases of one split over several data folders; InputError where there are none."""
+    cases = [case for folder in folders for case in read_cases(folder) if case.split == split]
+    if not cases:
+        names = ", ".join(Path(folder).name for folder in folders)
+        raise InputError(f"No case of the split «{split}» in {names}.")
+    return cases
+
+
+def carve_validation(cases: list[Case], share: float) -> tuple[list[Case], list[Case]]:
+    """Training and validation cases; whole groups move, about ``share`` of them per data folder.
+
+    The groups are taken at even distances from their sorted names, so that kinds of tumour or
+    hospitals that the names begin with are all represented, and every run takes the same ones.
+    """
+    chosen = set()
+    for source in sorted({case.source for case in cases}):
+        groups = sorted({case.group for case in cases if case.source == source})
+        count = max(1, round(share * len(groups)))
+        if count >= len(groups):
+            raise InputError(
+                f"{source} has {len(groups)} training groups, too few to set some aside for "
+                "validation: give more groups."
+            )
+        step = len(groups) / count
+        chosen |= {(source, groups[int((k + 0.5) * step)]) for k in range(count)}
+    validation = [case for case in cases if (case.source, case.group) in chosen]
+    training = [case for case in cases if (case.source, case.group) not in chosen]
+    return training, validation

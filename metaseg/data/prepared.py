@@ -1,0 +1,58 @@
+"""Slices as the network sees them, prepared once and kept as 8-bit arrays."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from metaseg.data.cases import Case
+from metaseg.preprocess import Preprocessing, prepare, to_grey_levels
+from metaseg.scan import read_mask, read_scan
+
+
+@dataclass(frozen=True)
+class PreparedSlices:
+    """N slices on the network's grid. Slices without tissue are left out: no network sees them."""
+
+    levels: np.ndarray
+    """(N, size, size) uint8, after CLAHE and letterbox."""
+    masks: np.ndarray
+    """(N, size, size) bool."""
+    sources: np.ndarray
+    """(N,) the data folder's name of each slice."""
+
+    @property
+    def has_lesion(self) -> np.ndarray:
+        """(N,) bool."""
+        return self.masks.any(axis=(1, 2))
+
+
+def prepare_cases(cases: list[Case], settings: Preprocessing, cache: Path) -> PreparedSlices:
+    """The slices of ``cases``, read from ``cache`` (a folder) where they were prepared before."""
+    names = [(case.source, case.name, case.image.stat().st_size) for case in cases]
+    recipe = json.dumps([names, asdict(settings)]).encode()
+    file = cache / f"slices-{hashlib.sha256(recipe).hexdigest()[:16]}.npz"
+    if not file.is_file():
+        cache.mkdir(parents=True, exist_ok=True)
+        partial = file.with_suffix(".partial.npz")
+        np.savez(partial, **asdict(_prepare(cases, settings)))
+        partial.replace(file)
+    with np.load(file) as arrays:
+        return PreparedSlices(**arrays)
+
+
+def _prepare(cases: list[Case], settings: Preprocessing) -> PreparedSlices:
+    levels, masks, sources = [], [], []
+    for case in tqdm(cases, desc="Preparing slices", unit="slice"):
+        scan = read_scan(case.image)
+        truth = read_mask(case.mask, scan)
+        for voxels, mask in zip(scan.voxels, truth):
+            prepared = prepare(to_grey_levels(voxels, scan.eight_bit, settings), settings)
+            if prepared is not None:
+                levels.append(prepared[0])
+                masks.append(prepared[1].forward_mask(mask))
+                sources.append(case.source)
+    return PreparedSlices(np.stack(levels), np.stack(masks), np.array(sources))

@@ -1,0 +1,27 @@
+"""The three architectures, by the names that checkpoints and people use."""
+
+from metaseg.models.attention_unet import AttentionUNet
+from metaseg.models.blocks import Network
+from metaseg.models.nested_unet import NestedUNet
+from metaseg.models.unet import UNet
+
+ARCHITECTURES: dict[str, type[Network]] = {
+    "nested_unet": NestedUNet,
+    "attention_unet": AttentionUNet,
+    "unet": UNet,
+}
+
+# What people read; the keys are what checkpoints and the command line use.
+TITLES = {
+    "nested_unet": "Nested U-Net",
+    "attention_unet": "Attention U-Net",
+    "unet": "U-Net (baseline)",
+}
+
+
+def build_network(architecture: str, encoder: str, decoder_channels: tuple[int, ...]) -> Network:
+    """An untrained network of one of ``ARCHITECTURES``; ``KeyError`` for another name."""
+    return ARCHITECTURES[architecture](encoder, tuple(decoder_channels))
+
+
+__all__ = ["ARCHITECTURES", "TITLES", "Network", "build_network"]

@@ -1,0 +1,67 @@
+"""What the three networks share: the encoder, the padding, the convolution block."""
+
+import segmentation_models_pytorch as smp
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+STRIDE = 32
+
+
+def upsample_to(x: Tensor, like: Tensor) -> Tensor:
+    """``x`` (N, C, h, w) at the height and width of ``like``, bilinear."""
+    return F.interpolate(x, size=like.shape[-2:], mode="bilinear", align_corners=False)
+
+
+class ConvBlock(nn.Sequential):
+    """Two 3x3 convolutions, each with batch normalisation and ReLU; keeps height and width."""
+
+    def __init__(self, in_channels: int, out_channels: int):
+        layers: list[nn.Module] = []
+        for channels in (in_channels, out_channels):
+            layers += [
+                nn.Conv2d(channels, out_channels, kernel_size=3, padding=1, bias=False),
+                nn.BatchNorm2d(out_channels),
+                nn.ReLU(inplace=True),
+            ]
+        super().__init__(*layers)
+
+
+class Network(nn.Module):
+    """The frame of every architecture: pad, encode, decode, upsample, crop.
+
+    ``forward`` takes ``(N, 1, H, W)`` float and returns logits ``(N, K, H, W)``: K = 1, or one
+    channel per supervised node; **the last channel is the prediction**. Height and width are
+    padded to a multiple of 32 inside, because the encoder halves them five times.
+
+    Subclasses write ``decode``: five feature maps at strides 2, 4, 8, 16 and 32 in, logits
+    ``(N, K, H/2, W/2)`` out.
+    """
+
+    def __init__(self, encoder: str):
+        super().__init__()
+        # weights=None: the default would download ImageNet weights, and ours are trained here.
+        self.encoder = smp.encoders.get_encoder(encoder, in_channels=1, depth=5, weights=None)
+        self.encoder_channels = list(self.encoder.out_channels[1:])
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        """Five feature maps, strides 2 to 32, of ``x`` padded to a multiple of 32."""
+        height, width = x.shape[-2:]
+        padding = (0, -width % STRIDE, 0, -height % STRIDE)
+        if any(padding):
+            x = F.pad(x, padding, mode="replicate")
+        return self.encoder(x)[1:]
+
+    def decode(self, features: list[Tensor]) -> Tensor:
+        raise TypeError(f"{type(self).__name__} does not say how it decodes")
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.upsample(self.decode(self.features(x)), x)
+
+    @staticmethod
+    def upsample(logits: Tensor, x: Tensor) -> Tensor:
+        """Stride-2 logits at full size, without the padding of ``features``."""
+        full = F.interpolate(logits, scale_factor=2, mode="bilinear", align_corners=False)
+        return full[..., : x.shape[-2], : x.shape[-1]]
+
+    def count_parameters(self) -> int:
+        return sum(parameter.numel() for parameter in self.parameters())

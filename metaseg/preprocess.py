@@ -1,0 +1,183 @@
+"""From a slice to what the network sees, and exactly back. Training and serving share this code."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+# OpenCV's own threads fight with torch's for the same cores, and slices are small.
+cv2.setNumThreads(1)
+
+ANALYSIS_SIDE = 256
+"""Tissue is looked for on a copy of at most this many pixels a side."""
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """The parameters, stored in every checkpoint's config."""
+
+    size: int = 160
+    """Height and width of what the network sees, in pixels."""
+    low_percentile: float = 0.5
+    """Maps to 0 where the source has more than 8 bits."""
+    high_percentile: float = 99.5
+    """Maps to 255 where the source has more than 8 bits."""
+    clahe_clip_limit: float = 2.0
+    """Contrast limit of CLAHE (Zuiderveld 1994), as OpenCV defines it."""
+    clahe_tile_grid: int = 8
+    """Tiles a side of CLAHE."""
+    minimum_deviation: float = 8.0
+    """Floor of the deviation in the standardisation, in grey levels."""
+    minimum_range: float = 12.0
+    """A slice whose smoothed grey levels span less than this holds no tissue."""
+    minimum_structure: float = 0.35
+    """A slice that keeps less than this share of its deviation when smoothed is noise."""
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How one slice was cropped, resized and padded to ``size`` x ``size``, and the way back.
+
+    The crop is ``[top:bottom, left:right]`` of the slice; it is resized to
+    ``height`` x ``width`` and centred with ``pad_top`` and ``pad_left`` empty pixels before it.
+    """
+
+    shape: tuple[int, int]
+    top: int
+    bottom: int
+    left: int
+    right: int
+    height: int
+    width: int
+    pad_top: int
+    pad_left: int
+    size: int
+
+    @classmethod
+    def fit(cls, shape: tuple[int, int], box: tuple[int, int, int, int], size: int) -> "Geometry":
+        """The letterbox of ``box`` (top, bottom, left, right) of a slice of ``shape`` (H, W)."""
+        top, bottom, left, right = box
+        scale = size / max(bottom - top, right - left)
+        height = max(1, round((bottom - top) * scale))
+        width = max(1, round((right - left) * scale))
+        pad_top, pad_left = (size - height) // 2, (size - width) // 2
+        return cls(tuple(shape), *box, height, width, pad_top, pad_left, size)
+
+    def forward(self, slice_: np.ndarray) -> np.ndarray:
+        """``slice_`` (H, W), uint8 or float32, on the network's grid (size, size)."""
+        crop = slice_[self.top : self.bottom, self.left : self.right]
+        canvas = np.zeros((self.size, self.size), crop.dtype)
+        rows = slice(self.pad_top, self.pad_top + self.height)
+        columns = slice(self.pad_left, self.pad_left + self.width)
+        canvas[rows, columns] = _resize(crop, self.height, self.width)
+        return canvas
+
+    def forward_mask(self, mask: np.ndarray) -> np.ndarray:
+        """A boolean mask (H, W) on the network's grid: True where at least half a pixel is."""
+        return self.forward(mask.astype(np.float32)) >= 0.5
+
+    def inverse(self, values: np.ndarray) -> np.ndarray:
+        """``values`` (size, size) float32 back in the slice's grid (H, W); zero off the crop."""
+        rows = slice(self.pad_top, self.pad_top + self.height)
+        columns = slice(self.pad_left, self.pad_left + self.width)
+        out = np.zeros(self.shape, np.float32)
+        crop = values[rows, columns].astype(np.float32)
+        height, width = self.bottom - self.top, self.right - self.left
+        out[self.top : self.bottom, self.left : self.right] = _resize(crop, height, width)
+        return out
+
+
+def _resize(array: np.ndarray, height: int, width: int) -> np.ndarray:
+    # Area averaging when shrinking keeps small lesions; it is undefined for enlarging.
+    shrinks = height * width < array.shape[0] * array.shape[1]
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return cv2.resize(array, (width, height), interpolation=interpolation)
+
+
+def to_grey_levels(slice_: np.ndarray, eight_bit: bool, settings: Preprocessing) -> np.ndarray:
+    """``slice_`` (H, W) in the source's units as uint8: 8-bit sources unchanged, others by
+    their percentiles."""
+    if eight_bit:
+        return np.clip(np.rint(slice_), 0, 255).astype(np.uint8)
+    percentiles = (settings.low_percentile, settings.high_percentile)
+    low, high = np.percentile(slice_, percentiles)
+    if high <= low:
+        return np.zeros(slice_.shape, np.uint8)
+    levels = (slice_.astype(np.float64) - low) * (255 / (high - low))
+    return np.clip(np.rint(levels), 0, 255).astype(np.uint8)
+
+
+def find_tissue(grey: np.ndarray, settings: Preprocessing) -> tuple[int, int, int, int] | None:
+    """The box (top, bottom, left, right) around the tissue of ``grey`` (H, W) uint8, with a margin.
+
+    None for a slice without tissue: a constant one, one too faint, or nothing but noise.
+    """
+    height, width = grey.shape
+    shrink = max(1.0, max(height, width) / ANALYSIS_SIDE)
+    small_shape = max(1, round(height / shrink)), max(1, round(width / shrink))
+    small = _resize(grey, *small_shape).astype(np.float32)
+    smooth = cv2.GaussianBlur(small, (0, 0), sigmaX=2.5)
+    faint = np.ptp(smooth) < settings.minimum_range
+    if faint or smooth.std() < settings.minimum_structure * small.std():
+        return None
+    levels = np.rint(smooth).astype(np.uint8)
+    foreground = (levels > _air_level(levels)).astype(np.uint8)
+    _, _, components, _ = cv2.connectedComponentsWithStats(foreground)
+    large = [c for c in components[1:] if c[cv2.CC_STAT_AREA] >= 0.01 * levels.size]
+    if not large:
+        return 0, height, 0, width
+    left, top = (min(c[axis] for c in large) for axis in (0, 1))
+    right, bottom = (max(c[axis] + c[axis + 2] for c in large) for axis in (0, 1))
+    margin = 0.03 * max(right - left, bottom - top)
+    # Never closer than a third of the slice: the top of a head must not look like a whole one.
+    least = max(height, width) / 3 / shrink
+    top, bottom = _widen(top - margin, bottom + margin, least)
+    left, right = _widen(left - margin, right + margin, least)
+    return (
+        max(0, int(top * shrink)),
+        min(height, int(np.ceil(bottom * shrink))),
+        max(0, int(left * shrink)),
+        min(width, int(np.ceil(right * shrink))),
+    )
+
+
+def _air_level(levels: np.ndarray) -> float:
+    """The grey level up to which a pixel of ``levels`` (H, W) uint8 counts as air."""
+    # Otsu (1979) parts bright scalp from the rest as often as head from air: half of it is safe.
+    return cv2.threshold(levels, 0, 255, cv2.THRESH_OTSU)[0] / 2
+
+
+def _widen(low: float, high: float, least: float) -> tuple[float, float]:
+    missing = max(0.0, least - (high - low)) / 2
+    return low - missing, high + missing
+
+
+def enhance(grey: np.ndarray, settings: Preprocessing) -> np.ndarray:
+    """``grey`` (H, W) uint8 after contrast-limited adaptive histogram equalisation."""
+    grid = (settings.clahe_tile_grid, settings.clahe_tile_grid)
+    return cv2.createCLAHE(settings.clahe_clip_limit, grid).apply(grey)
+
+
+def prepare(grey: np.ndarray, settings: Preprocessing) -> tuple[np.ndarray, Geometry] | None:
+    """What is cached for training and fed for serving: uint8 (size, size), and its geometry.
+
+    None for a slice without tissue.
+    """
+    box = find_tissue(grey, settings)
+    if box is None:
+        return None
+    geometry = Geometry.fit(grey.shape, box, settings.size)
+    return geometry.forward(enhance(grey, settings)), geometry
+
+
+def standardise(levels: np.ndarray, settings: Preprocessing) -> np.ndarray:
+    """Grey levels (size, size) uint8 as float32 with mean 0 and deviation 1 over the tissue.
+
+    The air around it is left out of both figures, so that a wide field of view or a missing skull
+    does not shift the brain's values.
+    """
+    tissue = levels[levels > _air_level(levels)].astype(np.float32)
+    if tissue.size == 0:
+        return np.zeros(levels.shape, np.float32)
+    deviation = max(float(tissue.std()), settings.minimum_deviation)
+    return (levels.astype(np.float32) - float(tissue.mean())) / deviation

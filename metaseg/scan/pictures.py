@@ -1,0 +1,73 @@
+"""PNG, JPEG, BMP and WebP."""
+
+import io
+
+import imagecodecs
+import numpy as np
+from PIL import Image, ImageOps
+
+from metaseg.errors import InputError
+from metaseg.limits import MAX_SLICE_PIXELS
+from metaseg.scan.types import Scan, display_name
+
+
+def read_picture(data: bytes, shown: str) -> Scan:
+    """A picture as a Scan of one slice; colour becomes grey, transparency lies on black."""
+    try:
+        with Image.open(io.BytesIO(data), formats=["PNG", "JPEG", "BMP", "WEBP"]) as picture:
+            check_pixels(*picture.size, shown)
+            if picture.format == "PNG":
+                # Pillow clips 16-bit colour to 8 bits in silence; libpng keeps the values.
+                pixels = imagecodecs.png_decode(data)
+            else:
+                pixels = _decode(picture)
+    except Image.DecompressionBombError as error:
+        raise too_large(shown) from error
+    except InputError:
+        raise
+    except Exception as error:  # every decoder has its own exceptions for damaged data
+        raise damaged(shown) from error
+    return Scan(to_grey(pixels)[None], display_name(shown), eight_bit=pixels.dtype == np.uint8)
+
+
+def _decode(picture: Image.Image) -> np.ndarray:
+    upright = ImageOps.exif_transpose(picture)
+    if upright.mode not in ("L", "RGB", "RGBA"):
+        transparent = upright.mode in ("LA", "PA") or "transparency" in upright.info
+        upright = upright.convert("RGBA" if transparent else "RGB")
+    return np.asarray(upright)
+
+
+def to_grey(pixels: np.ndarray) -> np.ndarray:
+    """(H, W), (H, W, 1..4) of any depth as float32 (H, W), in the source's units.
+
+    Colour is weighed by ITU-R BT.601; a picture whose channels agree keeps its values exactly.
+    """
+    if pixels.ndim == 2:
+        return pixels.astype(np.float32)
+    channels = pixels.shape[-1]
+    grey = pixels[..., 0].astype(np.float32)
+    if channels >= 3:
+        red, green, blue = (pixels[..., c].astype(np.float32) for c in range(3))
+        if not (np.array_equal(red, green) and np.array_equal(green, blue)):
+            grey = 0.299 * red + 0.587 * green + 0.114 * blue
+    if channels in (2, 4):
+        full = np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else 1.0
+        grey = grey * (pixels[..., -1].astype(np.float32) / np.float32(full))
+    return grey
+
+
+def check_pixels(width: int, height: int, shown: str) -> None:
+    if width * height > MAX_SLICE_PIXELS:
+        raise too_large(shown, f" ({width} x {height})")
+
+
+def too_large(shown: str, size: str = "") -> InputError:
+    return InputError(
+        f"{shown} has more than {MAX_SLICE_PIXELS // 1_000_000} megapixels{size}: "
+        "give a smaller slice."
+    )
+
+
+def damaged(shown: str) -> InputError:
+    return InputError(f"{shown} is damaged or cut off and cannot be decoded: export it again.")

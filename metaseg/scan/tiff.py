@@ -1,0 +1,51 @@
+"""TIFF: 8, 16 and 32 bit, grey, colour, palette, one page or many."""
+
+import io
+
+import numpy as np
+import tifffile
+
+from metaseg.errors import InputError
+from metaseg.limits import MAX_SCAN_VOXELS
+from metaseg.scan.pictures import check_pixels, damaged, to_grey
+from metaseg.scan.types import Scan, display_name
+
+
+def read_tiff(data: bytes, shown: str) -> Scan:
+    """The first series of pages as a Scan, one slice a page. Pillow would cast 16-bit colour to
+    8 bits without a word; tifffile with imagecodecs does not."""
+    try:
+        with tifffile.TiffFile(io.BytesIO(data)) as file:
+            series = file.series[0]
+            page = series.keyframe
+            check_pixels(page.imagewidth, page.imagelength, shown)
+            if series.size > MAX_SCAN_VOXELS * page.samplesperpixel:
+                raise InputError(f"{shown} holds too many pages: give fewer slices.")
+            pixels = series.asarray()
+            axes, photometric = series.axes, page.photometric
+            palette = page.colormap
+    except InputError:
+        raise
+    except Exception as error:  # every codec has its own exceptions for damaged data
+        raise damaged(shown) from error
+    if pixels.dtype.kind == "c":
+        raise InputError(f"{shown} holds complex numbers: give its magnitude instead.")
+    eight_bit = pixels.dtype in (np.uint8, np.bool_)
+    if pixels.dtype == np.bool_:
+        pixels = pixels.astype(np.uint8) * 255
+    if photometric == tifffile.PHOTOMETRIC.PALETTE and palette is not None:
+        pixels, axes = np.moveaxis(palette[:, pixels], 0, -1), axes + "S"
+        # A TIFF palette has 16-bit entries; most hold 8-bit colours times 257.
+        if not (pixels % 257).any():
+            pixels = (pixels // 257).astype(np.uint8)
+        eight_bit = pixels.dtype == np.uint8
+    elif photometric == tifffile.PHOTOMETRIC.MINISWHITE and pixels.dtype.kind == "u":
+        pixels = np.iinfo(pixels.dtype).max - pixels
+    if "S" in axes:
+        pixels = np.moveaxis(pixels, axes.index("S"), -1)
+        height, width, channels = pixels.shape[-3:]
+        voxels = to_grey(pixels.reshape(-1, width, channels)).reshape(-1, height, width)
+    else:
+        height, width = pixels.shape[-2:]
+        voxels = pixels.reshape(-1, height, width).astype(np.float32)
+    return Scan(voxels, display_name(shown), eight_bit=eight_bit)

@@ -1,0 +1,48 @@
+"""The Scan itself."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+ENDINGS = (".nii.gz", ".nii", ".png", ".jpeg", ".jpg", ".bmp", ".webp", ".tiff", ".tif")
+
+
+def display_name(path: str | Path) -> str:
+    """The file's name without its folder and its ending."""
+    name = Path(path).name
+    for ending in ENDINGS:
+        if name.lower().endswith(ending) and len(name) > len(ending):
+            return name[: -len(ending)]
+    return name
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A picture or a volume in the source's own units."""
+
+    voxels: np.ndarray
+    """(D, H, W) float32; a single picture has D = 1."""
+    name: str
+    """What people read: the file's name without its ending."""
+    eight_bit: bool = False
+    """Whether the source held 8-bit values, which preprocessing leaves unchanged."""
+    spacing: tuple[float, float, float] | None = None
+    """Distance of the voxels in mm, in the order of the array; None where the source has none."""
+    affine: np.ndarray | None = None
+    """(4, 4), from (column, row, slice) to patient coordinates in mm, RAS+ as in NIfTI."""
+    orientation: tuple[str, str, str] | None = None
+    """The source's own axis codes, for example ("R", "A", "S"), to write back to."""
+
+    @property
+    def is_volume(self) -> bool:
+        return len(self.voxels) > 1
+
+    def slice_index(self, index: int | None) -> int:
+        """``index``, checked, or the middle slice for None; ValueError outside the scan."""
+        depth = len(self.voxels)
+        if index is None:
+            return depth // 2
+        if not 0 <= index < depth:
+            raise IndexError(index)
+        return index

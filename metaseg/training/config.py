@@ -1,0 +1,35 @@
+"""The whole configuration of a training, in one place."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Every field is an option of ``train.py`` and is saved beside the weights."""
+
+    encoder: str = "tu-regnety_004"
+    """Encoder by its SMP name, trained from scratch (RegNetY-400MF, Radosavovic et al. 2020)."""
+    decoder_channels: tuple[int, ...] = (16, 32, 64, 128)
+    """Width of the decoder at strides 2, 4, 8 and 16."""
+    size: int = 160
+    """Height and width of what the network sees, in pixels."""
+    epochs: int = 12
+    """Passes over all slices with a lesion and the share of empty ones."""
+    batch_size: int = 16
+    """Slices in one step, over all processes."""
+    empty_share: float = 0.3
+    """Empty slices of an epoch, drawn anew each time, per slice with a lesion."""
+    loss: str = "bce+dice"
+    """Losses joined by +, of bce, dice and jaccard."""
+    learning_rate: float = 2e-3
+    """Peak of the one-cycle schedule (Smith and Topin 2018) of AdamW."""
+    weight_decay: float = 1e-2
+    """Of AdamW (Loshchilov and Hutter 2019)."""
+    gradient_clip: float = 1.0
+    """Largest norm of the gradient of one step."""
+    ema_decay: float = 0.995
+    """Decay per step of the averaged weights, which are the ones validated and kept."""
+    validation_share: float = 0.1
+    """Share of each data folder's training groups that is set aside to choose the best epoch."""
+    seed: int = 0
+    """Seeds the weights, the order of the slices and their augmentation."""

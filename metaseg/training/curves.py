@@ -1,0 +1,29 @@
+"""Training curves beside the weights, as JSON and PNG."""
+
+import json
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+
+from metaseg.checkpoint import write_whole
+
+plt.switch_backend("agg")
+
+
+def write_curves(folder: Path, title: str, history: list[dict]) -> None:
+    """``curves.json`` and ``curves.png`` from one entry an epoch."""
+    write_whole(folder / "curves.json", (json.dumps(history, indent=1) + "\n").encode())
+    epochs = [entry["epoch"] for entry in history]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
+    left.plot(epochs, [entry["loss"] for entry in history], marker=".")
+    left.set(title=f"{title}: training loss", xlabel="epoch", ylabel="loss")
+    for key in history[-1]:
+        if key.startswith("dice_"):
+            values = [entry[key] for entry in history]
+            right.plot(epochs, values, marker=".", label=key.removeprefix("dice_"))
+    right.set(title="validation Dice", xlabel="epoch", ylabel="mean Dice", ylim=(0, 1))
+    right.legend()
+    partial = folder / "curves.partial.png"
+    figure.savefig(partial, dpi=110)
+    plt.close(figure)
+    partial.replace(folder / "curves.png")

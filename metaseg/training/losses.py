@@ -1,0 +1,32 @@
+"""Losses by name, from segmentation-models-pytorch."""
+
+from collections.abc import Callable
+
+from segmentation_models_pytorch.losses import DiceLoss, JaccardLoss, SoftBCEWithLogitsLoss
+from torch import Tensor
+
+from metaseg.errors import InputError
+
+LOSSES: dict[str, Callable[[], Callable[[Tensor, Tensor], Tensor]]] = {
+    "bce": SoftBCEWithLogitsLoss,
+    "dice": lambda: DiceLoss(mode="binary"),
+    "jaccard": lambda: JaccardLoss(mode="binary"),
+}
+
+
+def build_loss(name: str) -> Callable[[Tensor, Tensor], Tensor]:
+    """A loss of logits (N, K, H, W) and masks (N, 1, H, W), for example ``bce+dice``.
+
+    The terms are added; over the K supervised outputs they are averaged (deep supervision,
+    Zhou et al. 2018).
+    """
+    unknown = [term for term in name.split("+") if term not in LOSSES]
+    if unknown:
+        raise InputError(f"Unknown loss {unknown[0]}: join {', '.join(LOSSES)} by +.")
+    terms = [LOSSES[term]() for term in name.split("+")]
+
+    def loss(logits: Tensor, masks: Tensor) -> Tensor:
+        outputs = logits.float().split(1, dim=1)
+        return sum(term(output, masks) for output in outputs for term in terms) / len(outputs)
+
+    return loss
