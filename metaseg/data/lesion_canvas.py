@@ -76,6 +76,9 @@ class Canvas:
     ) -> Lesion | None:
         """Draw one lesion of ``diameter`` mm; None where it finds no room or leaves no pixel."""
         pixels = diameter / self.pixel_mm
+        # Near the vertex and at the temporal pole a slice shows little brain.
+        if pixels > 0.4 * np.sqrt(np.count_nonzero(self.brain)):
+            return None
         centre = self._choose_centre(pixels / 2, random)
         if centre is None:
             return None
