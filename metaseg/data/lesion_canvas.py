@@ -22,6 +22,29 @@ AT_JUNCTION = 0.64
 
 
 @dataclass(frozen=True)
+class Enhancement:
+    """How much brighter than the tissue around them lesions are on T1 with contrast medium.
+
+    A share of that tissue's level, log-normal and cut to ``lowest`` to ``highest``.
+    """
+
+    median: float = 0.95
+    spread: float = 0.4
+    lowest: float = 0.5
+    highest: float = 1.9
+
+    def draw(self, random: np.random.Generator) -> float:
+        drawn = random.lognormal(np.log(self.median), self.spread)
+        while not self.lowest <= drawn <= self.highest:
+            drawn = random.lognormal(np.log(self.median), self.spread)
+        return float(drawn)
+
+
+AFTER_CLAHE = Enhancement()
+"""As the enhancing tumours of ``t1ce_slices``, train split, look to the network."""
+
+
+@dataclass(frozen=True)
 class Lesion:
     """What was put where."""
 
@@ -43,12 +66,15 @@ class Canvas:
         brain: np.ndarray,
         pixel_mm: float,
         modality: str,
+        enhancement: Enhancement = AFTER_CLAHE,
+        centres: np.ndarray | None = None,
     ):
         if modality not in MODALITIES:
             raise ValueError(f"Unknown modality {modality}: give one of {', '.join(MODALITIES)}.")
         self.values = levels.astype(np.float32)
         self.labels = np.zeros(levels.shape, np.uint8)
-        self.brain, self.pixel_mm, self.modality = brain, pixel_mm, modality
+        self.brain, self.pixel_mm = brain, pixel_mm
+        self.modality, self.enhancement = modality, enhancement
         self.free = brain & ~lesion_mask
         inside = np.pad(self.free, 1).astype(np.uint8)
         # Distance in pixels to the nearest place that is not free, the picture's edge included.
@@ -63,6 +89,8 @@ class Canvas:
         fine = cv2.GaussianBlur(self.values, (0, 0), max(0.8, 0.8 / pixel_mm))
         low, high = (0.7, 1.45) if modality != "t2" else (0.6, 1.3)
         self.tissue = self.free & (fine > low * self.level) & (fine < high * self.level)
+        if centres is not None:
+            self.tissue &= centres
         slope = np.hypot(cv2.Sobel(fine, cv2.CV_32F, 1, 0), cv2.Sobel(fine, cv2.CV_32F, 0, 1))
         # Edges towards fluid and skull are no such junction, nor are those of ventricles and
         # nuclei, which lie deeper than cortex does.
@@ -137,7 +165,7 @@ class Canvas:
             place, halo = self._oedema(diameter, centre, random)
             darkening = random.uniform(0.1, 0.3)
             self.values[place] *= 1 - darkening * halo
-        enhancement = float(np.clip(random.lognormal(np.log(0.95), 0.4), 0.5, 1.9))
+        enhancement = self.enhancement.draw(random)
         place, patch = self._window(centre, look.coverage.shape)
         pattern, local = look.pattern[patch], self.local[place]
         # Fluid is about half as bright as tissue after CLAHE, a third before it.

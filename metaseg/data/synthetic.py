@@ -24,7 +24,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from metaseg.data.lesion_canvas import Canvas, Lesion
+from metaseg.data.lesion_canvas import AFTER_CLAHE, Canvas, Enhancement, Lesion
 from metaseg.data.lesion_shapes import Donor
 
 SMALLEST, LARGEST = 2.0, 30.0
@@ -82,13 +82,16 @@ def place_metastases(
     diameters: Sequence[float],
     modality: str = "t1ce",
     donors: Sequence[Donor] = (),
+    enhancement: Enhancement = AFTER_CLAHE,
+    centres: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, list[Lesion]]:
     """As ``add_metastases``, for lesions of the given ``diameters`` in mm.
 
+    ``centres`` (H, W) bool narrows down where their centres may lie.
     Returns the levels, a label map (H, W) uint8 that numbers the new lesions from 1 on, and one
     Lesion a label. A lesion that finds no room is left out.
     """
-    canvas = Canvas(levels, lesion_mask, brain, pixel_mm, modality)
+    canvas = Canvas(levels, lesion_mask, brain, pixel_mm, modality, enhancement, centres)
     lesions: list[Lesion] = []
     # The largest first: they find room only while there is some.
     for diameter in sorted(diameters, reverse=True):
