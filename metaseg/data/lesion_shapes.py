@@ -104,7 +104,7 @@ def draw_lesion(
 
     ``wall`` is the thickness of the enhancing rim of the hollow kinds.
     """
-    irregularity = random.uniform(0.04, 0.12 if kind == "ring" else 0.25)
+    irregularity = random.uniform(0.06, 0.16 if kind == "ring" else 0.25)
     depth = outline(diameter / 2, offset, irregularity, random)
     coverage = coverage_of(depth, softness)
     texture = smooth_noise(depth.shape, max(1.5, 0.18 * diameter), random)
@@ -112,11 +112,13 @@ def draw_lesion(
     enhancing = 1 + random.uniform(0.05, 0.18) * texture + 0.05 * fine
     if kind == "solid":
         return Appearance(coverage, enhancing)
-    # The rim of a necrotic lesion varies in thickness, down to gaps, that of a ring hardly.
-    variation = 0.2 if kind == "ring" else 0.6
-    rim = wall * np.clip(1 + variation * smooth_noise(depth.shape, 0.4 * diameter, random), 0.3, 3)
+    # The rim of a necrotic lesion is frayed and varies in thickness, that of a ring hardly.
+    slow, fast = (0.2, 0.1) if kind == "ring" else (0.6, 0.4)
+    uneven = slow * smooth_noise(depth.shape, 0.4 * diameter, random)
+    uneven += fast * smooth_noise(depth.shape, max(2, 0.13 * diameter), random)
+    rim = wall * np.clip(1 + uneven, 0.3, 3)
     hollow = coverage_of(depth - rim, max(softness, 0.35 * wall))
-    core = random.uniform(-0.8, 0.1) + (0.06 if kind == "ring" else 0.18) * texture
+    core = random.uniform(-0.9, 0.0) + (0.06 if kind == "ring" else 0.18) * texture
     return Appearance(coverage, enhancing * (1 - hollow) + core * hollow)
 
 
