@@ -1,7 +1,7 @@
 """Training slices as others would send them: without skull, with metastases, T2, framed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import cv2
 import numpy as np
@@ -59,7 +59,9 @@ def vary(
     """
     modality = "flair" if "flair" in source else "t1ce"
     # All dice are thrown first, so that one change does not shift the luck of the others.
-    wanted = {name: random.random() < share for name, share in vars(settings).items()}
+    wanted = {
+        field.name: random.random() < getattr(settings, field.name) for field in fields(Variation)
+    }
     known = brain.any()
     bare = known and wanted["bare_brain"] and _lies_inside(mask, brain)
     if bare:
