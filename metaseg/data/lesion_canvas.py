@@ -21,6 +21,9 @@ AT_JUNCTION = 0.64
 """Share of the lesions at the junction of grey and white matter (Hwang et al. 1996)."""
 
 
+RESOLUTION_MM = 0.5
+"""Deviation of the blur of a picture with about 1 mm true resolution, common for clinical T1."""
+
 KNEE = 190
 """Grey level above which brightness is compressed: half the enhancing tumours of ``t1ce_slices``,
 train split, have their brightest tenth above it after CLAHE, and hardly any above 220."""
@@ -84,10 +87,7 @@ class Canvas:
         inside = np.pad(self.free, 1).astype(np.uint8)
         # Distance in pixels to the nearest place that is not free, the picture's edge included.
         self.room = cv2.distanceTransform(inside, cv2.DIST_L2, 3)[1:-1, 1:-1]
-        weight = self.free.astype(np.float32)
-        spread = (0, 0), 6 / pixel_mm
-        total = cv2.GaussianBlur(weight, *spread)
-        tissue = cv2.GaussianBlur(self.values * weight, *spread) / np.maximum(total, 1e-3)
+        tissue = _mean_around(self.values, self.free, 6 / pixel_mm)
         self.level = float(np.median(levels[self.free])) if self.free.any() else 0.0
         # Half local, half global: next to a ventricle the local mean alone is too dark.
         self.local = 0.5 * tissue + 0.5 * self.level
@@ -124,12 +124,21 @@ class Canvas:
             kind, look = "copy", draw_copy(donor, pixels, softness, random)
         else:
             look = draw_lesion(kind, pixels, offset, softness, wall, random)
+        look = self._blurred(look)
         place, patch = self._window(centre, look.coverage.shape)
         if not (look.coverage[patch] * self.free[place] >= 0.5).any():
             return None
         if self.modality == "t1ce":
             return self._draw_enhancing(kind, diameter, centre, look, random)
         return self._draw_bright(kind, diameter, centre, look, random)
+
+    def _blurred(self, look: Appearance) -> Appearance:
+        """``look`` no sharper than a scanner resolves, which matters where pixels are smaller."""
+        blur = RESOLUTION_MM / self.pixel_mm
+        if blur < 0.4:
+            return look
+        layers = (cv2.GaussianBlur(layer, (0, 0), blur) for layer in (look.coverage, look.pattern))
+        return Appearance(*layers)
 
     def _choose_centre(self, radius: float, random: np.random.Generator) -> tuple[int, int] | None:
         # Lesions grow outwards from the cortex as well: most of one, not all, must find room.
@@ -224,7 +233,7 @@ class Canvas:
         reach = min(ratio * diameter, diameter + 40) / self.pixel_mm / 2
         depth = outline(reach, np.zeros(2), random.uniform(0.05, 0.2), random)
         place, patch = self._window(centre, depth.shape)
-        soft = max(1.0, 2.5 / self.pixel_mm)
+        soft = max(1.0, 4.0 / self.pixel_mm)
         halo = coverage_of(depth[patch], soft) * self.free[place]
         # White matter is the brighter of the two on T1, the darker one on FLAIR and T2.
         sign = 1 if self.modality == "t1ce" else -1
@@ -261,6 +270,20 @@ class Canvas:
         gap = cv2.distanceTransform((~label).astype(np.uint8), cv2.DIST_L2, 3) - 2
         self.room = np.minimum(self.room, gap)
         return Lesion(kind, *centre, diameter)
+
+
+def _mean_around(values: np.ndarray, mask: np.ndarray, reach: float) -> np.ndarray:
+    """The mean of ``values`` (H, W) where ``mask`` is True, over a Gaussian of ``reach`` pixels."""
+    weight = mask.astype(np.float32)
+    # The result is smooth: a quarter of the resolution is enough and sixteen times as fast.
+    size = values.shape[::-1]
+    quarter = max(1, size[0] // 4), max(1, size[1] // 4)
+    means = []
+    for layer in (values * weight, weight):
+        small = cv2.resize(layer, quarter, interpolation=cv2.INTER_AREA)
+        small = cv2.GaussianBlur(small, (0, 0), max(0.5, reach / 4))
+        means.append(cv2.resize(small, size, interpolation=cv2.INTER_LINEAR))
+    return means[0] / np.maximum(means[1], 1e-3)
 
 
 def _draw_kind(diameter: float, random: np.random.Generator) -> str:

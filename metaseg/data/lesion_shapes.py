@@ -139,9 +139,9 @@ def draw_copy(
     size = (2 * half + 1, 2 * half + 1)
     coverage, pattern = (cv2.warpAffine(layer, turn, size) for layer in layers)
     if random.random() < 0.5:
-        coverage, pattern = coverage[:, ::-1], pattern[:, ::-1]
+        coverage, pattern = coverage[:, ::-1].copy(), pattern[:, ::-1].copy()
     edge = max(0.3, 0.5 * softness)
-    return Appearance(cv2.GaussianBlur(np.ascontiguousarray(coverage), (0, 0), edge), pattern)
+    return Appearance(cv2.GaussianBlur(coverage, (0, 0), edge), pattern)
 
 
 def collect_donors(levels: np.ndarray, masks: np.ndarray, limit: int = 200) -> list[Donor]:

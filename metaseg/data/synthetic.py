@@ -91,12 +91,25 @@ def place_metastases(
     Returns the levels, a label map (H, W) uint8 that numbers the new lesions from 1 on, and one
     Lesion a label. A lesion that finds no room is left out.
     """
-    canvas = Canvas(levels, lesion_mask, brain, pixel_mm, modality, enhancement, centres)
+    rows, columns = np.flatnonzero(brain.any(axis=1)), np.flatnonzero(brain.any(axis=0))
+    if not len(rows):
+        return levels.copy(), np.zeros(levels.shape, np.uint8), []
+    # All happens in the brain, and less than half of a slice is brain.
+    top, left = int(rows[0]), int(columns[0])
+    box = np.s_[top : rows[-1] + 1, left : columns[-1] + 1]
+    within = None if centres is None else centres[box]
+    canvas = Canvas(
+        levels[box], lesion_mask[box], brain[box], pixel_mm, modality, enhancement, within
+    )
     lesions: list[Lesion] = []
     # The largest first: they find room only while there is some.
     for diameter in sorted(diameters, reverse=True):
         donor = donors[random.integers(len(donors))] if len(donors) else None
         lesion = canvas.place(diameter, donor, random)
         if lesion is not None:
-            lesions.append(lesion)
-    return np.rint(np.clip(canvas.values, 0, 255)).astype(np.uint8), canvas.labels, lesions
+            place = lesion.row + top, lesion.column + left
+            lesions.append(Lesion(lesion.kind, *place, lesion.diameter))
+    changed, labels = levels.copy(), np.zeros(levels.shape, np.uint8)
+    changed[box] = np.rint(np.clip(canvas.values, 0, 255)).astype(np.uint8)
+    labels[box] = canvas.labels
+    return changed, labels, lesions
