@@ -65,7 +65,7 @@ def _compact_tissue(small: np.ndarray, head: np.ndarray) -> np.ndarray | None:
                 break
             grown = cv2.dilate(marker, _disc(pixels + 1)) & inside
             brain = _filled(_closed(grown, round(0.25 * reach)) & inside)
-            if _is_plausible(brain, area):
+            if _is_plausible(brain, area) and _is_even(small, brain, level):
                 return cv2.morphologyEx(brain, cv2.MORPH_OPEN, _disc(max(1, round(0.1 * reach))))
     return None
 
@@ -83,7 +83,8 @@ def _above_the_skull_base(head: np.ndarray) -> np.ndarray:
     mirror = np.clip(2 * round(columns.mean()) - columns, 0, head.shape[1] - 1)
     symmetry = np.count_nonzero(head[rows, mirror]) / len(rows)
     # A tight field of view cuts an axial head off on both ends, an upright one below alone.
-    cut_off = head[-2].sum() > 0.2 * width and head[1].sum() < 0.2 * width
+    above_edge, below_edge = int(head[1].sum()), int(head[-2].sum())
+    cut_off = below_edge > 0.2 * width and above_edge < 0.5 * below_edge
     if symmetry < 0.92:
         bottom = top + round(0.72 * width)
     elif cut_off:
@@ -136,6 +137,14 @@ def _is_plausible(brain: np.ndarray, head_area: float) -> bool:
     area = cv2.contourArea(contour)
     hull = cv2.contourArea(cv2.convexHull(contour))
     return area > 0.2 * head_area and area > 0.9 * hull and area > 0.85 * brain.sum()
+
+
+def _is_even(small: np.ndarray, brain: np.ndarray, level: float) -> bool:
+    """Whether ``brain`` is mostly of ``level``, as no cut through face or scalp is."""
+    inside = small[cv2.erode(brain, _disc(2)) > 0]
+    if not inside.size:
+        return False
+    return float(np.mean((inside > 0.55 * level) & (inside < 1.75 * level))) > 0.78
 
 
 def _largest(mask: np.ndarray, also: float = 1.0) -> np.ndarray | None:

@@ -1,6 +1,7 @@
 """Prepared slices as what a DataLoader feeds to the network."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 
 import numpy as np
 import torch
@@ -12,6 +13,9 @@ from metaseg.data.prepared import PreparedSlices
 from metaseg.preprocess import Preprocessing, standardise
 from metaseg.training.augmentation import augment, build_augmentation
 from metaseg.training.robustness import Variation, vary
+
+UNCHANGED = Variation(**{field.name: 0.0 for field in fields(Variation)})
+"""Nothing but the augmentation that all slices get."""
 
 
 class SliceDataset(Dataset):
@@ -50,7 +54,7 @@ class AugmentedDataset(SliceDataset):
         empty_share: float,
         seed: int,
         epoch: int,
-        variation: Variation,
+        variation: Variation = UNCHANGED,
         donors: Sequence[Donor] = (),
     ):
         random = np.random.default_rng((seed, epoch))
