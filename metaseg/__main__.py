@@ -1,12 +1,12 @@
-"""The command line: python -m metaseg predict / evaluate"""
+"""The command line: python -m metaseg predict / evaluate / contact-sheet"""
 
 import argparse
 import sys
 
-from metaseg.commands import evaluate, predict
+from metaseg.commands import contact_sheet, evaluate, predict
 from metaseg.errors import InputError
 
-COMMANDS = [predict, evaluate]
+COMMANDS = [predict, evaluate, contact_sheet]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -4,6 +4,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from metaseg.checkpoint import Config, save_checkpoint
+from metaseg.data.lesion_shapes import collect_donors
 from metaseg.data.prepared import PreparedSlices
 from metaseg.models import TITLES, build_network
 from metaseg.preprocess import Preprocessing
@@ -49,9 +51,13 @@ def train_network(
     )
     network, optimizer = accelerator.prepare(network, optimizer)
     loss_function = build_loss(config.loss)
+    enhancing = np.char.find(training.sources, "t1ce") >= 0
+    donors = collect_donors(training.levels[enhancing], training.masks[enhancing])
 
     def epoch_loader(epoch: int) -> DataLoader:
-        slices = AugmentedDataset(training, settings, config.empty_share, config.seed, epoch)
+        slices = AugmentedDataset(
+            training, settings, config.empty_share, config.seed, epoch, config, donors
+        )
         per_process = config.batch_size // accelerator.num_processes
         return accelerator.prepare(DataLoader(slices, per_process, drop_last=True))
 
