@@ -12,7 +12,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from metaseg.checkpoint import Config, save_checkpoint
+from metaseg.checkpoint import Config, load_checkpoint, save_checkpoint
 from metaseg.data.lesion_shapes import collect_donors
 from metaseg.data.prepared import PreparedSlices
 from metaseg.models import TITLES, build_network
@@ -31,16 +31,22 @@ def train_network(
     folder: Path,
     record: dict,
     resume: bool,
+    start: Path | None,
 ) -> None:
     """Train ``architecture`` and leave its best checkpoint in ``folder``.
 
     ``folder`` also gets ``last.pt`` (all that ``resume`` needs, written after every epoch) and the
-    curves. ``record`` goes into the checkpoint's config, with what came of the training.
+    curves. ``record`` goes into the checkpoint's config, with what came of the training. ``start``
+    is a checkpoint folder whose weights the training begins with; its own record is kept as well.
     """
     torch.manual_seed(config.seed)
     settings = Preprocessing(size=config.size)
     accelerator = Accelerator(mixed_precision="bf16" if _has_bf16() else "no")
     network = build_network(architecture, config.encoder, config.decoder_channels)
+    if start is not None:
+        earlier = load_checkpoint(start)
+        network.load_state_dict(earlier.network.state_dict())
+        record = {**record, "started_from": earlier.config.training}
     network = network.to(accelerator.device, memory_format=torch.channels_last)
     # AveragedModel copies the network, so it is made before the network is wrapped.
     averaged = AveragedModel(
