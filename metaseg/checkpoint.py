@@ -82,7 +82,7 @@ def load_checkpoint(folder: Path, revision: str | None = None) -> Checkpoint:
     """
     folder = Path(folder)
     name = folder.name
-    config = _read_config(folder)
+    config = read_config(folder)
     try:
         data = (folder / WEIGHTS).read_bytes()
     except OSError as error:
@@ -99,7 +99,9 @@ def load_checkpoint(folder: Path, revision: str | None = None) -> Checkpoint:
     return Checkpoint(name, config, network.float().eval(), digest)
 
 
-def _read_config(folder: Path) -> Config:
+def read_config(folder: Path) -> Config:
+    """The config of the checkpoint in ``folder``, without its weights; InputError as above."""
+    folder = Path(folder)
     name = folder.name
     try:
         values = json.loads((folder / CONFIG).read_text(encoding="utf-8"))

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from metaseg.checkpoint import Config, save_checkpoint
+from metaseg.data.known import weights_license
 from metaseg.data.prepared import PreparedSlices
 from metaseg.models import TITLES, build_network
 from metaseg.preprocess import Preprocessing
@@ -107,7 +108,12 @@ def train_network(
         if entry["dice"] >= max(best["dice"] for best in history):
             outcome = {**record, "config": asdict(config), "best": entry}
             checkpoint = Config(
-                architecture, config.encoder, config.decoder_channels, settings, training=outcome
+                architecture,
+                config.encoder,
+                config.decoder_channels,
+                settings,
+                training=outcome,
+                license=weights_license(record["training"]),
             )
             save_checkpoint(folder, checkpoint, averaged.module.state_dict())
         write_curves(folder, TITLES[architecture], history)
