@@ -241,7 +241,7 @@ def _describe_results(metrics: dict[str, dict]) -> str:
     lines = [
         "## Results\n",
         "Means over the slices with a lesion, with 95 % bootstrap intervals over groups; an empty "
-        "prediction there scores 0. The Dice per group, the pooled Dice and the false-positive rate "
+        "prediction there scores 0. Dice per group, pooled Dice and the false-positive rate "
         "count slices without a lesion as well. Pixel-wise F1 equals Dice.\n",
         "| | " + " | ".join(_title(name) for name in names) + " |",
         "|---|" + "---|" * len(names),
@@ -292,6 +292,6 @@ def _describe_license(config: Config) -> str:
 def _describe_papers() -> str:
     papers = "\n\n".join(PAPERS.values())
     return (
-        "## Citation\n\nThe architectures are those of Zhou et al. 2018 (U-Net++, here Nested U-Net)"
+        "## Citation\n\nThe architectures are those of Zhou et al. 2018 (U-Net++ or Nested U-Net)"
         f" and Oktay et al. 2018 (Attention U-Net).\n\n```bibtex\n{papers}\n```\n"
     )
