@@ -1,0 +1,36 @@
+"""The real client in a subprocess, with a home of its own and our Hub as its endpoint."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def environment(url: str, home: Path, token: str | None = "hf_writer", **more: str) -> dict:
+    """What a process sees that talks to the Hub at ``url`` as the owner of ``token``."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+    token_variable = {"HF_TOKEN": token} if token else {}
+    return {
+        **kept,
+        "HF_ENDPOINT": url,
+        "HF_HOME": str(home),
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HUB_DOWNLOAD_TIMEOUT": "1",
+        "HF_HUB_ETAG_TIMEOUT": "1",
+        "OMP_NUM_THREADS": "1",
+        **token_variable,
+        **more,
+    }
+
+
+def run(
+    arguments: list[str | Path], variables: dict[str, str], cwd: Path = ROOT
+) -> subprocess.CompletedProcess:
+    """``python arguments…``, its output as text."""
+    command = [sys.executable, *map(str, arguments)]
+    return subprocess.run(
+        command, env=variables, cwd=cwd, capture_output=True, text=True, timeout=300
+    )
