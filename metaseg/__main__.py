@@ -1,12 +1,12 @@
-"""The command line: python -m metaseg predict / evaluate"""
+"""The command line: python -m metaseg predict / evaluate / publish"""
 
 import argparse
 import sys
 
-from metaseg.commands import evaluate, predict
+from metaseg.commands import evaluate, predict, publish
 from metaseg.errors import InputError
 
-COMMANDS = [predict, evaluate]
+COMMANDS = [predict, evaluate, publish]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -47,14 +47,21 @@ _BY_DEMAND = ("cc-by-nc-sa-4.0", "cc-by-4.0", "cc-by-3.0")
 
 
 def weights_license(data_sets: Iterable[str]) -> str:
-    """The licence of weights trained on ``data_sets``: the one that asks most among the data's.
+    """The licence of weights trained on ``data_sets``, ``"other"`` where only an owner can say."""
+    return demanding_license(
+        KNOWN_DATA[name].license if name in KNOWN_DATA else "other" for name in data_sets
+    )
 
-    ``"other"`` where a set is unknown and no known one decides: only its owner can say.
+
+def demanding_license(licenses: Iterable[str]) -> str:
+    """The one of ``licenses`` that asks most, and so holds for all together.
+
+    ``"other"`` where one is unknown and no known one decides.
     """
-    licenses = {KNOWN_DATA[name].license if name in KNOWN_DATA else "other" for name in data_sets}
+    licenses = set(licenses)
     if _BY_DEMAND[0] in licenses:
         return _BY_DEMAND[0]
-    if "other" in licenses or not licenses:
+    if not licenses or not licenses <= set(_BY_DEMAND):
         return "other"
     return min(licenses, key=_BY_DEMAND.index)
 

@@ -2,6 +2,6 @@
 
 from metaseg.hub.names import HubName
 from metaseg.hub.pull import pull
-from metaseg.hub.push import Pushed, check_login, push_model
+from metaseg.hub.push import Pushed, check_login, plain_repo_id, push_model
 
-__all__ = ["HubName", "Pushed", "check_login", "pull", "push_model"]
+__all__ = ["HubName", "Pushed", "check_login", "plain_repo_id", "pull", "push_model"]

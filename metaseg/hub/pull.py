@@ -1,4 +1,4 @@
-"""From the Hub: a checkpoint at one commit, every file proved against the hash that the Hub names."""
+"""From the Hub: a checkpoint at one commit, every file proved against its hash there."""
 
 import hashlib
 import logging
@@ -83,6 +83,9 @@ def _download(name: HubName) -> Path:
                 f"{file} of {name} is not what the Hub says it is (its hash differs): it was "
                 "thrown away; try again."
             )
+    if not name.is_pinned:
+        # The client notes which commit the branch or tag is, for when it is offline.
+        hf_hub_download(name.repo_id, CONFIG, revision=name.revision)
     return path.parent
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from huggingface_hub import CommitOperationAdd, HfApi
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.errors import HfHubHTTPError
 
 from metaseg.card import CURVES, CURVES_PICTURE, METRICS, render_card
@@ -48,9 +48,7 @@ def check_login(repo_id: str) -> None:
         raise InputError(f"Your token may only read: make one that may write, at {TOKENS}.")
 
 
-def push_model(
-    folder: Path, repo_id: str, private: bool = False, tag: str | None = None
-) -> Pushed:
+def push_model(folder: Path, repo_id: str, private: bool = False, tag: str | None = None) -> Pushed:
     """Push the checkpoint in ``folder`` to ``repo_id`` on the Hub, which is created if need be.
 
     Config, weights, card, curves and figures go up in one commit. A push that broke off goes on
@@ -59,7 +57,7 @@ def push_model(
     """
     folder = Path(folder)
     load_checkpoint(folder)  # what could not be loaded is not published
-    repo_id = _repo_id(repo_id)
+    repo_id = plain_repo_id(repo_id)
     operations = [CommitOperationAdd(CARD, _card(folder, repo_id).encode())]
     for file in (CONFIG, WEIGHTS, *EXTRAS):
         if (folder / file).is_file():
@@ -74,7 +72,10 @@ def push_model(
 
 
 def commit(
-    repo_id: str, kind: str, operations: Iterable[CommitOperationAdd], message: str
+    repo_id: str,
+    kind: str,
+    operations: Iterable[CommitOperationAdd | CommitOperationDelete],
+    message: str,
 ) -> Pushed:
     """One commit to a repository of ``kind`` model or space; none where nothing changed."""
     api = HfApi()
@@ -96,10 +97,13 @@ def _card(folder: Path, repo_id: str) -> str:
     return render_card(folder, repo_id)
 
 
-def _repo_id(text: str) -> str:
+def plain_repo_id(text: str) -> str:
+    """``text`` as a place to publish to; InputError unless it is USER/NAME without a revision."""
     name = HubName.parse(text)
     if name.revision:
-        raise InputError(f"Publish to {name.repo_id}, without @{name.revision}: use --tag for that.")
+        raise InputError(
+            f"Publish to {name.repo_id}, without @{name.revision}: use --tag for that."
+        )
     return name.repo_id
 
 

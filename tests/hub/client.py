@@ -1,5 +1,6 @@
 """The real client in a subprocess, with a home of its own and our Hub as its endpoint."""
 
+import json
 import os
 import subprocess
 import sys
@@ -34,3 +35,34 @@ def run(
     return subprocess.run(
         command, env=variables, cwd=cwd, capture_output=True, text=True, timeout=300
     )
+
+
+class Client:
+    """A process that stays, and does as it is told."""
+
+    def __init__(self, variables: dict[str, str], log: Path):
+        self.log = log
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.hub.driver"],
+            env=variables,
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log.open("w"),
+            text=True,
+        )
+
+    def ask(self, do: str, variables: dict[str, str | None] | None = None, **request) -> dict:
+        """The result, or {"sentence": …} for an InputError; any other exception fails the test."""
+        line = json.dumps({"do": do, "variables": variables or {}, **request})
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        assert answer, self.log.read_text()
+        answer = json.loads(answer)
+        assert "traceback" not in answer, answer["traceback"]
+        return answer.get("result", answer)
+
+    def stop(self) -> None:
+        self.process.stdin.close()
+        self.process.wait(10)

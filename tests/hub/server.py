@@ -8,7 +8,6 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 import uvicorn
@@ -16,91 +15,7 @@ import yaml
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
-
-@dataclass(frozen=True)
-class Account:
-    """Who a token belongs to, and what it may do."""
-
-    name: str
-    orgs: tuple[str, ...] = ()
-    role: str = "write"
-
-
-@dataclass
-class Repository:
-    """A model or a Space: commits from the oldest to the newest, each with all its files."""
-
-    kind: str
-    repo_id: str
-    private: bool
-    created_with: dict
-    commits: dict[str, dict[str, bytes]] = field(default_factory=dict)
-    tags: dict[str, str] = field(default_factory=dict)
-    hardware: str | None = None
-
-    def commit(self, files: dict[str, bytes]) -> str:
-        oid = hashlib.sha1(f"{self.repo_id} {len(self.commits)}".encode()).hexdigest()
-        self.commits[oid] = files
-        return oid
-
-    @property
-    def head(self) -> str:
-        return list(self.commits)[-1]
-
-    @property
-    def files(self) -> dict[str, bytes]:
-        return self.commits[self.head]
-
-    def find(self, revision: str) -> str | None:
-        """The commit that a branch, tag or commit names."""
-        if revision == "main":
-            return self.head
-        revision = self.tags.get(revision, revision)
-        return revision if revision in self.commits else None
-
-
-@dataclass
-class Fault:
-    """What goes wrong with requests whose method and path fit."""
-
-    kind: int | str
-    """A status, or slow, truncated, broken or wrong_hash."""
-    path: str = ""
-    """A part of the path."""
-    method: str = ""
-    times: int = 1_000
-    """How often, before all is well again."""
-
-
-class Hub:
-    """The state, which tests read and change while the server runs."""
-
-    def __init__(self) -> None:
-        self.accounts = {
-            "hf_writer": Account("someone", orgs=("hospital",)),
-            "hf_reader": Account("someone", role="read"),
-            "hf_other": Account("other"),
-        }
-        self.repositories: dict[tuple[str, str], Repository] = {}
-        self.large_files: dict[str, bytes] = {}
-        self.faults: list[Fault] = []
-        self.requests: list[str] = []
-        self.url = ""
-
-    def model(self, repo_id: str) -> Repository:
-        return self.repositories["model", repo_id]
-
-    def space(self, repo_id: str) -> Repository:
-        return self.repositories["space", repo_id]
-
-    def take_fault(self, request: Request) -> Fault | None:
-        """The first fault that fits; each counts down."""
-        for fault in self.faults:
-            fits = fault.path in request.url.path and fault.method in ("", request.method)
-            if fits and fault.times > 0:
-                fault.times -= 1
-                return fault
-        return None
+from tests.hub.state import Account, Hub, Repository, git_sha1, is_large, object_id, owns
 
 
 @contextmanager
@@ -122,7 +37,7 @@ def running_hub() -> Iterator[Hub]:
         thread.join(5)
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """An answer other than success, with the headers by which the client tells why."""
 
     def __init__(self, status: int, code: str = "", message: str = ""):
@@ -132,8 +47,8 @@ class Refused(Exception):
 def build_app(hub: Hub) -> FastAPI:
     app = FastAPI()
 
-    @app.exception_handler(Refused)
-    async def refuse(request: Request, refused: Refused) -> Response:
+    @app.exception_handler(RefusedError)
+    async def refuse(request: Request, refused: RefusedError) -> Response:
         message = refused.headers["X-Error-Message"]
         return JSONResponse({"error": message}, refused.status, refused.headers)
 
@@ -154,35 +69,35 @@ def build_app(hub: Hub) -> FastAPI:
     def account(request: Request) -> Account | None:
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         if token and token not in hub.accounts:
-            raise Refused(401, message="Invalid credentials in Authorization header")
+            raise RefusedError(401, message="Invalid credentials in Authorization header")
         return hub.accounts.get(token)
 
     def find(request: Request, kind: str, repo_id: str) -> Repository:
         """A repository that the asking account may see."""
         repository = hub.repositories.get((kind, repo_id))
         who = account(request)
-        if repository is None or (repository.private and not _owns(who, repo_id)):
-            raise Refused(404 if who else 401, "RepoNotFound", "Repository not found")
+        if repository is None or (repository.private and not owns(who, repo_id)):
+            raise RefusedError(404 if who else 401, "RepoNotFound", "Repository not found")
         return repository
 
     def writable(request: Request, kind: str, repo_id: str) -> Repository:
         repository = find(request, kind, repo_id)
         who = account(request)
-        if not _owns(who, repo_id) or who.role != "write":
-            raise Refused(403, message="You may not write here")
+        if not owns(who, repo_id) or who.role != "write":
+            raise RefusedError(403, message="You may not write here")
         return repository
 
     def revision(repository: Repository, name: str) -> str:
         commit = repository.find(unquote(name))
         if commit is None:
-            raise Refused(404, "RevisionNotFound", "Invalid rev id")
+            raise RefusedError(404, "RevisionNotFound", "Invalid rev id")
         return commit
 
     @app.get("/api/whoami-v2")
     async def who_am_i(request: Request):
         who = account(request)
         if who is None:
-            raise Refused(401, message="Invalid username or password.")
+            raise RefusedError(401, message="Invalid username or password.")
         return {
             "type": "user",
             "name": who.name,
@@ -195,8 +110,8 @@ def build_app(hub: Hub) -> FastAPI:
         payload, who = await request.json(), account(request)
         owner = payload.get("organization") or (who.name if who else "")
         repo_id, kind = f"{owner}/{payload['name']}", payload.get("type", "model")
-        if not _owns(who, repo_id) or who.role != "write":
-            raise Refused(403, message="You may not create a repository here")
+        if not owns(who, repo_id) or who.role != "write":
+            raise RefusedError(403, message="You may not create a repository here")
         prefix = "spaces/" if kind == "space" else ""
         url = f"{hub.url}/{prefix}{repo_id}"
         if (kind, repo_id) in hub.repositories:
@@ -224,8 +139,8 @@ def build_app(hub: Hub) -> FastAPI:
         for file in (await request.json())["files"]:
             path = file["path"]
             data = there.get(path)
-            mode = "lfs" if _is_large(path, file["size"]) else "regular"
-            oid = _oid(path, data) if data is not None else None
+            mode = "lfs" if is_large(path, file["size"]) else "regular"
+            oid = object_id(path, data) if data is not None else None
             files.append({"path": path, "uploadMode": mode, "shouldIgnore": False, "oid": oid})
         return {"files": files}
 
@@ -251,7 +166,7 @@ def build_app(hub: Hub) -> FastAPI:
     async def upload(request: Request, oid: str):
         data = await request.body()
         if hashlib.sha256(data).hexdigest() != oid:
-            raise Refused(400, message="The content does not have this hash")
+            raise RefusedError(400, message="The content does not have this hash")
         hub.large_files[oid] = data
         return Response()
 
@@ -277,7 +192,7 @@ def build_app(hub: Hub) -> FastAPI:
         repository = writable(request, kinds[:-1], f"{owner}/{name}")
         wanted = (await request.json())["tag"]
         if wanted in repository.tags:
-            raise Refused(409, message="Tag already exists")
+            raise RefusedError(409, message="Tag already exists")
         repository.tags[wanted] = revision(repository, rev)
         return {}
 
@@ -295,8 +210,8 @@ def build_app(hub: Hub) -> FastAPI:
         commit = revision(repository, rev)
         siblings = []
         for path, data in repository.commits[commit].items():
-            sibling = {"rfilename": path, "size": len(data), "blobId": _git_sha1(data)}
-            if _is_large(path, len(data)):
+            sibling = {"rfilename": path, "size": len(data), "blobId": git_sha1(data)}
+            if is_large(path, len(data)):
                 sha256 = hashlib.sha256(data).hexdigest()
                 sibling["lfs"] = {"sha256": sha256, "size": len(data), "pointerSize": 134}
             siblings.append(sibling)
@@ -321,11 +236,11 @@ def build_app(hub: Hub) -> FastAPI:
         commit = revision(repository, rev)
         data = repository.commits[commit].get(path)
         if data is None:
-            raise Refused(404, "EntryNotFound", "Entry not found")
+            raise RefusedError(404, "EntryNotFound", "Entry not found")
         headers = {
             "X-Repo-Commit": commit,
-            "ETag": f'"{_oid(path, data)}"',
-            "X-Linked-Etag": f'"{_oid(path, data)}"',
+            "ETag": f'"{object_id(path, data)}"',
+            "X-Linked-Etag": f'"{object_id(path, data)}"',
             "X-Linked-Size": str(len(data)),
             "Accept-Ranges": "bytes",
         }
@@ -348,21 +263,3 @@ def build_app(hub: Hub) -> FastAPI:
 
 def _promise(headers: dict[str, str], length: int) -> dict[str, str]:
     return {**headers, "Content-Length": str(length)}
-
-
-def _owns(who: Account | None, repo_id: str) -> bool:
-    return who is not None and repo_id.split("/")[0] in (who.name, *who.orgs)
-
-
-def _is_large(path: str, size: int) -> bool:
-    return path.endswith(".safetensors") or size > 10_000_000
-
-
-def _git_sha1(data: bytes) -> str:
-    return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
-
-
-def _oid(path: str, data: bytes) -> str:
-    """SHA-256 of what lies in LFS, git's SHA-1 of any other file."""
-    large = _is_large(path, len(data))
-    return hashlib.sha256(data).hexdigest() if large else _git_sha1(data)
