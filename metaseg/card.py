@@ -124,7 +124,7 @@ def _metadata(config: Config, metrics: dict[str, dict]) -> ModelCardData:
         datasets=names or None,
         metrics=[key for key in SCORES if any(r.metric_type == key for r in results)] or None,
         tags=["brain", "brain-tumor", "brain-metastases", "mri", "medical", config.architecture],
-        model_name=f"MetaSeg {config.title}",
+        model_name=f"MetaSeg {config.title}" if results else None,
         eval_results=results or None,
     )
 
@@ -164,8 +164,8 @@ def _describe_use(config: Config) -> str:
         lines.append(f"It was trained on {_join(tumours)}{none}.")
     if unknown:
         lines.append(
-            f"It was trained on {_join(unknown)}: data of whoever trained it, which this card "
-            "cannot describe."
+            f"It was trained on {_join([f'`{name}`' for name in unknown])}: data of whoever trained "
+            "it, which this card cannot describe."
         )
     lines.append(
         "It sees one grey slice at a time, so it may miss small lesions and mark bright vessels, "
@@ -231,7 +231,7 @@ def _describe_training(config: Config, history: list[dict], has_picture: bool) -
 
 
 def _duration(minutes: float) -> str:
-    return f"{minutes:.0f} minutes" if minutes >= 2 else f"{60 * minutes:.0f} seconds"
+    return f"{minutes:.0f} minutes" if minutes >= 2 else f"{60 * minutes:.0f} s"
 
 
 def _describe_results(metrics: dict[str, dict]) -> str:

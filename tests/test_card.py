@@ -75,7 +75,7 @@ def test_unknown_data_are_not_described(tmp_path: Path):
     training = {"training": {"our_hospital": {"cases": 5, "groups": 5}}, "validation": {}}
     folder = make_checkpoint(tmp_path / "unet", "unet", training=training, license="other")
     text = render_card(folder)
-    assert "our_hospital: data of whoever trained it" in text
+    assert "`our_hospital`: data of whoever trained it" in text
     assert "metastasis was among them" not in text
     data = ModelCard(text).data
     assert (data.license, data.license_name) == ("other", "as-the-training-data")

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from json import JSONDecodeError
 
 import httpx2
 from huggingface_hub import constants
 from huggingface_hub.errors import (
     EntryNotFoundError,
+    FileMetadataError,
     GatedRepoError,
     HfHubHTTPError,
     HFValidationError,
@@ -15,6 +17,7 @@ from huggingface_hub.errors import (
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
     RevisionNotFoundError,
+    XetDownloadError,
 )
 from huggingface_hub.utils import get_session
 
@@ -93,9 +96,20 @@ def _explain(error: BaseException, place: str) -> str | None:
             return _unreachable(place)
         case OSError() if "Consistency check failed" in str(error):
             return f"{place} did not arrive whole: try again."
+        case ValueError() if str(error).startswith("Invalid metadata"):
+            return f"The Hub refuses the README.md of {place}: {' '.join(str(error).split())}"
+        case JSONDecodeError() | FileMetadataError():
+            return (
+                f"What answered for {place} is no Hub: check HF_ENDPOINT, and whether the network "
+                "wants you to log in first."
+            )
         case ValueError() | RuntimeError() | OSError() if error.__cause__ is not None:
             # The client wraps what happened while a file was on its way.
             return _explain(error.__cause__, place)
+        case OSError() if error.strerror:
+            return f"{place} could not be read or stored on this computer: {error.strerror}."
+        case RuntimeError() | OSError() | XetDownloadError():
+            return f"The transfer of {place} failed: try again, or set HF_HUB_DISABLE_XET=1 before."
     return None
 
 
