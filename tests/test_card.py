@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import ModelCard
 
-from metaseg.card import render_card, write_card
+from metaseg.card import record_metrics, render_card, write_card
 from metaseg.checkpoint import CARD, CONFIG
 from metaseg.data.known import list_tumours, weights_license
 from metaseg.errors import InputError
@@ -69,6 +69,18 @@ def test_a_card_without_figures_says_so(folder: Path):
     text = render_card(folder)
     assert "Not measured yet" in text
     assert ModelCard(text).data.eval_results is None
+
+
+def test_figures_of_several_data_sets_come_together(folder: Path):
+    record_metrics(folder, "t1ce_slices", MEASURED["t1ce_slices"])
+    record_metrics(folder, "flair_slices", {"cases": 9, "pooled_dice": 0.8})
+    text = (folder / CARD).read_text()
+    assert "| Pooled Dice | 0.750 | 0.800 |" in text
+    assert "| Dice | 0.712 (0.690 to 0.734) | – |" in text
+    assert {r.dataset_type for r in ModelCard(text).data.eval_results} == {
+        "t1ce_slices",
+        "flair_slices",
+    }
 
 
 def test_unknown_data_are_not_described(tmp_path: Path):

@@ -27,11 +27,11 @@ import numpy as np
 from metaseg.checkpoint import load_checkpoint
 from metaseg.scan import Scan
 from metaseg.segmenter import Segmenter
-from tests.hub.phantoms import draw_slice
+from tests.conftest import draw_head
 
 assert ("spaces" in sys.modules) == (sys.argv[2] == "zero")
 segmenter = Segmenter([load_checkpoint(sys.argv[1])], "cpu")
-grey, _ = draw_slice(np.random.default_rng(0))
+grey, _ = draw_head()
 scan = Scan(grey[None].astype(np.float32), name="phantom", eight_bit=True)
 print("sum", segmenter.predict(scan, "nested_unet").probability.sum())
 """

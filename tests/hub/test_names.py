@@ -24,22 +24,9 @@ def test_a_commit_is_pinned_and_a_branch_is_not():
 @pytest.mark.parametrize(
     "text",
     [
-        "brain",
-        "a/b/c",
-        "./brain",
-        "/brain",
-        "some one/brain",
-        "someone/brain@",
-        "someone/..",
-        "",
-        "@v1",
-    ]
-    + [
-        "someone/a--b",
-        "someone/-brain",
-        "../brain",
-        "someone/brain/",
-        "https://host/someone/brain",
+        *["", "brain", "a/b/c", "some one/brain", "someone/brain/", "https://host/someone/brain"],
+        *["/brain", "./brain", "../brain", "someone/..", "someone/-brain", "someone/a--b"],
+        *["@v1", "someone/brain@"],
     ],
 )
 def test_what_is_no_name(text: str):
