@@ -22,6 +22,9 @@ def main() -> int:
         "--data", action="append", required=True, type=Path, metavar="DIR", help="a data folder"
     )
     parser.add_argument("--output", required=True, type=Path, metavar="DIR")
+    parser.add_argument(
+        "--start", type=Path, metavar="DIR", help="the output of a training to go on from"
+    )
     parser.add_argument("--resume", action="store_true", help="go on after the last finished epoch")
     parser.add_argument(
         "--push-to-hub",
@@ -45,9 +48,8 @@ def main() -> int:
         if prefix:
             # Hours of training must not end without a push for want of a token.
             check_login(plain_repo_id(prefix))
-        folders = train(
-            options["models"], options["data"], options["output"], config, options["resume"]
-        )
+        named = {key: options[key] for key in ("models", "data", "output", "resume", "start")}
+        folders = train(**named, config=config)
         if prefix and is_main_process():
             for folder in folders:
                 name = f"{prefix}-{folder.name.replace('_', '-')}"

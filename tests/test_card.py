@@ -8,9 +8,9 @@ from huggingface_hub import ModelCard
 
 from metaseg.card import record_metrics, render_card, write_card
 from metaseg.checkpoint import CARD, CONFIG
-from metaseg.data.known import list_tumours, weights_license
+from metaseg.data.known import list_tumours, trained_on, weights_license
 from metaseg.errors import InputError
-from tests.hub.tiny import make_checkpoint
+from tests.hub.tiny import RECORD, make_checkpoint
 
 MEASURED = {
     "t1ce_slices": {
@@ -81,6 +81,15 @@ def test_figures_of_several_data_sets_come_together(folder: Path):
         "t1ce_slices",
         "flair_slices",
     }
+
+
+def test_the_data_of_an_earlier_training_count(tmp_path: Path):
+    training = {"training": {"our_hospital": {"cases": 5, "groups": 5}}, "started_from": RECORD}
+    folder = make_checkpoint(tmp_path / "unet", "unet", training=training)
+    text = render_card(folder)
+    assert "an earlier training on `flair_slices` and `t1ce_slices`" in text
+    assert "glioma, meningioma and pituitary tumour" in text
+    assert weights_license(trained_on(training)) == "cc-by-nc-sa-4.0"
 
 
 def test_unknown_data_are_not_described(tmp_path: Path):

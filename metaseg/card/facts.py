@@ -1,6 +1,5 @@
 """What metadata and text of a card both need."""
 
-from metaseg.checkpoint import Config
 from metaseg.data.known import KNOWN_DATA
 
 SCORES = {
@@ -24,8 +23,3 @@ def is_measured(score: object) -> bool:
 def data_title(name: str) -> str:
     """What people read for the data folder ``name``."""
     return KNOWN_DATA[name].title if name in KNOWN_DATA else name
-
-
-def training_data(config: Config) -> list[str]:
-    """Names of the data folders that the checkpoint was trained on, in order."""
-    return sorted(config.training.get("training", {}))

@@ -4,13 +4,14 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
-from metaseg.card.facts import SCORES, data_title, is_measured, training_data
+from metaseg.card.facts import SCORES, data_title, is_measured
 from metaseg.checkpoint import Config
+from metaseg.data.known import trained_on
 
 
 def build_metadata(config: Config, metrics: dict[str, dict]) -> ModelCardData:
     """Library, task, licence, data sets and measured figures of a checkpoint."""
-    names = training_data(config)
+    names = trained_on(config.training)
     results = [
         EvalResult(
             task_type="image-segmentation",

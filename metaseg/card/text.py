@@ -1,8 +1,8 @@
 """The card's text, which people read, section by section."""
 
-from metaseg.card.facts import SCORES, data_title, is_measured, training_data
+from metaseg.card.facts import SCORES, data_title, is_measured
 from metaseg.checkpoint import Config
-from metaseg.data.known import KNOWN_DATA, list_tumours
+from metaseg.data.known import KNOWN_DATA, list_tumours, trained_on
 
 PAPERS = {
     "nested_unet": """\
@@ -31,7 +31,7 @@ def _join(words: list[str]) -> str:
 
 def describe_use(config: Config) -> str:
     """What the network is for and not for, and what it was trained on."""
-    names = training_data(config)
+    names = trained_on(config.training)
     unknown = [name for name in names if name not in KNOWN_DATA]
     lines = ["## What it is for, and not for\n"]
     lines.append(
@@ -74,14 +74,15 @@ the threshold are part of `config.json`; the weights are float16 safetensors.
 def describe_training(config: Config, history: list[dict], picture: str | None) -> str:
     """How it was trained, on how many cases, for how long."""
     record = config.training
+    earlier = record.get("started_from")
     lines = [
         "## How it was trained\n",
-        f"From scratch, encoder `{config.encoder}`, on slices of {config.preprocessing.size} x "
-        f"{config.preprocessing.size} pixels.\n",
+        f"{'Further' if earlier else 'From scratch'}, encoder `{config.encoder}`, on slices of "
+        f"{config.preprocessing.size} x {config.preprocessing.size} pixels.\n",
     ]
     if record.get("training"):
         lines += ["| data | training | validation | source |", "|---|---|---|---|"]
-        for name in training_data(config):
+        for name in sorted(record["training"]):
             source = KNOWN_DATA[name].source if name in KNOWN_DATA else "not known to MetaSeg"
             counts = [
                 f"{part[name]['cases']} cases in {part[name]['groups']} groups"
@@ -97,6 +98,15 @@ def describe_training(config: Config, history: list[dict], picture: str | None) 
             f"{settings['epochs']} epochs, batches of {settings['batch_size']}, loss "
             f"{settings['loss']}, AdamW with a peak learning rate of {settings['learning_rate']:g},"
             f" seed {settings['seed']}; all settings are in `config.json`."
+        )
+    if settings.get("metastases"):
+        share = f"{settings['metastases']:.0%}"
+        lines.append(f"Synthetic metastases were drawn into {share} of the training slices.")
+    if earlier:
+        epochs = earlier.get("best", {}).get("epoch", "some")
+        lines.append(
+            f"It went on from the weights after {epochs} epochs of an earlier training on "
+            f"{_join([f'`{name}`' for name in trained_on(earlier)])}."
         )
     if history:
         minutes = sum(entry.get("seconds", 0) for entry in history) / 60

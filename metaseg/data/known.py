@@ -66,6 +66,12 @@ def demanding_license(licenses: Iterable[str]) -> str:
     return min(licenses, key=_BY_DEMAND.index)
 
 
+def trained_on(record: dict) -> list[str]:
+    """Names of the data folders in a training's record, those of the trainings before included."""
+    earlier = record.get("started_from")
+    return sorted({*record.get("training", {}), *(trained_on(earlier) if earlier else ())})
+
+
 def list_tumours(data_sets: Iterable[str]) -> list[str]:
     """The kinds of tumour in the known ones of ``data_sets``, each once."""
     known = [KNOWN_DATA[name] for name in data_sets if name in KNOWN_DATA]
