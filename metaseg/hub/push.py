@@ -65,7 +65,7 @@ def push_model(folder: Path, repo_id: str, private: bool = False, tag: str | Non
     check_login(repo_id)
     with hub_errors(repo_id):
         HfApi().create_repo(repo_id, private=private or None, exist_ok=True)
-    pushed = commit(repo_id, "model", operations, f"MetaSeg checkpoint {folder.name}")
+    pushed = commit(repo_id, "model", operations, f"MetaSeg checkpoint {folder.name}", private)
     if tag:
         _tag(pushed, tag)
     return pushed
@@ -76,15 +76,24 @@ def commit(
     kind: str,
     operations: Iterable[CommitOperationAdd | CommitOperationDelete],
     message: str,
+    private: bool,
 ) -> Pushed:
-    """One commit to a repository of ``kind`` model or space; none where nothing changed."""
+    """One commit to a repository of ``kind`` model or space; none where nothing changed.
+
+    InputError where ``private`` is wanted and the repository is public: nothing is sent then.
+    """
     api = HfApi()
     with hub_errors(repo_id):
-        before = api.repo_info(repo_id, repo_type=kind, timeout=TIMEOUT).sha
+        before = api.repo_info(repo_id, repo_type=kind, timeout=TIMEOUT)
+        if private and not before.private:
+            raise InputError(
+                f"{repo_id} exists and is public: make it private in its settings, or choose "
+                "another name."
+            )
         done = api.create_commit(repo_id, operations, commit_message=message, repo_type=kind)
     prefix = "spaces/" if kind == "space" else ""
     page = f"{api.endpoint}/{prefix}{repo_id}"
-    return Pushed(repo_id, done.oid, page, changed=done.oid != before)
+    return Pushed(repo_id, done.oid, page, changed=done.oid != before.sha)
 
 
 def _card(folder: Path, repo_id: str) -> str:

@@ -75,7 +75,7 @@ def publish_space(
         there = [file.rfilename for file in api.space_info(repo_id).siblings or []]
     stale = {name for name in there if name.startswith(OUR_FOLDERS)} - {*files, *texts}
     operations += [CommitOperationDelete(name) for name in sorted(stale)]
-    pushed = commit(repo_id, "space", operations, "MetaSeg demo")
+    pushed = commit(repo_id, "space", operations, "MetaSeg demo", private)
     if hardware:
         with hub_errors(f"{hardware} for {repo_id}"):
             api.request_space_hardware(repo_id, hardware)

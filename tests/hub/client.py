@@ -19,8 +19,6 @@ def environment(url: str, home: Path, token: str | None = "hf_writer", **more: s
         "HF_HOME": str(home),
         "HF_HUB_DISABLE_XET": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
-        "HF_HUB_DOWNLOAD_TIMEOUT": "1",
-        "HF_HUB_ETAG_TIMEOUT": "1",
         "OMP_NUM_THREADS": "1",
         **token_variable,
         **more,
@@ -33,7 +31,7 @@ def run(
     """``python arguments…``, its output as text."""
     command = [sys.executable, *map(str, arguments)]
     return subprocess.run(
-        command, env=variables, cwd=cwd, capture_output=True, text=True, timeout=300
+        command, env=variables, cwd=cwd, capture_output=True, text=True, timeout=900
     )
 
 
@@ -65,4 +63,5 @@ class Client:
 
     def stop(self) -> None:
         self.process.stdin.close()
-        self.process.wait(10)
+        self.process.kill()  # nothing is left to do, and leaving takes torch a while
+        self.process.wait()

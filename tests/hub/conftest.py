@@ -31,7 +31,8 @@ def hub(one_hub: Hub) -> Iterator[Hub]:
 @pytest.fixture(scope="session")
 def one_client(one_hub: Hub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     folder = tmp_path_factory.mktemp("client")
-    client = Client(environment(one_hub.url, folder / "home"), folder / "log.txt")
+    impatient = {"HF_HUB_DOWNLOAD_TIMEOUT": "1", "HF_HUB_ETAG_TIMEOUT": "1"}
+    client = Client(environment(one_hub.url, folder / "home", **impatient), folder / "log.txt")
     yield client
     client.stop()
 

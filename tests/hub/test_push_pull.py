@@ -64,6 +64,16 @@ def test_a_tag_is_never_moved(hub: Hub, client: Client, folder: Path, tmp_path: 
     assert "has a tag v1 already" in answer["sentence"]
 
 
+def test_what_is_private_does_not_go_to_a_public_place(
+    hub: Hub, client: Client, folder: Path, tmp_path: Path
+):
+    client.ask("push", folder=str(folder), repo_id=REPO)
+    other = make_checkpoint(tmp_path / "nested_unet", seed=1)
+    answer = client.ask("push", folder=str(other), repo_id=REPO, private=True)
+    assert f"{REPO} exists and is public" in answer["sentence"]
+    assert len(hub.model(REPO).commits) == 2
+
+
 def test_every_revision_comes_back_as_it_went(
     hub: Hub, client: Client, folder: Path, tmp_path: Path
 ):
