@@ -1,9 +1,11 @@
 """The demo, as the Space starts it: python app.py"""
 
 from metaseg.demo import LAUNCH_OPTIONS, build_page
-from metaseg.segmenter import Segmenter, load_models
+from metaseg.segmenter import Segmenter
+from metaseg.sources import resolve_checkpoints
 
-demo = build_page(Segmenter(load_models()))
+checkpoints, notices = resolve_checkpoints()
+demo = build_page(Segmenter(checkpoints), notices)
 
 if __name__ == "__main__":
     demo.launch(**LAUNCH_OPTIONS)

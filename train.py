@@ -6,8 +6,9 @@ from dataclasses import fields
 from pathlib import Path
 
 from metaseg.errors import InputError
+from metaseg.hub import check_login, plain_repo_id, push_model
 from metaseg.models import ARCHITECTURES
-from metaseg.training import TrainingConfig, train
+from metaseg.training import TrainingConfig, is_main_process, train
 
 
 def main() -> int:
@@ -25,6 +26,12 @@ def main() -> int:
         "--start", type=Path, metavar="DIR", help="the output of a training to go on from"
     )
     parser.add_argument("--resume", action="store_true", help="go on after the last finished epoch")
+    parser.add_argument(
+        "--push-to-hub",
+        metavar="USER/PREFIX",
+        help="publish each network on the Hub, as USER/PREFIX-nested-unet and so on",
+    )
+    parser.add_argument("--private", action="store_true", help="publish for your eyes only")
     for field in fields(TrainingConfig):
         several = isinstance(field.default, tuple)
         parser.add_argument(
@@ -36,9 +43,18 @@ def main() -> int:
         )
     options = vars(parser.parse_args())
     config = TrainingConfig(**{field.name: options[field.name] for field in fields(TrainingConfig)})
+    prefix = options["push_to_hub"]
     try:
+        if prefix:
+            # Hours of training must not end without a push for want of a token.
+            check_login(plain_repo_id(prefix))
         named = {key: options[key] for key in ("models", "data", "output", "resume", "start")}
-        train(**named, config=config)
+        folders = train(**named, config=config)
+        if prefix and is_main_process():
+            for folder in folders:
+                name = f"{prefix}-{folder.name.replace('_', '-')}"
+                pushed = push_model(folder, name, private=options["private"])
+                print(f"{folder.name}: {pushed.page}, commit {pushed.commit}")
     except InputError as error:
         print(f"train.py: {error}", file=sys.stderr)
         return 2

@@ -1,12 +1,12 @@
-"""The command line: python -m metaseg predict / evaluate / contact-sheet"""
+"""The command line: python -m metaseg predict / evaluate / contact-sheet / publish"""
 
 import argparse
 import sys
 
-from metaseg.commands import contact_sheet, evaluate, predict
+from metaseg.commands import contact_sheet, evaluate, predict, publish
 from metaseg.errors import InputError
 
-COMMANDS = [predict, evaluate, contact_sheet]
+COMMANDS = [predict, evaluate, contact_sheet, publish]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -75,19 +75,28 @@ def write_whole(path: Path, data: bytes) -> None:
     partial.replace(path)
 
 
-def load_checkpoint(folder: Path, revision: str | None = None) -> Checkpoint:
+def load_checkpoint(
+    folder: Path, revision: str | None = None, name: str | None = None
+) -> Checkpoint:
     """The checkpoint in ``folder``, strictly: every weight named, none left over.
 
+    ``revision`` and ``name`` are those on the Hub; a local one bears its folder's name.
     InputError says which file is missing, of another format or not fitting.
     """
     folder = Path(folder)
-    name = folder.name
-    config = _read_config(folder)
+    name = name or folder.name
+    config = read_config(folder, name)
     try:
         data = (folder / WEIGHTS).read_bytes()
     except OSError as error:
         raise InputError(f"The checkpoint {name} has no {WEIGHTS}: fetch it again.") from error
-    network = build_network(config.architecture, config.encoder, config.decoder_channels)
+    try:
+        network = build_network(config.architecture, config.encoder, config.decoder_channels)
+    except Exception as error:  # whatever an encoder's library finds wrong with a name or a width
+        raise InputError(
+            f"The {CONFIG} of the checkpoint {name} names a network that MetaSeg cannot build: "
+            "fetch it again, or update MetaSeg."
+        ) from error
     try:
         network.load_state_dict(load(data), strict=True)
     except Exception as error:  # safetensors and torch each have their own
@@ -99,8 +108,10 @@ def load_checkpoint(folder: Path, revision: str | None = None) -> Checkpoint:
     return Checkpoint(name, config, network.float().eval(), digest)
 
 
-def _read_config(folder: Path) -> Config:
-    name = folder.name
+def read_config(folder: Path, name: str | None = None) -> Config:
+    """The config of the checkpoint in ``folder``, without its weights; InputError as above."""
+    folder = Path(folder)
+    name = name or folder.name
     try:
         values = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         version = values["format"]

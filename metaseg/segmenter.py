@@ -4,18 +4,16 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
 
-from metaseg.checkpoint import CONFIG, Checkpoint, load_checkpoint
+from metaseg.checkpoint import Checkpoint
 from metaseg.errors import InputError
-from metaseg.models import TITLES, Network
 from metaseg.preprocess import enhance, prepare, standardise, to_grey_levels
 from metaseg.scan import Scan
+from metaseg.zero_gpu import lend_gpu
 
-SHIPPED = Path(__file__).parent.parent / "checkpoints"
 CUDA_BATCH = 16
 NO_TISSUE = "No tissue was found in this slice, so nothing was looked for in it."
 
@@ -56,6 +54,7 @@ class Segmenter:
         self.checkpoints = {checkpoint.name: checkpoint for checkpoint in checkpoints}
         for checkpoint in self.checkpoints.values():
             checkpoint.network.to(self.device, memory_format=torch.channels_last)
+        self._run = lend_gpu(self._forward)
 
     @property
     def titles(self) -> dict[str, str]:
@@ -100,7 +99,7 @@ class Segmenter:
         batches = [inputs[start : start + size] for start in range(0, len(inputs), size)]
         for batch in progress(batches):
             images = np.stack([standardise(levels, settings) for _, levels, _ in batch])
-            outputs = self._run(checkpoint.network, images)
+            outputs = self._run(checkpoint.name, images)
             for (index, _, geometry), output in zip(batch, outputs):
                 probability[index] = geometry.inverse(output)
         return Prediction(
@@ -112,8 +111,9 @@ class Segmenter:
             _notices(len(scan.voxels), len(scan.voxels) - len(inputs)),
         )
 
-    def _run(self, network: Network, images: np.ndarray) -> np.ndarray:
+    def _forward(self, name: str, images: np.ndarray) -> np.ndarray:
         """Probabilities (N, S, S) of standardised ``images`` (N, S, S): the one forward pass."""
+        network = self.checkpoints[name].network
         batch = torch.from_numpy(images)[:, None].to(self.device)
         batch = batch.contiguous(memory_format=torch.channels_last)
         autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=self._has_bf16())
@@ -161,18 +161,3 @@ def check_threshold(threshold: object) -> float:
     if not 0 <= threshold <= 1:
         raise InputError(f"The threshold {threshold:g} is outside 0 to 1: choose one between.")
     return float(threshold)
-
-
-def load_models(names: Iterable[str] = ()) -> list[Checkpoint]:
-    """The checkpoints of ``names`` (shipped names, titles or folders), or all the shipped ones."""
-    shipped = [name for name in TITLES if (SHIPPED / name / CONFIG).is_file()]
-    checkpoints = []
-    for name in list(names) or shipped:
-        key = next((key for key in shipped if name in (key, TITLES[key])), None)
-        if key is None and not (Path(name) / CONFIG).is_file():
-            known = ", ".join(shipped)
-            raise InputError(
-                f"There is no model «{name}»: choose one of {known}, or a checkpoint folder."
-            )
-        checkpoints.append(load_checkpoint(SHIPPED / key if key else Path(name)))
-    return checkpoints

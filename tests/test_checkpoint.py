@@ -7,7 +7,7 @@ import torch
 from metaseg.checkpoint import CONFIG, WEIGHTS, load_checkpoint, save_checkpoint
 from metaseg.errors import InputError
 from metaseg.models import ARCHITECTURES
-from metaseg.segmenter import load_models
+from metaseg.sources import load_models
 from tests.conftest import small_checkpoint
 
 

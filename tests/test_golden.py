@@ -8,7 +8,8 @@ import pytest
 from metaseg.metrics import Counts
 from metaseg.models import TITLES
 from metaseg.scan import read_scan
-from metaseg.segmenter import Segmenter, load_models
+from metaseg.segmenter import Segmenter
+from metaseg.sources import load_models
 from tests.conftest import EXAMPLES
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -6,7 +6,8 @@ import torch
 from metaseg.errors import InputError
 from metaseg.models import ARCHITECTURES
 from metaseg.scan import Scan, read_scan
-from metaseg.segmenter import NO_TISSUE, Segmenter, check_threshold, load_models, take_slice
+from metaseg.segmenter import NO_TISSUE, Segmenter, check_threshold, take_slice
+from metaseg.sources import load_models
 from tests.conftest import EXAMPLES, draw_head, small_checkpoint
 
 

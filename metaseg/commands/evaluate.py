@@ -11,7 +11,8 @@ from metaseg.commands.options import output_folder
 from metaseg.data.cases import cases_of_split
 from metaseg.evaluation import evaluate
 from metaseg.metrics import to_json
-from metaseg.segmenter import Segmenter, load_models
+from metaseg.segmenter import Segmenter
+from metaseg.sources import load_models
 
 
 def add_parser(subparsers) -> None:

@@ -17,7 +17,8 @@ from metaseg.report import build_report
 from metaseg.scan import Scan, read_scan
 from metaseg.scan.nifti import write_nifti
 from metaseg.scan.types import display_name
-from metaseg.segmenter import Prediction, Segmenter, check_threshold, load_models
+from metaseg.segmenter import Prediction, Segmenter, check_threshold
+from metaseg.sources import load_models
 
 
 def add_parser(subparsers) -> None:

@@ -1,5 +1,6 @@
 """The page: drop a slice, see what each network outlines, move the threshold."""
 
+from collections.abc import Sequence
 from html import escape
 
 import gradio as gr
@@ -19,14 +20,16 @@ HINT = (
 )
 
 
-def build_page(segmenter: Segmenter) -> gr.Blocks:
-    """The whole demo, ready to launch with ``LAUNCH_OPTIONS``."""
+def build_page(segmenter: Segmenter, notices: Sequence[str] = ()) -> gr.Blocks:
+    """The whole demo, ready to launch with ``LAUNCH_OPTIONS``; ``notices`` stand at its top."""
     workbench = Workbench(segmenter)
     titles = list(segmenter.titles.values())
     examples = read_examples()
 
     with gr.Blocks(title="MetaSeg", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
         gr.HTML(HEADER)
+        if notices:
+            gr.HTML(notice_list(notices), elem_id="notices")
         with gr.Row():
             with gr.Column(scale=1, min_width=290):
                 scan = gr.File(label="MRI slice", height=150, elem_id="scan")

@@ -54,8 +54,9 @@ class Workbench:
 
     @property
     def compared(self) -> list[str]:
-        """The networks that «Both» stands for."""
-        return [name for name in COMPARED if name in self.segmenter.checkpoints]
+        """The networks that «Both» stands for; all there are, where it is neither of the two."""
+        both = [name for name in COMPARED if name in self.segmenter.checkpoints]
+        return both or list(self.segmenter.checkpoints)
 
     def load(self, scan: str | None, truth: str | None, index: float | None) -> LoadedSlice:
         """One slice of the scan at path ``scan``, with its truth; None is the middle slice."""

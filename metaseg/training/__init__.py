@@ -3,6 +3,9 @@
 from collections import Counter
 from pathlib import Path
 
+from accelerate import PartialState
+
+from metaseg.card import write_card
 from metaseg.data.cases import Case, carve_validation, cases_of_split
 from metaseg.data.prepared import prepare_cases
 from metaseg.preprocess import Preprocessing
@@ -33,8 +36,15 @@ def train(
     for model in models:
         folder = output / model
         train_network(model, config, *slices, folder, record, resume, start and start / model)
+        if is_main_process():
+            write_card(folder)
         folders.append(folder)
     return folders
+
+
+def is_main_process() -> bool:
+    """Whether this process speaks for all that train together."""
+    return PartialState().is_main_process
 
 
 def _describe(cases: list[Case]) -> dict[str, dict[str, int]]:
@@ -45,4 +55,4 @@ def _describe(cases: list[Case]) -> dict[str, dict[str, int]]:
     return {name: {"cases": counts[name], "groups": group_counts[name]} for name in sorted(counts)}
 
 
-__all__ = ["TrainingConfig", "train"]
+__all__ = ["TrainingConfig", "is_main_process", "train"]

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from metaseg.checkpoint import Config, load_checkpoint, save_checkpoint
+from metaseg.data.known import trained_on, weights_license
 from metaseg.data.lesion_shapes import collect_donors
 from metaseg.data.prepared import PreparedSlices
 from metaseg.models import TITLES, build_network
@@ -119,7 +120,12 @@ def train_network(
         if entry["dice"] >= max(best["dice"] for best in history):
             outcome = {**record, "config": asdict(config), "best": entry}
             checkpoint = Config(
-                architecture, config.encoder, config.decoder_channels, settings, training=outcome
+                architecture,
+                config.encoder,
+                config.decoder_channels,
+                settings,
+                training=outcome,
+                license=weights_license(trained_on(record)),
             )
             save_checkpoint(folder, checkpoint, averaged.module.state_dict())
         write_curves(folder, TITLES[architecture], history)

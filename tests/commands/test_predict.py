@@ -10,7 +10,8 @@ import pytest
 
 from metaseg.__main__ import main
 from metaseg.scan import read_scan
-from metaseg.segmenter import Segmenter, load_models
+from metaseg.segmenter import Segmenter
+from metaseg.sources import load_models
 from tests.conftest import EXAMPLES, draw_head
 
 SLICE = EXAMPLES / "meningioma_axial.jpg"

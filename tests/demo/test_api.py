@@ -13,7 +13,8 @@ from PIL import Image
 
 from metaseg.metrics import Counts
 from metaseg.scan import read_scan
-from metaseg.segmenter import Segmenter, load_models
+from metaseg.segmenter import Segmenter
+from metaseg.sources import load_models
 from tests.conftest import EXAMPLES
 
 SLICE, TRUTH = EXAMPLES / "meningioma_axial.jpg", EXAMPLES / "meningioma_axial_truth.png"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from metaseg.demo.gallery import read_examples
-from metaseg.demo.page import HINT, _render
+from metaseg.demo.page import HINT, _render, build_page
 from metaseg.demo.tables import lesion_table, metrics_table, notice_list
 from metaseg.demo.workbench import Workbench
 from metaseg.errors import InputError
@@ -133,3 +133,10 @@ def test_tables_escape_and_count():
     report["metrics"] = dict.fromkeys(("dice", "iou", "precision", "recall", "f1"))
     assert metrics_table([report]).count("undefined") == 5
     assert notice_list(["a & b", "a & b"]) == "<p>a &amp; b</p>"
+
+
+def test_what_went_wrong_with_the_models_stands_at_the_top():
+    segmenter = Segmenter([small_checkpoint("unet")], device="cpu")
+    page = build_page(segmenter, ["The Hub <could> not be reached."])
+    texts = [part["props"].get("value") for part in page.get_config_file()["components"]]
+    assert "<p>The Hub &lt;could&gt; not be reached.</p>" in texts

@@ -1,0 +1,74 @@
+"""The model card: README.md of a checkpoint, written from what the checkpoint itself records."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from metaseg.card import text
+from metaseg.card.metadata import build_metadata
+from metaseg.checkpoint import CARD, read_config, write_whole
+from metaseg.errors import InputError
+
+METRICS = "metrics.json"
+"""What the evaluation measured: one object per data set."""
+CURVES, CURVES_PICTURE = "curves.json", "curves.png"
+
+
+def write_card(folder: Path, repo_id: str | None = None) -> Path:
+    """Write the README.md of the checkpoint in ``folder`` and return its path.
+
+    InputError where ``folder`` holds no checkpoint, or files beside it are damaged.
+    """
+    path = Path(folder) / CARD
+    write_whole(path, render_card(folder, repo_id).encode())
+    return path
+
+
+def record_metrics(folder: Path, data_set: str, measured: dict[str, Any]) -> None:
+    """Keep what the evaluation measured on ``data_set`` beside the checkpoint, and in its card.
+
+    ``measured`` is one model's object of the evaluation's ``metrics.json``. InputError as for
+    ``write_card``.
+    """
+    path = Path(folder) / METRICS
+    metrics = {**(_read_json(path) or {}), data_set: measured}
+    write_whole(path, (json.dumps(metrics, indent=2) + "\n").encode())
+    write_card(folder)
+
+
+def render_card(folder: Path, repo_id: str | None = None) -> str:
+    """The card of the checkpoint in ``folder``: metadata for the Hub, then text for people.
+
+    ``repo_id`` is where it will lie on the Hub, for the lines on loading it. The figures come from
+    the folder's ``metrics.json``, the time of the training from its ``curves.json``, where it has
+    them. InputError as for ``write_card``.
+    """
+    folder = Path(folder)
+    config = read_config(folder)
+    metrics = _read_json(folder / METRICS) or {}
+    history = _read_json(folder / CURVES) or []
+    picture = CURVES_PICTURE if (folder / CURVES_PICTURE).is_file() else None
+    sections = [
+        f"---\n{build_metadata(config, metrics).to_yaml()}\n---\n",
+        f"# MetaSeg: {config.title}\n",
+        "Outlines brain tumours on single MR slices, as part of MetaSeg, research software for "
+        "brain metastases. A prediction is a probability for every pixel; from "
+        f"{config.threshold:g} on, a pixel counts as lesion.\n",
+        text.describe_use(config),
+        text.describe_loading(config, repo_id),
+        text.describe_training(config, history, picture),
+        text.describe_results(metrics),
+        text.describe_license(config),
+        text.describe_papers(),
+    ]
+    return "\n".join(sections)
+
+
+def _read_json(path: Path) -> Any:
+    """The content of ``path``, or None where there is no such file."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise InputError(f"{path.name} of the checkpoint {path.parent.name} is damaged.") from error

@@ -1,0 +1,64 @@
+"""python -m metaseg publish model CHECKPOINT USER/NAME, and publish space USER/NAME"""
+
+import argparse
+
+from metaseg.sources import SHIPPED, shipped_models
+
+
+def add_parser(subparsers) -> None:
+    parser = subparsers.add_parser("publish", help="put a checkpoint or the demo on the Hub")
+    kinds = parser.add_subparsers(required=True, metavar="KIND")
+
+    model = kinds.add_parser("model", help="push a checkpoint as a model repository")
+    model.add_argument("checkpoint", metavar="CHECKPOINT", help="a folder, or a shipped name")
+    model.add_argument("repository", metavar="USER/NAME")
+    model.add_argument("--private", action="store_true", help="for your eyes only, if it is new")
+    model.add_argument("--tag", metavar="TAG", help="a name for this version, for example v1")
+    model.set_defaults(run=run_model)
+
+    space = kinds.add_parser("space", help="publish the demo as a Space of your own")
+    space.add_argument("repository", metavar="USER/NAME")
+    space.add_argument(
+        "--models",
+        action="append",
+        default=[],
+        metavar="MODEL",
+        help="one it serves: USER/NAME[@REVISION] on the Hub, or a folder, which is pushed first; "
+        "give it once for each (default: the shipped ones)",
+    )
+    space.add_argument("--private", action="store_true", help="for your eyes only, if it is new")
+    space.add_argument("--hardware", metavar="NAME", help="for example zero-a10g or cpu-upgrade")
+    space.set_defaults(run=run_space)
+
+
+# The Hub's client takes a moment to import, and the other commands do not need it.
+
+
+def run_model(options: argparse.Namespace) -> int:
+    """Push a checkpoint, and print its page and commit."""
+    from metaseg.hub import push_model
+
+    shipped = options.checkpoint in shipped_models()
+    folder = SHIPPED / options.checkpoint if shipped else options.checkpoint
+    pushed = push_model(folder, options.repository, options.private, options.tag)
+    print_push(pushed)
+    print(f'Load it with metaseg.from_pretrained("{pushed.repo_id}@{pushed.commit}")')
+    return 0
+
+
+def run_space(options: argparse.Namespace) -> int:
+    """Publish the demo, and print its page and commit."""
+    from metaseg.hub.space import publish_space
+
+    print_push(publish_space(options.repository, options.models, options.private, options.hardware))
+    if options.private:
+        print(
+            "Models of yours that are private need a token that may read them: add it to the "
+            "Space's settings as the secret HF_TOKEN. Until then it serves the shipped ones."
+        )
+    return 0
+
+
+def print_push(pushed) -> None:
+    """The page and the commit of a push."""
+    print(f"{pushed.page}\ncommit {pushed.commit}{'' if pushed.changed else ' (nothing new)'}")

@@ -1,0 +1,108 @@
+"""From the Hub: a checkpoint at one commit, every file proved against its hash there."""
+
+import hashlib
+import logging
+import re
+from pathlib import Path
+
+from huggingface_hub import HfApi, constants, hf_hub_download
+from huggingface_hub.errors import LocalEntryNotFoundError
+from huggingface_hub.hf_api import RepoSibling
+
+from metaseg.checkpoint import CONFIG, WEIGHTS, Checkpoint, load_checkpoint
+from metaseg.errors import InputError
+from metaseg.hub.errors import TIMEOUT, hub_errors
+from metaseg.hub.names import HubName
+
+log = logging.getLogger(__name__)
+
+FILES = (CONFIG, WEIGHTS)
+"""All that inference needs; nothing else is fetched, and no code ever."""
+
+_SHA256, _SHA1 = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{40}")
+
+
+def pull(name: HubName) -> Checkpoint:
+    """The checkpoint ``name``; its ``revision`` is the commit, its name USER/NAME.
+
+    A commit that is in the cache, whole, is loaded without asking the Hub. InputError says what
+    went wrong; a checkpoint is loaded as a whole or not at all.
+    """
+    with hub_errors(str(name)):
+        folder = _find_in_cache(name) or _download(name)
+    return load_checkpoint(folder, revision=folder.name, name=name.repo_id)
+
+
+def _find_in_cache(name: HubName) -> Path | None:
+    """The snapshot folder of ``name`` in the cache, if it is whole; None where it is not.
+
+    Only a commit counts, since a branch may have moved; offline, the last one known does.
+    """
+    if not (name.is_pinned or constants.HF_HUB_OFFLINE):
+        return None
+    paths = []
+    for file in FILES:
+        try:
+            path = hf_hub_download(
+                name.repo_id, file, revision=name.revision, local_files_only=True
+            )
+        except LocalEntryNotFoundError:
+            if constants.HF_HUB_OFFLINE:
+                raise InputError(
+                    f"HF_HUB_OFFLINE is set, and {name} is not in the cache: unset it once to "
+                    "fetch it."
+                ) from None
+            return None
+        paths.append(Path(path))
+    if all(_fits(path, _blob(path).name) for path in paths if path.is_symlink()):
+        return paths[0].parent
+    if constants.HF_HUB_OFFLINE:
+        raise InputError(f"The cache holds a damaged {name}: unset HF_HUB_OFFLINE to mend it.")
+    log.warning("The cache holds a damaged %s, which is fetched again.", name)
+    return None
+
+
+def _download(name: HubName) -> Path:
+    """The snapshot folder of ``name``, fetched from the Hub where the cache lacks a file of it."""
+    info = HfApi().model_info(
+        name.repo_id, revision=name.revision, files_metadata=True, timeout=TIMEOUT
+    )
+    there = {sibling.rfilename: sibling for sibling in info.siblings or []}
+    for file in FILES:
+        if file not in there:
+            raise InputError(f"{name} has no {file}: it is no MetaSeg checkpoint.")
+    for file in FILES:
+        wanted = _hash(there[file])
+        path = Path(hf_hub_download(name.repo_id, file, revision=info.sha))
+        if not _fits(path, wanted):
+            # The cache may be at fault, and is asked first.
+            path = Path(hf_hub_download(name.repo_id, file, revision=info.sha, force_download=True))
+        if not _fits(path, wanted):
+            _blob(path).unlink()
+            raise InputError(
+                f"{file} of {name} is not what the Hub says it is (its hash differs): it was "
+                "thrown away; try again."
+            )
+    if not name.is_pinned:
+        # The client notes which commit the branch or tag is, for when it is offline.
+        hf_hub_download(name.repo_id, CONFIG, revision=name.revision)
+    return path.parent
+
+
+def _blob(path: Path) -> Path:
+    """The file that ``path`` in the cache links to, which bears the hash that the Hub gave it."""
+    return path.parent / path.readlink() if path.is_symlink() else path
+
+
+def _hash(file: RepoSibling) -> str:
+    """SHA-256 of a file under LFS, git's SHA-1 of any other."""
+    return file.lfs.sha256 if file.lfs else file.blob_id or ""
+
+
+def _fits(path: Path, wanted: str) -> bool:
+    data = path.read_bytes()
+    if _SHA256.fullmatch(wanted):
+        return hashlib.sha256(data).hexdigest() == wanted
+    if _SHA1.fullmatch(wanted):
+        return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest() == wanted
+    return False

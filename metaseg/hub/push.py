@@ -1,0 +1,132 @@
+"""To the Hub: a checkpoint folder as a model repository, in one commit."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+from huggingface_hub.errors import HfHubHTTPError
+
+from metaseg.card import CURVES, CURVES_PICTURE, METRICS, render_card
+from metaseg.checkpoint import CARD, CONFIG, WEIGHTS, load_checkpoint
+from metaseg.errors import InputError
+from metaseg.hub.errors import TIMEOUT, TOKENS, hub_errors
+from metaseg.hub.names import HubName
+
+EXTRAS = (CURVES, CURVES_PICTURE, METRICS)
+"""Pushed where the folder has them."""
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What lies on the Hub after a push."""
+
+    repo_id: str
+    commit: str
+    page: str
+    changed: bool
+    """False where the Hub had the same content already, and no commit was made."""
+
+
+def check_login(repo_id: str) -> None:
+    """InputError unless someone is logged in who may write ``repo_id``, as far as can be told.
+
+    Asked before anything that takes long, so that a training does not end without a push.
+    """
+    name = HubName.parse(repo_id)
+    owner = name.repo_id.split("/")[0]
+    with hub_errors(name.repo_id):
+        account = HfApi().whoami()
+    owners = [account["name"], *(group["name"] for group in account.get("orgs", []))]
+    if owner not in owners:
+        raise InputError(
+            f"You are logged in as {account['name']} and cannot publish as {owner}: choose a name "
+            f"that begins with {' or '.join(f'{owner}/' for owner in owners)}."
+        )
+    token = account.get("auth", {}).get("accessToken", {})
+    if token.get("role") == "read":
+        raise InputError(f"Your token may only read: make one that may write, at {TOKENS}.")
+
+
+def push_model(folder: Path, repo_id: str, private: bool = False, tag: str | None = None) -> Pushed:
+    """Push the checkpoint in ``folder`` to ``repo_id`` on the Hub, which is created if need be.
+
+    Config, weights, card, curves and figures go up in one commit. A push that broke off goes on
+    where it stopped when it is repeated; with the same content it makes no new commit. ``tag``
+    names the commit, as v1 does. InputError says what is wrong with the folder or on the Hub.
+    """
+    folder = Path(folder)
+    load_checkpoint(folder)  # what could not be loaded is not published
+    repo_id = plain_repo_id(repo_id)
+    operations = [CommitOperationAdd(CARD, _card(folder, repo_id).encode())]
+    for file in (CONFIG, WEIGHTS, *EXTRAS):
+        if (folder / file).is_file():
+            operations.append(CommitOperationAdd(file, folder / file))
+    check_login(repo_id)
+    with hub_errors(repo_id):
+        HfApi().create_repo(repo_id, private=private or None, exist_ok=True)
+    pushed = commit(repo_id, "model", operations, f"MetaSeg checkpoint {folder.name}", private)
+    if tag:
+        _tag(pushed, tag)
+    return pushed
+
+
+def commit(
+    repo_id: str,
+    kind: str,
+    operations: Iterable[CommitOperationAdd | CommitOperationDelete],
+    message: str,
+    private: bool,
+) -> Pushed:
+    """One commit to a repository of ``kind`` model or space; none where nothing changed.
+
+    InputError where ``private`` is wanted and the repository is public: nothing is sent then.
+    """
+    api = HfApi()
+    with hub_errors(repo_id):
+        before = api.repo_info(repo_id, repo_type=kind, timeout=TIMEOUT)
+        if private and not before.private:
+            raise InputError(
+                f"{repo_id} exists and is public: make it private in its settings, or choose "
+                "another name."
+            )
+        done = api.create_commit(repo_id, operations, commit_message=message, repo_type=kind)
+    prefix = "spaces/" if kind == "space" else ""
+    page = f"{api.endpoint}/{prefix}{repo_id}"
+    return Pushed(repo_id, done.oid, page, changed=done.oid != before.sha)
+
+
+def _card(folder: Path, repo_id: str) -> str:
+    """The folder's own card where a person changed it, else ours, with the name on the Hub."""
+    path = folder / CARD
+    if path.is_file():
+        text = path.read_text(encoding="utf-8")
+        if text != render_card(folder):
+            return text
+    return render_card(folder, repo_id)
+
+
+def plain_repo_id(text: str) -> str:
+    """``text`` as a place to publish to; InputError unless it is USER/NAME without a revision."""
+    name = HubName.parse(text)
+    if name.revision:
+        raise InputError(
+            f"Publish to {name.repo_id}, without @{name.revision}: use --tag for that."
+        )
+    return name.repo_id
+
+
+def _tag(pushed: Pushed, tag: str) -> None:
+    api = HfApi()
+    with hub_errors(pushed.repo_id):
+        try:
+            api.create_tag(pushed.repo_id, tag=tag, revision=pushed.commit)
+        except HfHubHTTPError as error:
+            if error.response is None or error.response.status_code != 409:
+                raise
+            tagged = api.model_info(pushed.repo_id, revision=tag, timeout=TIMEOUT).sha
+            if tagged != pushed.commit:
+                raise InputError(
+                    f"{pushed.repo_id} has a tag {tag} already, which names another commit: "
+                    "choose another tag."
+                ) from error

@@ -1,0 +1,132 @@
+"""A Space of one's own: the demo, with its models pinned to commits on the Hub."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, SpaceHardware
+from huggingface_hub.repocard_data import SpaceCardData
+
+from metaseg.checkpoint import CARD, Checkpoint
+from metaseg.data.known import demanding_license
+from metaseg.errors import InputError
+from metaseg.hub.errors import hub_errors
+from metaseg.hub.names import HubName
+from metaseg.hub.pull import FILES, pull
+from metaseg.hub.push import Pushed, check_login, commit, plain_repo_id, push_model
+from metaseg.hub.space_files import APP, REQUIREMENTS, ROOT, space_files, space_requirements
+from metaseg.sources import HUB_FILE, SHIPPED, load_models, shipped_models
+
+PYTHON = "3.12.12"
+"""One of the two versions that ZeroGPU runs."""
+OUR_FOLDERS = ("metaseg/", "checkpoints/", "examples/")
+"""A new version of the Space leaves nothing of an old one in these."""
+
+TEXT = """
+# MetaSeg
+
+Outlines brain metastases and other brain tumours on single MR slices. Research software: it is not
+a medical device, and no diagnosis or treatment may rest on it. Do not upload images of patients
+that you have no right to share.
+
+{models}
+
+The code is under Apache-2.0. The weights are under {license}, which follows from the data they were
+trained on; their cards say which data these were.
+"""
+
+
+def publish_space(
+    repo_id: str,
+    models: list[str],
+    private: bool = False,
+    hardware: str | None = None,
+    report: Callable[[str], None] = print,
+) -> Pushed:
+    """Publish the demo as the Space ``repo_id``, which is created if need be.
+
+    ``models`` are names on the Hub, folders, or names of shipped checkpoints. The latter two are
+    pushed first, as ``repo_id`` and their architecture joined by a dash. With none, the Space
+    serves the shipped ones that it carries. ``hardware`` is what the Hub calls it, for example
+    ``zero-a10g``. ``report`` receives lines on what is under way. InputError says what is wrong.
+    """
+    repo_id = plain_repo_id(repo_id)
+    if hardware and hardware not in set(SpaceHardware):
+        known = ", ".join(SpaceHardware)
+        raise InputError(f"The Hub has no hardware «{hardware}»: choose one of {known}.")
+    files = space_files()
+    requirements, gradio = space_requirements()
+    check_login(repo_id)
+    checkpoints = [_on_hub(model, repo_id, private, report) for model in models]
+    architectures = [checkpoint.config.architecture for checkpoint in checkpoints]
+    if len(set(architectures)) < len(architectures):
+        raise InputError("Two of the models have the same architecture: name one of each.")
+    texts = {
+        CARD: _readme(checkpoints, gradio, hardware),
+        REQUIREMENTS: requirements,
+        HUB_FILE.relative_to(ROOT).as_posix(): _hub_file(checkpoints),
+    }
+    operations = [CommitOperationAdd(name, ROOT / name) for name in files]
+    operations += [CommitOperationAdd(name, text.encode()) for name, text in texts.items()]
+    api = HfApi()
+    with hub_errors(repo_id):
+        api.create_repo(
+            repo_id, repo_type="space", space_sdk="gradio", private=private or None, exist_ok=True
+        )
+        there = [file.rfilename for file in api.space_info(repo_id).siblings or []]
+    stale = {name for name in there if name.startswith(OUR_FOLDERS)} - {*files, *texts}
+    operations += [CommitOperationDelete(name) for name in sorted(stale)]
+    pushed = commit(repo_id, "space", operations, "MetaSeg demo", private)
+    if hardware:
+        with hub_errors(f"{hardware} for {repo_id}"):
+            api.request_space_hardware(repo_id, hardware)
+    return pushed
+
+
+def _on_hub(model: str, space: str, private: bool, report: Callable[[str], None]) -> Checkpoint:
+    """``model`` as the Hub has it, loaded to be sure that the Space can; a folder is pushed."""
+    folder = SHIPPED / model if model in shipped_models() else Path(model)
+    if not folder.is_dir():
+        report(f"Loading {model} …")
+        return pull(HubName.parse(model))
+    (checkpoint,) = load_models([str(folder)])
+    target = f"{space}-{checkpoint.config.architecture.replace('_', '-')}"
+    report(f"Pushing {folder.name} to {target} …")
+    return pull(HubName(target, push_model(folder, target, private).commit))
+
+
+def _readme(checkpoints: list[Checkpoint], gradio: str, hardware: str | None) -> str:
+    license = demanding_license(c.config.license for c in checkpoints or load_models())
+    data = SpaceCardData(
+        title="MetaSeg",
+        emoji="🧠",
+        colorFrom="indigo",
+        colorTo="gray",
+        sdk="gradio",
+        sdk_version=gradio,
+        python_version=PYTHON,
+        app_file=APP,
+        suggested_hardware=hardware or "cpu-basic",
+        short_description="Outlines brain tumours on MR slices; research use only",
+        license=license,
+        models=[checkpoint.name for checkpoint in checkpoints] or None,
+        preload_from_hub=[f"{c.name} {','.join(FILES)} {c.revision}" for c in checkpoints] or None,
+        tags=["brain-metastases", "brain-tumor", "mri", "image-segmentation", "medical"],
+    )
+    if checkpoints:
+        lines = [f"- {c.config.title}: `{c.name}` at commit `{c.revision}`" for c in checkpoints]
+        models = "It serves these models:\n\n" + "\n".join(lines)
+    else:
+        models = "It serves the models in its folder `checkpoints`."
+    text = TEXT.format(
+        models=models, license="their own licence" if license == "other" else license
+    )
+    return f"---\n{data.to_yaml()}\n---\n{text}"
+
+
+def _hub_file(checkpoints: list[Checkpoint]) -> str:
+    """``checkpoints/hub.toml`` with the models filled in."""
+    entries = [
+        f'\n[[model]]\nrepository = "{checkpoint.name}"\nrevision = "{checkpoint.revision}"\n'
+        for checkpoint in checkpoints
+    ]
+    return HUB_FILE.read_text(encoding="utf-8") + "".join(entries)

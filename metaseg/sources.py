@@ -1,0 +1,98 @@
+"""Where checkpoints come from: those that ship with MetaSeg, a folder, or the Hub."""
+
+import logging
+import os
+import tomllib
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from metaseg.checkpoint import CONFIG, Checkpoint, load_checkpoint
+from metaseg.errors import InputError
+from metaseg.models import TITLES
+
+log = logging.getLogger(__name__)
+
+SHIPPED = Path(__file__).parent.parent / "checkpoints"
+HUB_FILE = SHIPPED / "hub.toml"
+VARIABLE = "METASEG_MODELS"
+
+
+def shipped_models() -> list[str]:
+    """Names of the checkpoints that ship, in the page's order."""
+    return [name for name in TITLES if (SHIPPED / name / CONFIG).is_file()]
+
+
+def from_pretrained(name: str, revision: str | None = None) -> Checkpoint:
+    """The checkpoint ``name``: a shipped one by name or title, a folder, or USER/NAME on the Hub.
+
+    ``revision``, or ``USER/NAME@REVISION``, is a branch, tag or commit on the Hub. Loading is
+    strict and takes safetensors alone, and files from the Hub must have the hash that it names.
+    InputError says what is wrong; nothing is ever half loaded.
+    """
+    name = str(name)
+    key = next((key for key in shipped_models() if name in (key, TITLES[key])), None)
+    if revision is None and key is not None:
+        return load_checkpoint(SHIPPED / key)
+    if revision is None and Path(name).is_dir():
+        return load_checkpoint(Path(name))
+    # The Hub's client takes a moment to import, which local checkpoints need not wait for.
+    from metaseg.hub import HubName, pull
+
+    if not HubName.fits(name):
+        raise InputError(
+            f"There is no model «{name}»: choose one of {', '.join(shipped_models())}, a "
+            "checkpoint folder, or one on the Hub as USER/NAME or USER/NAME@REVISION."
+        )
+    return pull(HubName.parse(name, revision))
+
+
+def load_models(names: Iterable[str] = ()) -> list[Checkpoint]:
+    """The checkpoints of ``names``, as ``from_pretrained`` reads them, or all the shipped ones."""
+    return [from_pretrained(name) for name in list(names) or shipped_models()]
+
+
+def resolve_checkpoints(
+    report: Callable[[str], None] = print,
+) -> tuple[list[Checkpoint], list[str]]:
+    """The checkpoints that the demo serves, and notices for the page and the log.
+
+    METASEG_MODELS names them, separated by commas, or else ``checkpoints/hub.toml``, or else they
+    are the shipped ones. Each bears the name of its architecture, so that clients need not know
+    where it came from. Where one cannot be had, the shipped ones are served and a notice says why.
+    ``report`` receives a line of progress for each.
+    """
+    try:
+        names = _named_models()
+        if not names:
+            return load_models(), []
+        checkpoints = []
+        for name in names:
+            report(f"Loading {name} …")
+            checkpoint = from_pretrained(name)
+            checkpoints.append(replace(checkpoint, name=checkpoint.config.architecture))
+        if len({checkpoint.name for checkpoint in checkpoints}) < len(checkpoints):
+            raise InputError("Two of them have the same architecture: name one of each.")
+        return checkpoints, []
+    except InputError as error:
+        notice = (
+            f"The models chosen for this page could not be loaded. {error} Until then, the page "
+            "serves the models that ship with MetaSeg."
+        )
+        log.warning(notice)
+        return load_models(), [notice]
+
+
+def _named_models() -> list[str]:
+    named = os.environ.get(VARIABLE, "")
+    if named.strip():
+        return [name.strip() for name in named.split(",") if name.strip()]
+    try:
+        models = tomllib.loads(HUB_FILE.read_text(encoding="utf-8")).get("model", [])
+        return [f"{model['repository']}@{model['revision']}" for model in models]
+    except FileNotFoundError:
+        return []
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            "checkpoints/hub.toml is damaged: each [[model]] needs a repository and a revision."
+        ) from error

@@ -1,0 +1,63 @@
+"""One process with the real client for many small tests: a line of JSON in, a line of JSON out.
+
+It stands in for a new process each, which would spend its time on imports.
+"""
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from huggingface_hub import constants
+
+from metaseg import sources
+from metaseg.errors import InputError
+from metaseg.hub import push_model
+from metaseg.sources import from_pretrained, resolve_checkpoints
+
+
+def home(path: str) -> None:
+    """Take the folder ``path`` for the cache."""
+    constants.HF_HUB_CACHE = path
+
+
+def push(folder: str, repo_id: str, **options) -> dict:
+    return asdict(push_model(folder, repo_id, **options))
+
+
+def pull(name: str, revision: str | None = None) -> dict:
+    checkpoint = from_pretrained(name, revision)
+    weights = sum(value.double().sum().item() for value in checkpoint.network.state_dict().values())
+    return {"name": checkpoint.name, "revision": checkpoint.revision, "weights": weights}
+
+
+def resolve(shipped: str) -> dict:
+    sources.SHIPPED, lines = Path(shipped), []
+    sources.HUB_FILE = sources.SHIPPED / "hub.toml"
+    checkpoints, notices = resolve_checkpoints(lines.append)
+    revisions = {checkpoint.name: checkpoint.revision for checkpoint in checkpoints}
+    return {"revisions": revisions, "notices": notices, "lines": lines}
+
+
+def main() -> None:
+    # What the client prints must not mix with the answers.
+    answers, sys.stdout = sys.stdout, sys.stderr
+    for line in sys.stdin:
+        request = json.loads(line)
+        for name, value in request.pop("variables").items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+        function = {"home": home, "push": push, "pull": pull, "resolve": resolve}[request.pop("do")]
+        try:
+            answer = {"result": function(**request)}
+        except InputError as error:
+            answer = {"sentence": str(error)}
+        except Exception as error:
+            answer = {"traceback": f"{type(error).__name__}: {error}"}
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()
