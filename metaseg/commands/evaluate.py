@@ -6,13 +6,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from metaseg.card import record_metrics
 from metaseg.checkpoint import write_whole
 from metaseg.commands.options import output_folder
 from metaseg.data.cases import cases_of_split
 from metaseg.evaluation import evaluate
 from metaseg.metrics import to_json
 from metaseg.segmenter import Segmenter
-from metaseg.sources import load_models
+from metaseg.sources import SHIPPED, load_models
 
 
 def add_parser(subparsers) -> None:
@@ -23,6 +24,11 @@ def add_parser(subparsers) -> None:
         "--model", action="append", dest="models", default=[], help="default: all shipped"
     )
     parser.add_argument("--output", required=True, type=Path, metavar="DIR")
+    parser.add_argument(
+        "--record",
+        action="store_true",
+        help="also keep the figures beside the shipped checkpoints and in their cards",
+    )
     parser.set_defaults(run=run)
 
 
@@ -36,6 +42,9 @@ def run(options: argparse.Namespace) -> int:
     metrics = {name: {**data, **result} for name, result in results.items()}
     text = json.dumps(to_json(metrics), indent=2) + "\n"
     write_whole(folder / "metrics.json", text.encode())
+    if options.record:
+        for name in metrics:
+            record_metrics(SHIPPED / name, data["data"], to_json(metrics[name]))
     for name, result in results.items():
         dice = result["dice"]
         print(
