@@ -3,12 +3,14 @@
 import argparse
 import sys
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 
-from metaseg.errors import InputError
+from metaseg.data.cases import read_cases
+from metaseg.errors import InputError, together
 from metaseg.hub import check_login, plain_repo_id, push_model
 from metaseg.models import ARCHITECTURES
-from metaseg.training import TrainingConfig, is_main_process, train
+from metaseg.training import TrainingConfig, add_options, is_main_process, read_config, train
 
 
 def main() -> int:
@@ -19,7 +21,12 @@ def main() -> int:
         "--model", action="append", required=True, choices=list(ARCHITECTURES), dest="models"
     )
     parser.add_argument(
-        "--data", action="append", required=True, type=Path, metavar="DIR", help="a data folder"
+        "--data",
+        action="append",
+        required=True,
+        type=Path,
+        metavar="DIR",
+        help="a data folder, or «synthetic» for drawn heads",
     )
     parser.add_argument("--output", required=True, type=Path, metavar="DIR")
     parser.add_argument(
@@ -32,22 +39,23 @@ def main() -> int:
         help="publish each network on the Hub, as USER/PREFIX-nested-unet and so on",
     )
     parser.add_argument("--private", action="store_true", help="publish for your eyes only")
-    for field in fields(TrainingConfig):
-        several = isinstance(field.default, tuple)
-        parser.add_argument(
-            "--" + field.name.replace("_", "-"),
-            type=int if several else type(field.default),
-            nargs="+" if several else None,
-            default=field.default,
-            help=f"default: {field.default}",
-        )
+    recipe = parser.add_argument_group(
+        "recipe", "What is given here wins over the recipe, and that over the defaults."
+    )
+    recipe.add_argument("--recipe", type=Path, metavar="YAML", help="for example recipes/cpu.yaml")
+    add_options(recipe)
     options = vars(parser.parse_args())
-    config = TrainingConfig(**{field.name: options[field.name] for field in fields(TrainingConfig)})
+    given = {f.name: options[f.name] for f in fields(TrainingConfig) if f.name in options}
     prefix = options["push_to_hub"]
     try:
         if prefix:
             # Hours of training must not end without a push for want of a token.
             check_login(plain_repo_id(prefix))
+        # Both are read before either is complained of, to list all faults at once.
+        config, *_ = together(
+            partial(read_config, options["recipe"], given),
+            *(partial(read_cases, folder) for folder in options["data"] if folder.is_dir()),
+        )
         named = {key: options[key] for key in ("models", "data", "output", "resume", "start")}
         folders = train(**named, config=config)
         if prefix and is_main_process():

@@ -16,14 +16,15 @@ def test_every_fault_is_listed_at_once(data_folder):
     rows = table.read_text().splitlines()
     rows[2] = rows[2].replace("images/1.png", "images/none.png")
     rows[3] = rows[3].replace("train", "test")
-    rows.append(rows[5])
+    rows += [rows[5], "case20,,images/1.png,,train"]
     table.write_text("\n".join(rows))
     with pytest.raises(InputError) as error:
         read_cases(data_folder)
     for part in (
         "row 3: images/none.png is missing",
         "row 5: group group1 is in another split",
-        "case case4 is listed 2 times",
+        "case case4 is listed 2 times, in rows 6, 14",
+        "row 15: group and mask is empty",
     ):
         assert part in str(error.value)
 

@@ -3,9 +3,10 @@
 import csv
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from metaseg.errors import InputError
+from metaseg.errors import InputError, together
 
 COLUMNS = ("case", "group", "image", "mask", "split")
 
@@ -21,6 +22,13 @@ class Case:
     split: str
     source: str
     """The name of the data folder."""
+    row: int = 0
+    """Its line in ``cases.csv``, the head being line 1; 0 where it comes from no table."""
+
+    @property
+    def place(self) -> str:
+        """Where its user finds it, for messages."""
+        return f"row {self.row}" if self.row else f"case {self.name}"
 
 
 def read_cases(folder: Path) -> list[Case]:
@@ -41,6 +49,10 @@ def read_cases(folder: Path) -> list[Case]:
         rows = list(reader)
     cases, faults, splits = [], [], {}
     for number, row in enumerate(rows, start=2):
+        empty = [column for column in COLUMNS if not row[column]]
+        if empty:
+            faults.append(f"row {number}: {' and '.join(empty)} is empty")
+            continue
         case = Case(
             name=row["case"],
             group=row["group"],
@@ -48,6 +60,7 @@ def read_cases(folder: Path) -> list[Case]:
             mask=folder / row["mask"],
             split=row["split"],
             source=folder.name,
+            row=number,
         )
         for path in (case.image, case.mask):
             if not path.is_file():
@@ -57,7 +70,8 @@ def read_cases(folder: Path) -> list[Case]:
         cases.append(case)
     for name, count in Counter(case.name for case in cases).items():
         if count > 1:
-            faults.append(f"case {name} is listed {count} times")
+            places = ", ".join(str(case.row) for case in cases if case.name == name)
+            faults.append(f"case {name} is listed {count} times, in rows {places}")
     if faults:
         raise InputError(f"{folder.name}/cases.csv: " + "; ".join(faults) + ".")
     return cases
@@ -65,7 +79,8 @@ def read_cases(folder: Path) -> list[Case]:
 
 def cases_of_split(folders: list[Path], split: str) -> list[Case]:
     """The cases of one split over several data folders; InputError where there are none."""
-    cases = [case for folder in folders for case in read_cases(folder) if case.split == split]
+    tables = together(*(partial(read_cases, folder) for folder in folders))
+    cases = [case for table in tables for case in table if case.split == split]
     if not cases:
         names = ", ".join(Path(folder).name for folder in folders)
         raise InputError(f"No case of the split «{split}» in {names}.")
@@ -78,17 +93,20 @@ def carve_validation(cases: list[Case], share: float) -> tuple[list[Case], list[
     The groups are taken at even distances from their sorted names, so that kinds of tumour or
     hospitals that the names begin with are all represented, and every run takes the same ones.
     """
-    chosen = set()
+    chosen, faults = set(), []
     for source in sorted({case.source for case in cases}):
         groups = sorted({case.group for case in cases if case.source == source})
         count = max(1, round(share * len(groups)))
         if count >= len(groups):
-            raise InputError(
+            faults.append(
                 f"{source} has {len(groups)} training groups, too few to set some aside for "
                 "validation: give more groups."
             )
+            continue
         step = len(groups) / count
         chosen |= {(source, groups[int((k + 0.5) * step)]) for k in range(count)}
+    if faults:
+        raise InputError("\n".join(faults))
     validation = [case for case in cases if (case.source, case.group) in chosen]
     training = [case for case in cases if (case.source, case.group) not in chosen]
     return training, validation

@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from metaseg.data.brain import brain_mask
 from metaseg.data.cases import Case
+from metaseg.errors import InputError
 from metaseg.preprocess import Preprocessing, prepare, to_grey_levels
 from metaseg.scan import read_mask, read_scan
 
@@ -34,8 +35,14 @@ class PreparedSlices:
 
 
 def prepare_cases(cases: list[Case], settings: Preprocessing, cache: Path) -> PreparedSlices:
-    """The slices of ``cases``, read from ``cache`` (a folder) where they were prepared before."""
-    names = [(case.source, case.name, case.image.stat().st_size) for case in cases]
+    """The slices of ``cases``, read from ``cache`` (a folder) where they were prepared before.
+
+    InputError lists every case whose image or mask is not as it must be.
+    """
+    names = [
+        (case.source, case.name, case.image.stat().st_size, case.mask.stat().st_size)
+        for case in cases
+    ]
     fields = list(PreparedSlices.__dataclass_fields__)  # a cache without one of them is of no use
     recipe = json.dumps([names, asdict(settings), fields]).encode()
     file = cache / f"slices-{hashlib.sha256(recipe).hexdigest()[:16]}.npz"
@@ -49,10 +56,14 @@ def prepare_cases(cases: list[Case], settings: Preprocessing, cache: Path) -> Pr
 
 
 def _prepare(cases: list[Case], settings: Preprocessing) -> PreparedSlices:
-    levels, masks, brains, sources = [], [], [], []
+    levels, masks, brains, sources, faults = [], [], [], [], []
     for case in tqdm(cases, desc="Preparing slices", unit="slice"):
-        scan = read_scan(case.image)
-        truth = read_mask(case.mask, scan)
+        try:
+            scan = read_scan(case.image)
+            truth = read_mask(case.mask, scan)
+        except InputError as error:
+            faults.append(f"{case.source}, {case.place}: {error}")
+            continue
         for voxels, mask in zip(scan.voxels, truth):
             grey = to_grey_levels(voxels, scan.eight_bit, settings)
             prepared = prepare(grey, settings)
@@ -64,4 +75,8 @@ def _prepare(cases: list[Case], settings: Preprocessing) -> PreparedSlices:
                 masks.append(prepared[1].forward_mask(mask))
                 brains.append(prepared[1].forward_mask(brain))
                 sources.append(case.source)
+    if faults:
+        raise InputError("\n".join(faults))
+    if not levels:
+        raise InputError("No slice of the data holds tissue: check the images.")
     return PreparedSlices(np.stack(levels), np.stack(masks), np.stack(brains), np.array(sources))

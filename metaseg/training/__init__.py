@@ -7,10 +7,14 @@ from accelerate import PartialState
 
 from metaseg.card import write_card
 from metaseg.data.cases import Case, carve_validation, cases_of_split
-from metaseg.data.prepared import prepare_cases
+from metaseg.data.prepared import PreparedSlices, prepare_cases
+from metaseg.data.synthetic_folder import NAME as SYNTHETIC
+from metaseg.data.synthetic_folder import write_synthetic_folder
+from metaseg.errors import InputError, together
 from metaseg.preprocess import Preprocessing
 from metaseg.training.config import TrainingConfig
 from metaseg.training.loop import train_network
+from metaseg.training.recipe import add_options, read_config
 
 
 def train(
@@ -24,13 +28,25 @@ def train(
     """Train each of ``models`` in turn on the training split of the folders in ``data``.
 
     ``start`` is the output of an earlier training, whose weights are trained further.
-    Returns the checkpoint folders, ``output/<model>``. InputError where the data are at fault.
+    The folder «synthetic» stands for drawn heads with drawn metastases, which are written to
+    ``output/synthetic`` unless such a folder exists.
+    Returns the checkpoint folders, ``output/<model>``. InputError where the data are at fault; it
+    comes before any training starts.
     """
+    # The main process writes first, the others find what it wrote.
+    with PartialState().main_process_first():
+        data = [_resolve(folder, output) for folder in data]
     cases = cases_of_split(data, "train")
     training, validation = carve_validation(cases, config.validation_share)
     settings = Preprocessing(size=config.size)
     cache = output / "cache"
-    slices = prepare_cases(training, settings, cache), prepare_cases(validation, settings, cache)
+    # One process prepares the slices, the others read what it kept.
+    with PartialState().main_process_first():
+        slices = together(
+            lambda: prepare_cases(training, settings, cache),
+            lambda: prepare_cases(validation, settings, cache),
+        )
+    together(*(lambda part=part: _check_lesions(*part) for part in zip(PARTS, slices)))
     record = {"training": _describe(training), "validation": _describe(validation)}
     folders = []
     for model in models:
@@ -40,6 +56,19 @@ def train(
             write_card(folder)
         folders.append(folder)
     return folders
+
+
+def _resolve(folder: Path, output: Path) -> Path:
+    drawn = str(folder) == SYNTHETIC and not folder.is_dir()
+    return write_synthetic_folder(output / SYNTHETIC) if drawn else folder
+
+
+PARTS = ("training", "validation")
+
+
+def _check_lesions(part: str, slices: PreparedSlices) -> None:
+    if not slices.has_lesion.any():
+        raise InputError(f"No {part} slice has a lesion: give more groups, or masks that show one.")
 
 
 def is_main_process() -> bool:
@@ -55,4 +84,4 @@ def _describe(cases: list[Case]) -> dict[str, dict[str, int]]:
     return {name: {"cases": counts[name], "groups": group_counts[name]} for name in sorted(counts)}
 
 
-__all__ = ["TrainingConfig", "is_main_process", "train"]
+__all__ = ["TrainingConfig", "add_options", "is_main_process", "read_config", "train"]

@@ -7,9 +7,8 @@ from metaseg.training.robustness import Variation
 
 @dataclass(frozen=True)
 class TrainingConfig(Variation):
-    """Every field is an option of ``train.py`` and is saved beside the weights.
-
-    The probabilities of ``Variation`` belong to it as well.
+    """Every field is an option of ``train.py`` and a line of a recipe, and is saved beside the
+    weights. The probabilities of ``Variation`` belong to it as well.
     """
 
     encoder: str = "tu-regnety_004"
@@ -20,20 +19,37 @@ class TrainingConfig(Variation):
     """Height and width of what the network sees, in pixels."""
     epochs: int = 12
     """Passes over all slices with a lesion and the share of empty ones."""
+    patience: int = 0
+    """Epochs without a better validation Dice after which training stops early; 0: never."""
     batch_size: int = 16
     """Slices in one step, over all processes."""
     empty_share: float = 0.3
     """Empty slices of an epoch, drawn anew each time, per slice with a lesion."""
+    size_balance: float = 0.0
+    """0 shows every slice with a lesion once an epoch; 1 shows every doubling of the lesion's area
+    equally often, so that small lesions come more than once and large ones not every time."""
     loss: str = "bce+dice"
-    """Losses joined by +, of bce, dice and jaccard."""
+    """Losses joined by +, of bce, dice, jaccard, tversky and focal."""
+    supervision: tuple[float, ...] = ()
+    """Weights of the supervised outputs, the prediction last; empty: all weigh the same. A network
+    with fewer outputs takes the last weights."""
     learning_rate: float = 2e-3
-    """Peak of the one-cycle schedule (Smith and Topin 2018) of AdamW."""
+    """Peak of the one-cycle schedule (Smith and Topin 2018) of AdamW: warm-up, then a cosine."""
+    warm_up: float = 0.15
+    """Share of the steps until that peak."""
     weight_decay: float = 1e-2
     """Of AdamW (Loshchilov and Hutter 2019)."""
     gradient_clip: float = 1.0
     """Largest norm of the gradient of one step."""
     ema_decay: float = 0.995
     """Decay per step of the averaged weights, which are the ones validated and kept."""
+    freeze_batch_norm: bool = False
+    """Keep the statistics of batch normalisation as they are, for training further in small
+    batches."""
+    precision: str = "auto"
+    """bf16, no (float32), or auto: bf16 unless a GPU lacks it."""
+    workers: int = 0
+    """Processes that prepare slices beside each training process; they change no result."""
     validation_share: float = 0.1
     """Share of each data folder's training groups that is set aside to choose the best epoch."""
     seed: int = 0

@@ -1,9 +1,11 @@
-"""Training curves beside the weights, as JSON and PNG."""
+"""Training curves beside the weights, as JSON and PNG and for TensorBoard."""
 
 import json
+import math
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+from torch.utils.tensorboard import SummaryWriter
 
 from metaseg.checkpoint import write_whole
 
@@ -27,3 +29,12 @@ def write_curves(folder: Path, title: str, history: list[dict]) -> None:
     figure.savefig(partial, dpi=110)
     plt.close(figure)
     partial.replace(folder / "curves.png")
+
+
+def write_scalars(writer: SummaryWriter, entry: dict, learning_rate: float) -> None:
+    """One epoch's figures and the learning rate at its end."""
+    scalars = {key: value for key, value in entry.items() if key not in ("epoch", "seconds")}
+    scalars["learning_rate"] = learning_rate
+    for name, value in scalars.items():
+        if not math.isnan(value):
+            writer.add_scalar(name, value, entry["epoch"])

@@ -29,22 +29,23 @@ class SliceDataset(Dataset):
 
     def __getitem__(self, position: int) -> tuple[Tensor, Tensor]:
         index = int(self.indices[position])
-        levels, mask = self.change(index, self.slices.levels[index], self.slices.masks[index])
+        levels, mask = self.change(position, self.slices.levels[index], self.slices.masks[index])
         image = torch.from_numpy(standardise(levels, self.settings))[None]
         return image, torch.from_numpy(mask.astype(np.float32))[None]
 
     def change(
-        self, index: int, levels: np.ndarray, mask: np.ndarray
+        self, position: int, levels: np.ndarray, mask: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Validation sees the slices as they are."""
         return levels, mask
 
 
 class AugmentedDataset(SliceDataset):
-    """One epoch of training slices: all with a lesion, some empty ones, shuffled, varied and
+    """One epoch of training slices: those with a lesion, some empty ones, shuffled, varied and
     augmented.
 
     Order and augmentation depend on seed and epoch alone, so a resumed run goes on exactly.
+    ``size_balance`` is that of ``TrainingConfig``; 0 takes every slice with a lesion once.
     """
 
     def __init__(
@@ -56,9 +57,10 @@ class AugmentedDataset(SliceDataset):
         epoch: int,
         variation: Variation = UNCHANGED,
         donors: Sequence[Donor] = (),
+        size_balance: float = 0.0,
     ):
         random = np.random.default_rng((seed, epoch))
-        lesion = np.flatnonzero(slices.has_lesion)
+        lesion = draw_lesions(slices.masks, size_balance, random)
         empty = np.flatnonzero(~slices.has_lesion)
         wanted = min(len(empty), round(empty_share * len(lesion)))
         indices = np.concatenate([lesion, random.choice(empty, wanted, replace=False)])
@@ -68,9 +70,31 @@ class AugmentedDataset(SliceDataset):
         self.pipeline = build_augmentation()
 
     def change(
-        self, index: int, levels: np.ndarray, mask: np.ndarray
+        self, position: int, levels: np.ndarray, mask: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
+        index = int(self.indices[position])
         brain, source = self.slices.brains[index], str(self.slices.sources[index])
-        random = np.random.default_rng((self.seed, self.epoch, index))
+        # The position and not the index: a slice that comes twice in an epoch differs from itself.
+        random = np.random.default_rng((self.seed, self.epoch, position))
         levels, mask = vary(levels, mask, brain, source, random, self.variation, self.donors)
-        return augment(self.pipeline, levels, mask, (self.seed, self.epoch, index))
+        return augment(self.pipeline, levels, mask, (self.seed, self.epoch, position))
+
+
+def draw_lesions(masks: np.ndarray, balance: float, random: np.random.Generator) -> np.ndarray:
+    """Indices of as many slices as there are with a lesion among ``masks`` (N, H, W) bool.
+
+    A slice's share is the inverse of how many slices have a lesion area within the same doubling,
+    to the power of ``balance``. Systematic sampling (Madow 1949) takes each as often as its share
+    says, rounded up or down.
+    """
+    areas = masks.sum(axis=(1, 2))
+    lesion = np.flatnonzero(areas)
+    if not len(lesion):
+        return lesion
+    _, doubling, counts = np.unique(
+        np.log2(areas[lesion]).astype(int), return_inverse=True, return_counts=True
+    )
+    weights = (1.0 / counts[doubling]) ** balance
+    ends = np.cumsum(weights) / weights.sum() * len(lesion)
+    ticks = np.arange(len(lesion)) + random.uniform(0.01, 0.99)
+    return lesion[np.searchsorted(ends, ticks).clip(max=len(lesion) - 1)]

@@ -7,21 +7,26 @@ from pathlib import Path
 import numpy as np
 import torch
 from accelerate import Accelerator
-from torch import Tensor, nn
+from accelerate.utils import broadcast
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
+from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from metaseg.checkpoint import Config, load_checkpoint, save_checkpoint
 from metaseg.data.known import trained_on, weights_license
 from metaseg.data.lesion_shapes import collect_donors
 from metaseg.data.prepared import PreparedSlices
+from metaseg.errors import InputError
 from metaseg.models import TITLES, build_network
 from metaseg.preprocess import Preprocessing
 from metaseg.training.config import TrainingConfig
-from metaseg.training.curves import write_curves
-from metaseg.training.dataset import AugmentedDataset, SliceDataset
+from metaseg.training.curves import write_curves, write_scalars
+from metaseg.training.dataset import AugmentedDataset
 from metaseg.training.losses import build_loss
+from metaseg.training.validation import validate
 
 
 def train_network(
@@ -36,13 +41,17 @@ def train_network(
 ) -> None:
     """Train ``architecture`` and leave its best checkpoint in ``folder``.
 
-    ``folder`` also gets ``last.pt`` (all that ``resume`` needs, written after every epoch) and the
-    curves. ``record`` goes into the checkpoint's config, with what came of the training. ``start``
-    is a checkpoint folder whose weights the training begins with; its own record is kept as well.
+    ``folder`` also gets ``last.pt`` (all that ``resume`` needs, written after every epoch), the
+    curves, and the same for TensorBoard. ``record`` goes into the checkpoint's config, with what
+    came of the training. ``start`` is a checkpoint folder whose weights the training begins with;
+    its own record is kept as well.
+
+    Under ``accelerate launch`` several processes share every batch: each takes its part of the
+    slices, and the gradients are averaged.
     """
     torch.manual_seed(config.seed)
     settings = Preprocessing(size=config.size)
-    accelerator = Accelerator(mixed_precision="bf16" if _has_bf16() else "no")
+    accelerator = Accelerator(mixed_precision=_precision(config))
     network = build_network(architecture, config.encoder, config.decoder_channels)
     if start is not None:
         earlier = load_checkpoint(start)
@@ -57,20 +66,13 @@ def train_network(
         network.parameters(), config.learning_rate, weight_decay=config.weight_decay
     )
     network, optimizer = accelerator.prepare(network, optimizer)
-    loss_function = build_loss(config.loss)
-    enhancing = np.char.find(training.sources, "t1ce") >= 0
-    donors = collect_donors(training.levels[enhancing], training.masks[enhancing])
-
-    def epoch_loader(epoch: int) -> DataLoader:
-        slices = AugmentedDataset(
-            training, settings, config.empty_share, config.seed, epoch, config, donors
-        )
-        per_process = config.batch_size // accelerator.num_processes
-        return accelerator.prepare(DataLoader(slices, per_process, drop_last=True))
-
-    steps = config.epochs * len(epoch_loader(0))
+    loss_function = build_loss(config.loss, config.supervision)
+    epoch_loader = _epoch_loader(config, training, settings, accelerator)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer.optimizer, config.learning_rate, total_steps=steps, pct_start=0.15
+        optimizer.optimizer,
+        config.learning_rate,
+        total_steps=config.epochs * len(epoch_loader(0)),
+        pct_start=config.warm_up,
     )
     history: list[dict] = []
     last = folder / "last.pt"
@@ -83,9 +85,13 @@ def train_network(
         history = state["history"]
 
     for epoch in range(len(history), config.epochs):
+        if _has_stalled(history, config.patience):
+            break
         started = time.monotonic()
         torch.manual_seed(config.seed + epoch)
         network.train()
+        if config.freeze_batch_norm:
+            _freeze_batch_norm(network)
         total, count = 0.0, 0
         title = f"{TITLES[architecture]}, epoch {epoch + 1} of {config.epochs}"
         best = max((entry["dice"] for entry in history), default=0.0)
@@ -103,14 +109,19 @@ def train_network(
                 averaged.update_parameters(accelerator.unwrap_model(network))
                 total, count = total + loss.item(), count + 1
                 bar.set_postfix(loss=f"{total / count:.3f}", best_dice=f"{best:.3f}")
+        _share_statistics(averaged.module)
+        mean_loss = accelerator.reduce(
+            torch.tensor(total / count, device=accelerator.device), reduction="mean"
+        )
         scores = validate(averaged.module, validation, settings, accelerator)
-        seconds = time.monotonic() - started
-        entry = {"epoch": epoch + 1, "loss": total / count, **scores, "seconds": round(seconds, 1)}
+        seconds = round(time.monotonic() - started, 1)
+        entry = {"epoch": epoch + 1, "loss": mean_loss.item(), **scores, "seconds": seconds}
         history.append(entry)
         if not accelerator.is_main_process:
             continue
-        left = sum(entry["seconds"] for entry in history) / len(history)
-        left *= (config.epochs - len(history)) / 60
+
+        spent = sum(entry["seconds"] for entry in history)
+        left = spent / len(history) * (config.epochs - len(history)) / 60
         print(
             f"{title}: loss {entry['loss']:.3f}, validation Dice {entry['dice']:.3f}, "
             f"about {left:.0f} min left",
@@ -118,7 +129,7 @@ def train_network(
         )
         folder.mkdir(parents=True, exist_ok=True)
         if entry["dice"] >= max(best["dice"] for best in history):
-            outcome = {**record, "config": asdict(config), "best": entry}
+            outcome = {**record, "config": asdict(config), "best": entry, "seconds": spent}
             checkpoint = Config(
                 architecture,
                 config.encoder,
@@ -129,6 +140,8 @@ def train_network(
             )
             save_checkpoint(folder, checkpoint, averaged.module.state_dict())
         write_curves(folder, TITLES[architecture], history)
+        with SummaryWriter(folder / "tensorboard", purge_step=epoch + 1) as scalars:
+            write_scalars(scalars, entry, schedule.get_last_lr()[0])
         state = {
             "network": accelerator.unwrap_model(network).state_dict(),
             "averaged": averaged.state_dict(),
@@ -141,35 +154,66 @@ def train_network(
         partial.replace(last)
 
 
-@torch.no_grad()
-def validate(
-    network: nn.Module, slices: PreparedSlices, settings: Preprocessing, accelerator: Accelerator
-) -> dict[str, float]:
-    """Mean Dice over slices with a lesion (each data folder weighs the same), and the share of
-    empty slices with a false positive, at threshold 0.5 on the network's grid."""
-    network.eval()
-    everything = SliceDataset(slices, settings, range(len(slices.levels)))
-    dice, false_positives = {}, []
-    position = 0
-    for images, masks in DataLoader(everything, batch_size=8):
-        with accelerator.autocast():
-            logits = network(_channels_last(images.to(accelerator.device)))
-        predictions = logits[:, -1:] > 0
-        for prediction, mask in zip(predictions, masks.to(accelerator.device) > 0):
-            if mask.any():
-                overlap = 2 * (prediction & mask).sum() / (prediction.sum() + mask.sum())
-                dice.setdefault(slices.sources[position], []).append(overlap.item())
-            else:
-                false_positives.append(prediction.any().item())
-            position += 1
-    means = {f"dice_{source}": sum(v) / len(v) for source, v in dice.items()}
-    rate = sum(false_positives) / len(false_positives) if false_positives else float("nan")
-    return {"dice": sum(means.values()) / len(means), **means, "empty_false_positive_rate": rate}
+def _epoch_loader(
+    config: TrainingConfig,
+    training: PreparedSlices,
+    settings: Preprocessing,
+    accelerator: Accelerator,
+):
+    """A function from the number of an epoch to this process's part of its batches."""
+    processes = accelerator.num_processes
+    if config.batch_size % processes:
+        raise InputError(
+            f"{processes} processes cannot share a batch of {config.batch_size} slices: give a "
+            "batch_size that they divide."
+        )
+    enhancing = np.char.find(training.sources, "t1ce") >= 0
+    donors = collect_donors(training.levels[enhancing], training.masks[enhancing])
+
+    def epoch_loader(epoch: int) -> DataLoader:
+        slices = AugmentedDataset(
+            training,
+            settings,
+            config.empty_share,
+            config.seed,
+            epoch,
+            config,
+            donors,
+            config.size_balance,
+        )
+        if len(slices) < config.batch_size:
+            raise InputError(
+                f"An epoch has {len(slices)} slices, fewer than one batch of {config.batch_size}: "
+                "give a smaller batch_size."
+            )
+        # A prepared loader deals whole batches to the processes in turn.
+        loader = DataLoader(
+            slices, config.batch_size // processes, drop_last=True, num_workers=config.workers
+        )
+        return accelerator.prepare(loader)
+
+    return epoch_loader
 
 
-def _channels_last(images: Tensor) -> Tensor:
-    return images.to(memory_format=torch.channels_last)
+def _has_stalled(history: list[dict], patience: int) -> bool:
+    """Whether the best of ``history`` is ``patience`` epochs old or older; never with 0."""
+    dice = [entry["dice"] for entry in history]
+    return bool(patience and dice) and dice[::-1].index(max(dice)) >= patience
 
 
-def _has_bf16() -> bool:
-    return not torch.cuda.is_available() or torch.cuda.is_bf16_supported()
+def _freeze_batch_norm(network: nn.Module) -> None:
+    for module in network.modules():
+        if isinstance(module, _BatchNorm):
+            module.eval()
+
+
+def _share_statistics(network: nn.Module) -> None:
+    """Give every process the main one's buffers: batch normalisation differs between them."""
+    for buffer in network.buffers():
+        buffer.copy_(broadcast(buffer))
+
+
+def _precision(config: TrainingConfig) -> str:
+    if config.precision != "auto":
+        return config.precision
+    return "bf16" if not torch.cuda.is_available() or torch.cuda.is_bf16_supported() else "no"

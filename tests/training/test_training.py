@@ -1,6 +1,7 @@
 import json
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -13,7 +14,7 @@ from metaseg.models import ARCHITECTURES
 from metaseg.preprocess import Preprocessing
 from metaseg.training import TrainingConfig, loop, train
 from metaseg.training.augmentation import augment, build_augmentation
-from metaseg.training.dataset import AugmentedDataset
+from metaseg.training.dataset import AugmentedDataset, draw_lesions
 from metaseg.training.losses import LOSSES, build_loss
 from tests.conftest import SMALL_ENCODER, SMALL_WIDTHS, draw_head
 
@@ -141,3 +142,54 @@ def test_losses_add_up_by_name():
     torch.testing.assert_close(build_loss("bce+dice")(logits, truth), total)
     with pytest.raises(InputError, match="Unknown loss hinge"):
         build_loss("bce+hinge")
+
+
+def test_weights_of_the_supervised_outputs():
+    truth = torch.zeros(1, 1, 8, 8)
+    truth[..., 2:5, 3:6] = 1
+    parts = [torch.randn(1, 1, 8, 8) for _ in range(3)]
+    single = [build_loss("bce")(part, truth) for part in parts]
+    weighed = build_loss("bce", (9.0, 1.0, 1.0, 2.0))(torch.cat(parts, dim=1), truth)
+    torch.testing.assert_close(weighed, (single[0] + single[1] + 2 * single[2]) / 4)
+    with pytest.raises(InputError, match="3 outputs"):
+        build_loss("bce", (1.0,))(torch.cat(parts, dim=1), truth)
+
+
+def test_balance_shows_small_lesions_more_often():
+    masks = np.zeros((101, 64, 64), bool)
+    for number in range(90):
+        masks[number, :30, :30] = True
+    masks[90:100, 5, 5:8] = True
+    random = np.random.default_rng(0)
+    drawn = draw_lesions(masks, 0.0, random)
+    assert np.array_equal(drawn, np.arange(100))
+    drawn = draw_lesions(masks, 1.0, random)
+    counts = np.bincount(drawn, minlength=101)
+    assert len(drawn) == 100 and counts[100] == 0
+    assert counts[90:100].sum() in (49, 50, 51) and counts[90:100].min() >= 4
+
+
+def test_training_stops_early(data_folder, tmp_path):
+    config = replace(TINY, epochs=9, patience=1, learning_rate=1e-9)
+    train(["unet"], [data_folder], tmp_path / "run", config)
+    curve = json.loads((tmp_path / "run/unet/curves.json").read_text())
+    assert len(curve) == 2 and list((tmp_path / "run/unet/tensorboard").iterdir())
+    train(["unet"], [data_folder], tmp_path / "run", config, resume=True)
+    assert len(json.loads((tmp_path / "run/unet/curves.json").read_text())) == 2
+
+
+def test_bad_masks_are_all_listed_before_training(data_folder, tmp_path):
+    cv2.imwrite(str(data_folder / "masks/0.png"), np.zeros((50, 50), np.uint8))
+    cv2.imwrite(str(data_folder / "masks/4.png"), np.full((128, 120), 7, np.uint8))
+    (data_folder / "images/9.png").write_bytes(b"no picture")
+    with pytest.raises(InputError) as error:
+        train(["unet"], [data_folder], tmp_path / "run", TINY)
+    for part in ("row 2: The ground truth 0.png is 50 x 50", "row 6: The ground truth 4.png has"):
+        assert part in str(error.value)
+    assert "row 11: 9.png is not an image" in str(error.value)
+    assert not (tmp_path / "run/unet").exists()
+
+
+def test_too_few_slices_for_a_batch(data_folder, tmp_path):
+    with pytest.raises(InputError, match="fewer than one batch of 64"):
+        train(["unet"], [data_folder], tmp_path / "run", replace(TINY, batch_size=64))

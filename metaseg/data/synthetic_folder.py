@@ -1,0 +1,52 @@
+"""The data set that needs no download: ``train.py --data synthetic``."""
+
+import csv
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from metaseg.data.cases import COLUMNS
+from metaseg.data.heads import PIXEL_MM, draw_anatomy, draw_slice
+from metaseg.data.synthetic import add_metastases
+
+NAME = "synthetic"
+"""What stands for the data set where a data folder is asked for."""
+
+GROUPS, SLICES, EMPTY_SHARE = 30, 8, 0.3
+TEST_EVERY = 5
+"""Each fifth head is for testing."""
+
+
+def write_synthetic_folder(
+    folder: Path, groups: int = GROUPS, slices: int = SLICES, seed: int = 0
+) -> Path:
+    """Write a data folder of drawn heads with drawn metastases; returns ``folder``.
+
+    ``groups`` heads of ``slices`` slices each, about EMPTY_SHARE of them without a lesion. A folder
+    that is there already is left as it is. Always the same under a ``seed``.
+    """
+    table = folder / "cases.csv"
+    if table.is_file():
+        return folder
+    for name in ("images", "masks"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    rows = []
+    for group in range(groups):
+        random = np.random.default_rng((seed, group))
+        anatomy = draw_anatomy(random)
+        for number in range(slices):
+            levels, brain = draw_slice(anatomy, 0.85 * number / max(1, slices - 1), random)
+            mask = np.zeros(brain.shape, bool)
+            if random.random() >= EMPTY_SHARE:
+                levels, mask = add_metastases(levels, mask, brain, PIXEL_MM, random)
+            case = f"{group:03d}-{number:02d}"
+            image, truth = f"images/{case}.png", f"masks/{case}.png"
+            cv2.imwrite(str(folder / image), levels)
+            cv2.imwrite(str(folder / truth), mask.astype(np.uint8) * 255)
+            split = "test" if group % TEST_EVERY == TEST_EVERY - 1 else "train"
+            rows.append((case, f"head{group:03d}", image, truth, split))
+    # The table comes last: a folder that was cut off has none and is written again.
+    with table.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([COLUMNS, *rows])
+    return folder

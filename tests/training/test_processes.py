@@ -1,0 +1,48 @@
+"""Two processes find what one finds."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.conftest import write_data_folder
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.slow
+def test_two_processes_equal_one(tmp_path: Path) -> None:
+    # Seven validation slices: an odd number of batches, the last one short.
+    data = write_data_folder(tmp_path / "heads", groups=8, slices=3)
+    for processes in (1, 2):
+        launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_machines=1"]
+        launch += [f"--num_processes={processes}", "--mixed_precision=no", "--dynamo_backend=no"]
+        launch += ["--num_cpu_threads_per_process=1", "--main_process_port=0"]
+        done = subprocess.run(
+            [
+                *launch,
+                "-m",
+                "tests.training.two_processes",
+                str(data),
+                str(tmp_path / f"{processes}"),
+            ],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            timeout=500,
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+    for model in ("nested_unet", "attention_unet"):
+        one, two = (tmp_path / f"{processes}" / model for processes in (1, 2))
+        curves = [json.loads((run / "curves.json").read_text()) for run in (one, two)]
+        first, second = ({k: v for k, v in c[0].items() if k != "seconds"} for c in curves)
+        assert first == pytest.approx(second, abs=1e-5, nan_ok=True)
+        states = [torch.load(run / "last.pt", weights_only=True) for run in (one, two)]
+        for name, tensor in states[0]["network"].items():
+            torch.testing.assert_close(tensor, states[1]["network"][name], atol=1e-5, rtol=0)
+        assert states[0]["schedule"]["last_epoch"] == states[1]["schedule"]["last_epoch"]

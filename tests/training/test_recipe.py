@@ -1,0 +1,64 @@
+"""Recipes: the file changes the defaults, the command line changes the file."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from metaseg.errors import InputError
+from metaseg.training import TrainingConfig, read_config
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+
+
+def test_the_command_line_wins_over_the_recipe(tmp_path: Path) -> None:
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text("epochs: 3\nlearning_rate: 1e-3\ndecoder_channels: [8, 8, 16, 16]\n")
+    config = read_config(recipe, {"epochs": 5})
+    assert config.epochs == 5 and config.learning_rate == 1e-3
+    assert config.decoder_channels == (8, 8, 16, 16) and config.loss == TrainingConfig().loss
+    assert read_config(None, {}) == TrainingConfig()
+
+
+@pytest.mark.parametrize("name", ["cpu", "gpu", "compare"])
+def test_the_recipes_that_ship_are_valid(name: str) -> None:
+    assert read_config(RECIPES / f"{name}.yaml", {}).size >= 128
+
+
+def test_all_faults_of_a_recipe_are_listed(tmp_path: Path) -> None:
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text(
+        "epoch: 3\nbatch_size: many\nsize: 160.5\nloss: bce+hinge\nmetastases: 2\n"
+        "freeze_batch_norm: 1\nseed: true\n"
+    )
+    with pytest.raises(InputError, match=r"recipe mine\.yaml") as error:
+        read_config(recipe, {})
+    for part in (
+        "epoch is no field",
+        "batch_size cannot be 'many'",
+        "size cannot be 160.5",
+        "Unknown loss hinge",
+        "metastases must lie between 0 and 1",
+        "freeze_batch_norm cannot be 1",
+        "seed cannot be True",
+    ):
+        assert part in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["- 1\n- 2\n", "a: [1\n"])
+def test_a_recipe_that_is_no_recipe(tmp_path: Path, text: str) -> None:
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text(text)
+    with pytest.raises(InputError, match=r"mine\.yaml"):
+        read_config(recipe, {})
+    with pytest.raises(InputError, match=r"no recipe none\.yaml"):
+        read_config(tmp_path / "none.yaml", {})
+
+
+def test_every_field_is_explained() -> None:
+    source = Path(__file__).parents[2] / "metaseg" / "training"
+    text = "".join((source / name).read_text() for name in ("config.py", "robustness.py"))
+    for field in fields(TrainingConfig):
+        assert f"\n    {field.name}: " in text
+        after = text.split(f"\n    {field.name}: ")[1].split("\n")[1]
+        assert after.lstrip().startswith('"""'), field.name

@@ -1,0 +1,34 @@
+"""One process of several: python -m tests.training.two_processes DATA OUTPUT, under ``accelerate``.
+
+Trains one step in float32 with batch normalisation frozen, and validates.
+"""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from metaseg.training import TrainingConfig, train
+from tests.conftest import SMALL_ENCODER, SMALL_WIDTHS
+
+ONE_STEP = TrainingConfig(
+    encoder=SMALL_ENCODER,
+    decoder_channels=SMALL_WIDTHS,
+    size=64,
+    epochs=1,
+    batch_size=6,
+    empty_share=0.0,
+    loss="bce",
+    learning_rate=0.1,
+    ema_decay=0.5,
+    freeze_batch_norm=True,
+    precision="no",
+    validation_share=0.4,
+)
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    data, output = Path(sys.argv[1]), Path(sys.argv[2])
+    train(["nested_unet", "attention_unet"], [data], output, replace(ONE_STEP))
