@@ -80,7 +80,15 @@ def summarise(slices: list[tuple[str, Counts]]) -> dict:
     return {
         "cases": len(slices),
         "groups": len(groups),
-        **{name: _mean_with_interval(groups, name) for name in OVERLAP_NAMES},
+        **{
+            name: mean_with_interval(
+                {
+                    group: [c.overlap()[name] for c in counts if not c.truth_is_empty]
+                    for group, counts in groups.items()
+                }
+            )
+            for name in OVERLAP_NAMES
+        },
         "group_dice": float(np.mean(group_dice)) if group_dice else math.nan,
         "pooled_dice": sum(pooled.values(), Counts(0, 0, 0)).dice,
         "empty_cases": len(empty),
@@ -88,16 +96,13 @@ def summarise(slices: list[tuple[str, Counts]]) -> dict:
     }
 
 
-def _mean_with_interval(groups: dict[str, list[Counts]], name: str) -> dict[str, float]:
-    """Mean over slices with a lesion, and its 95 % percentile bootstrap interval over groups.
+def mean_with_interval(by_group: dict[str, list[float]]) -> dict[str, float]:
+    """Mean of all values, and its 95 % percentile bootstrap interval over groups.
 
     Whole groups are drawn, because slices of one patient are not independent (Efron and
     Tibshirani 1993).
     """
-    values = [
-        [c.overlap()[name] for c in counts if not c.truth_is_empty] for counts in groups.values()
-    ]
-    values = [of_group for of_group in values if of_group]
+    values = [of_group for of_group in by_group.values() if of_group]
     if not values:
         return dict.fromkeys(("mean", "low", "high"), math.nan)
     sums = np.array([sum(of_group) for of_group in values])

@@ -1,0 +1,130 @@
+"""Lesions found and missed, slice by slice, and by volume as BraTS-METS scores it."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from scipy import ndimage
+
+from metaseg.evaluation.pixels import THRESHOLDS
+from metaseg.lesions import EIGHT_CONNECTED
+
+SIZES = (0, 5, 10, 20, 40, np.inf)
+"""Limits of the diameter classes, in pixels of the scan (mm on the stress set)."""
+
+BRATS_DILATION = ndimage.generate_binary_structure(3, 2)
+BRATS_SMALLEST_MM3 = 2.0
+
+
+@dataclass(frozen=True)
+class Matched:
+    """The lesions of one slice: 8-connected parts. One pixel in common is a match."""
+
+    found: np.ndarray
+    """(lesions of the truth,) bool."""
+    diameters: np.ndarray
+    """(lesions of the truth,) of the disc of the same area, in pixels."""
+    false_positives: int
+    """Predicted lesions that touch none of the truth."""
+
+
+def match_lesions(
+    prediction: np.ndarray, truth: np.ndarray, ignored: np.ndarray | None = None
+) -> Matched:
+    """``prediction`` and ``truth`` (H, W); the truth is bool, or int with its lesions numbered.
+
+    Predicted lesions that touch ``ignored`` (H, W) bool and none of the truth are not counted.
+    """
+    labels = ndimage.label(truth, EIGHT_CONNECTED)[0] if truth.dtype == bool else truth
+    areas = np.bincount(labels.ravel())[1:]
+    found = np.isin(np.arange(1, len(areas) + 1), labels[prediction])
+    parts, count = ndimage.label(prediction, EIGHT_CONNECTED)
+    excused = (labels > 0) if ignored is None else (labels > 0) | ignored
+    touching = np.unique(parts[excused])
+    return Matched(found, 2 * np.sqrt(areas / np.pi), count - np.count_nonzero(touching))
+
+
+def summarise_lesions(slices: list[tuple[str, Matched]], sizes: tuple[float, ...] = SIZES) -> dict:
+    """Of (group, matched) of every slice: sensitivity, also by diameter (``sizes`` are the limits
+    of the classes), false positives per slice and per group, and the lesion-wise F1.
+
+    F1 is 2 TP / (2 TP + FP + FN) over all lesions. What has no lesion is NaN.
+    """
+    found = np.concatenate([matched.found for _, matched in slices] or [np.zeros(0, bool)])
+    diameters = np.concatenate([matched.diameters for _, matched in slices] or [np.zeros(0)])
+    false = sum(matched.false_positives for _, matched in slices)
+    hits, groups = int(found.sum()), {group for group, _ in slices}
+    by_size = {}
+    for low, high in pairwise(sizes):
+        chosen = found[(diameters >= low) & (diameters < high)]
+        name = f"{low:g}-{high:g}" if np.isfinite(high) else f"{low:g}+"
+        by_size[name] = {"lesions": len(chosen), "sensitivity": _share(chosen.sum(), len(chosen))}
+    return {
+        "lesions": len(found),
+        "sensitivity": _share(hits, len(found)),
+        "sensitivity_by_size": by_size,
+        "false_positives_per_slice": _share(false, len(slices)),
+        "false_positives_per_group": _share(false, len(groups)),
+        "f1": _share(2 * hits, hits + len(found) + false),
+    }
+
+
+def _share(part: float, whole: float) -> float:
+    return float(part / whole) if whole else float("nan")
+
+
+class Froc:
+    """Free-response ROC (Bunch et al. 1978): sensitivity against false positives per slice."""
+
+    def __init__(self) -> None:
+        self.counts = np.zeros((len(THRESHOLDS), 2), np.int64)
+        self.lesions = self.slices = 0
+
+    def add(self, probability: np.ndarray, truth: np.ndarray) -> None:
+        """One slice: ``probability`` (H, W) float and ``truth`` (H, W) bool."""
+        labels, count = ndimage.label(truth, EIGHT_CONNECTED)
+        self.lesions += count
+        self.slices += 1
+        for row, threshold in zip(self.counts, THRESHOLDS):
+            matched = match_lesions(probability >= threshold, labels)
+            row += matched.found.sum(), matched.false_positives
+
+    def curve(self) -> list[dict[str, float]]:
+        """One point for each of THRESHOLDS; NaN where there is no lesion or no slice."""
+        return [
+            {
+                "threshold": threshold,
+                "sensitivity": _share(found, self.lesions),
+                "false_positives_per_slice": _share(false, self.slices),
+            }
+            for threshold, (found, false) in zip(THRESHOLDS, self.counts)
+        ]
+
+
+def brats_lesion_dice(prediction: np.ndarray, truth: np.ndarray, voxel_mm3: float) -> float:
+    """Lesion-wise Dice of a volume as BraTS-METS 2023 defines it (github.com/rachitsaluja/
+    BraTS-2023-Metrics); both are (D, H, W) bool.
+
+    26-connected parts; parts of the truth that one dilation joins are one lesion; a predicted part
+    belongs to every lesion whose dilation it touches. The sum of the Dice of all lesions above
+    2 mm3 is divided by their number plus that of the predicted parts that belong to no lesion.
+    1 where both are empty.
+    """
+    everywhere = np.ones((3, 3, 3), bool)
+    joined, count = ndimage.label(ndimage.binary_dilation(truth, BRATS_DILATION), everywhere)
+    lesions = np.where(truth, joined, 0)
+    parts, part_count = ndimage.label(prediction, everywhere)
+    volumes = np.bincount(parts.ravel(), minlength=part_count + 1)
+    taken: set[int] = set()
+    scores = []
+    for number in range(1, count + 1):
+        lesion = lesions == number
+        touched = np.unique(parts[ndimage.binary_dilation(lesion, BRATS_DILATION)])
+        touched = touched[touched > 0]
+        taken.update(touched.tolist())
+        size = int(lesion.sum())
+        if size * voxel_mm3 > BRATS_SMALLEST_MM3:
+            both = np.count_nonzero(np.isin(parts[lesion], touched))
+            scores.append(2 * both / (size + int(volumes[touched].sum())))
+    whole = len(scores) + part_count - len(taken)
+    return float(sum(scores) / whole) if whole else 1.0

@@ -1,0 +1,96 @@
+"""Pixels by their logit: precision and recall, calibration and temperature from one histogram."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import expit, logit
+
+LIMIT, STEP = 14.0, 0.02
+"""Logits are counted from -LIMIT to LIMIT in bins STEP wide."""
+
+CENTRES = np.arange(-LIMIT + STEP / 2, LIMIT, STEP)
+
+THRESHOLDS = tuple(round(0.05 * k, 2) for k in range(1, 20))
+"""The thresholds of every curve."""
+
+ECE_BINS = 15
+"""Bins of equal width, as in Guo et al. 2017."""
+
+
+class PixelHistogram:
+    """How many pixels of lesion and of no lesion have which logit. Grows with every slice, stays
+    small, and any temperature can be tried on it afterwards."""
+
+    def __init__(self) -> None:
+        self.positives = np.zeros(len(CENTRES), np.int64)
+        self.negatives = np.zeros(len(CENTRES), np.int64)
+
+    def add(self, probability: np.ndarray, truth: np.ndarray) -> None:
+        """Count pixels with a ``probability`` in [0, 1] and their ``truth``, bool of its shape."""
+        smallest = float(expit(-LIMIT))
+        values = logit(np.clip(probability.astype(np.float64), smallest, 1 - smallest))
+        bins = np.clip((values + LIMIT) / STEP, 0, len(CENTRES) - 1).astype(np.int64)
+        self.positives += np.bincount(bins[truth], minlength=len(CENTRES))
+        self.negatives += np.bincount(bins[~truth], minlength=len(CENTRES))
+
+    @property
+    def pixels(self) -> int:
+        return int(self.positives.sum() + self.negatives.sum())
+
+    def counts_from(
+        self, thresholds: Sequence[float], temperature: float = 1.0
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """How many pixels of lesion and of no lesion reach each of ``thresholds``, their logits
+        divided by ``temperature``: two arrays (len(thresholds),)."""
+        first = np.searchsorted(CENTRES, np.asarray(logit(thresholds)) * temperature)
+        reaching = (
+            np.append(np.cumsum(c[::-1])[::-1], 0) for c in (self.positives, self.negatives)
+        )
+        hits, false = (counts[first] for counts in reaching)
+        return hits, false
+
+    def precision_recall(self) -> dict:
+        """``average_precision`` and a ``curve`` of precision and recall at THRESHOLDS.
+
+        Undefined without a lesion, and precision where nothing reaches a threshold: NaN.
+        """
+        hits = np.cumsum(self.positives[::-1])[::-1].astype(float)
+        found = hits + np.cumsum(self.negatives[::-1])[::-1]
+        lesion = hits[0]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            precision, recall = hits / found, hits / lesion
+            steps = -np.diff(np.append(recall, 0.0))
+            average = float(np.nansum(steps * precision)) if lesion else float("nan")
+        first = np.searchsorted(CENTRES, logit(THRESHOLDS))
+        curve = [
+            {"threshold": t, "precision": float(precision[k]), "recall": float(recall[k])}
+            for t, k in zip(THRESHOLDS, first)
+        ]
+        return {"average_precision": average, "curve": curve}
+
+    def calibration_error(self, temperature: float = 1.0) -> float:
+        """Expected calibration error of the probabilities, their logits divided by
+        ``temperature`` (Guo et al. 2017, ICML); NaN without a pixel."""
+        if not self.pixels:
+            return float("nan")
+        said = expit(CENTRES / temperature)
+        bins = np.minimum((said * ECE_BINS).astype(int), ECE_BINS - 1)
+        count = self.positives + self.negatives
+        gap = np.bincount(bins, said * count - self.positives, minlength=ECE_BINS)
+        return float(np.abs(gap).sum() / self.pixels)
+
+    def fit_temperature(self) -> float:
+        """The temperature, 0.1 to 10, under which the pixels are most likely; 1 where they do not
+        tell: without lesion, or without anything else."""
+        if not self.positives.any() or not self.negatives.any():
+            return 1.0
+
+        def surprise(log_temperature: float) -> float:
+            values = CENTRES / np.exp(log_temperature)
+            wrong = self.positives * np.logaddexp(0, -values)
+            return float((wrong + self.negatives * np.logaddexp(0, values)).sum() / self.pixels)
+
+        return float(
+            np.exp(minimize_scalar(surprise, bounds=np.log((0.1, 10)), method="bounded").x)
+        )
