@@ -114,12 +114,13 @@ class Segmenter:
     def _forward(self, name: str, images: np.ndarray) -> np.ndarray:
         """Probabilities (N, S, S) of standardised ``images`` (N, S, S): the one forward pass."""
         network = self.checkpoints[name].network
+        temperature = self.checkpoints[name].config.temperature
         batch = torch.from_numpy(images)[:, None].to(self.device)
         batch = batch.contiguous(memory_format=torch.channels_last)
         autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=self._has_bf16())
         with torch.inference_mode(), autocast:
             logits = network(batch)[:, -1]
-        return torch.sigmoid(logits.float()).cpu().numpy()
+        return torch.sigmoid(logits.float() / temperature).cpu().numpy()
 
     def _has_bf16(self) -> bool:
         if self.device.type == "cuda":

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tqdm import tqdm
@@ -10,7 +11,11 @@ from metaseg.card import record_metrics
 from metaseg.checkpoint import write_whole
 from metaseg.commands.options import output_folder
 from metaseg.data.cases import cases_of_split
+from metaseg.data.stress import stress_set
+from metaseg.errors import InputError
 from metaseg.evaluation import evaluate
+from metaseg.evaluation.perturbations import evaluate_perturbed
+from metaseg.evaluation.stress import evaluate_stress
 from metaseg.metrics import to_json
 from metaseg.segmenter import Segmenter
 from metaseg.sources import SHIPPED, load_models
@@ -29,15 +34,39 @@ def add_parser(subparsers) -> None:
         action="store_true",
         help="also keep the figures beside the shipped checkpoints and in their cards",
     )
+    parser.add_argument(
+        "--perturbed",
+        action="store_true",
+        help="also measure copies without skull, with a frame, turned, darker and so on",
+    )
+    parser.add_argument(
+        "--stress",
+        action="store_true",
+        help="also measure synthetic metastases by size, put into the test slices of DATA",
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write ``metrics.json`` and print its main figures."""
+    """Write ``metrics.json`` and print its main figures.
+
+    ``perturbed`` and ``stress`` are objects of their own beside each model's other figures.
+    """
     cases = cases_of_split([options.data], options.split)
     segmenter = Segmenter(load_models(options.models))
     folder = output_folder(options.output)
-    results = evaluate(segmenter, cases, lambda items: tqdm(items, unit="case"))
+    results = evaluate(segmenter, cases, _progress("as they are"))
+    more = {}
+    if options.perturbed:
+        more["perturbed"] = evaluate_perturbed(segmenter, cases, _progress("perturbed"))
+    if options.stress:
+        slices = list(stress_set(options.data))
+        if not slices:
+            raise InputError("No slice of the test split shows a brain to put metastases into.")
+        more["stress"] = evaluate_stress(segmenter, slices, progress=_progress("stress set"))
+    for title, measured in more.items():
+        for name, of_model in measured.items():
+            results[name][title] = of_model
     data = {"data": options.data.resolve().name, "split": options.split}
     metrics = {name: {**data, **result} for name, result in results.items()}
     text = json.dumps(to_json(metrics), indent=2) + "\n"
@@ -55,5 +84,18 @@ def run(options: argparse.Namespace) -> int:
             f"false positives on {result['empty_false_positive_rate']:.1%} "
             f"of {result['empty_cases']} empty slices"
         )
+        for kind, changed in result.get("perturbed", {}).items():
+            drop = changed["drop"]["mean"]
+            print(f"  {kind}: Dice {changed['dice']:.3f} on {changed['slices']}, drop {drop:.3f}")
+        if stress := result.get("stress"):
+            found, false = stress["from_5_mm"]["sensitivity"], stress["false_positives_per_slice"]
+            print(
+                f"  stress set {stress['fingerprint']}: finds {found:.1%} of the lesions from 5 mm "
+                f"on, {false:.2f} false positives per slice"
+            )
     print(f"Written to {folder / 'metrics.json'}. Pixel-wise F1 equals Dice.")
     return 0
+
+
+def _progress(title: str) -> Callable[[Iterable], Iterable]:
+    return lambda items: tqdm(items, desc=title, unit="case")

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterable
 
 from metaseg.data.cases import Case
-from metaseg.metrics import Counts, summarise
+from metaseg.evaluation.cost import network_cost
+from metaseg.evaluation.tally import Tally
+from metaseg.metrics import mean_with_interval
 from metaseg.scan import read_mask, read_scan
 from metaseg.segmenter import Segmenter
 
@@ -13,23 +15,43 @@ def evaluate(
     cases: list[Case],
     progress: Callable[[Iterable[Case]], Iterable[Case]] = lambda cases: cases,
 ) -> dict[str, dict]:
-    """Per checkpoint of ``segmenter``, by name, what ``metrics.summarise`` makes of ``cases``.
+    """Per checkpoint of ``segmenter``, by name, what ``Tally.summarise`` makes of ``cases``.
 
     Every slice of a volume counts by itself and pools with the others of its group. The masks are
-    those of each checkpoint's own threshold, in the scan's own grid.
+    those of each checkpoint's own threshold, in the scan's own grid. With several checkpoints,
+    ``differences`` holds the mean of this one's Dice minus another's, slice by slice, with the
+    interval of the paired bootstrap over groups.
     """
-    slices: dict[str, list[tuple[str, Counts]]] = {name: [] for name in segmenter.checkpoints}
+    tallies = {
+        name: Tally(checkpoint.config.threshold, checkpoint.config.temperature)
+        for name, checkpoint in segmenter.checkpoints.items()
+    }
     for case in progress(cases):
         scan = read_scan(case.image)
         truth = read_mask(case.mask, scan)
-        for name, checkpoint in segmenter.checkpoints.items():
-            mask = segmenter.predict(scan, name).mask(checkpoint.config.threshold)
-            slices[name] += [(case.group, Counts.of(m, t)) for m, t in zip(mask, truth)]
+        for name, tally in tallies.items():
+            tally.add(case.group, scan, truth, segmenter.predict(scan, name))
     return {
         name: {
-            "revision": segmenter.checkpoints[name].revision,
-            "threshold": segmenter.checkpoints[name].config.threshold,
-            **summarise(counts),
+            "revision": checkpoint.revision,
+            "threshold": checkpoint.config.threshold,
+            "temperature": checkpoint.config.temperature,
+            **tallies[name].summarise(),
+            "cost": {**network_cost(checkpoint), **tallies[name].speed()},
+            "differences": {
+                other: mean_with_interval(_differences(tallies[name], tally))
+                for other, tally in tallies.items()
+                if other != name
+            },
         }
-        for name, counts in slices.items()
+        for name, checkpoint in segmenter.checkpoints.items()
     }
+
+
+def _differences(first: Tally, second: Tally) -> dict[str, list[float]]:
+    """Dice of ``first`` minus that of ``second`` on each slice with a lesion, by group."""
+    by_group: dict[str, list[float]] = {}
+    for (group, one), (_, other) in zip(first.slices, second.slices):
+        if not one.truth_is_empty:
+            by_group.setdefault(group, []).append(one.dice - other.dice)
+    return by_group

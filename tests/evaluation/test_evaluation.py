@@ -4,11 +4,17 @@ import numpy as np
 import pytest
 
 from metaseg.__main__ import main
-from metaseg.checkpoint import save_checkpoint
+from metaseg.checkpoint import load_checkpoint, save_checkpoint
 from metaseg.data.cases import read_cases
+from metaseg.data.stress import StressSlice, place_for_test
 from metaseg.evaluation import evaluate
+from metaseg.evaluation.calibrate import GRID, dice_by_threshold
+from metaseg.evaluation.perturbations import PERTURBATIONS, evaluate_perturbed
+from metaseg.evaluation.pixels import PixelHistogram
+from metaseg.evaluation.stress import evaluate_stress
 from metaseg.metrics import OVERLAP_NAMES
 from metaseg.scan import read_mask, read_scan
+from metaseg.segmenter import Prediction
 from tests.conftest import small_checkpoint
 
 
@@ -33,12 +39,8 @@ class Oracle:
     def predict(self, scan, name):
         truth = read_mask(self.truths[scan.name], scan)
 
-        class Answer:
-            @staticmethod
-            def mask(threshold):
-                return np.zeros_like(truth) if scan.name in self.blind else truth
-
-        return Answer
+        said = np.zeros_like(truth) if scan.name in self.blind else truth
+        return Prediction(said.astype(np.float32), name, name, "0", 0.5)
 
 
 def test_perfect_masks_score_one_and_a_missed_lesion_zero(data_folder):
@@ -48,6 +50,11 @@ def test_perfect_masks_score_one_and_a_missed_lesion_zero(data_folder):
     assert all(perfect[name] == {"mean": 1, "low": 1, "high": 1} for name in OVERLAP_NAMES)
     assert perfect["group_dice"] == perfect["pooled_dice"] == 1
     assert perfect["empty_false_positive_rate"] == 0
+    assert perfect["lesion_wise"]["sensitivity"] == perfect["lesion_wise"]["f1"] == 1
+    assert perfect["hd95"]["mean"] == 0 and perfect["surface_dice"]["mean"] == 1
+    assert perfect["precision_recall"]["average_precision"] == 1
+    assert all(point["sensitivity"] == 1 for point in perfect["froc"])
+    assert perfect["cost"]["seconds_per_slice"] == 0.5 and perfect["cost"]["gflop"] > 0
     missed = evaluate(Oracle(cases, blind={"0"}), cases)["oracle"]
     assert missed["dice"]["mean"] == pytest.approx(7 / 8)
     assert missed["recall"]["low"] < 7 / 8 and missed["pooled_dice"] < 1
@@ -64,6 +71,9 @@ def test_command_writes_metrics(data_folder, checkpoint_folders, tmp_path, capsy
         assert entry["data"] == "heads" and entry["split"] == "test"
         assert (entry["cases"], entry["groups"], entry["empty_cases"]) == (2, 1, 1)
         assert set(entry["dice"]) == {"mean", "low", "high"} and entry["dice"]["low"] is None
+        assert entry["brats_lesion_dice"]["mean"] is None and entry["lesion_wise"]["lesions"] == 1
+        assert len(entry["differences"]) == 1 and entry["cost"]["parameters"] > 1000
+        assert set(entry["calibration"]) == {"slices", "ece_before", "ece"}
         assert {"group_dice", "pooled_dice", "empty_false_positive_rate"} <= set(entry)
     assert "mean Dice" in capsys.readouterr().out
 
@@ -99,3 +109,61 @@ def test_volumes_count_slice_by_slice(tmp_path, small_segmenter):
     assert read_scan(case.image).voxels.shape == mask.shape
     result = evaluate(small_segmenter, [case])["unet"]
     assert (result["cases"], result["groups"], result["empty_cases"]) == (3, 1, 1)
+    assert 0 <= result["brats_lesion_dice"]["mean"] <= 1
+
+
+def test_perturbed_copies_and_the_stress_set(small_segmenter, data_folder):
+    from tests.phantom import head_slice
+
+    cases = read_cases(data_folder)[:2]
+    measured = evaluate_perturbed(small_segmenter, cases)["nested_unet"]
+    assert set(measured) == set(PERTURBATIONS)
+    assert measured["dark"]["slices"] == 2 and measured["quarter_turn"]["slices"] == 2
+    for kind in measured.values():
+        if kind["slices"]:
+            drop = kind["unperturbed"] - kind["dice"]
+            assert kind["drop"]["mean"] == pytest.approx(drop)
+    grey = head_slice(200)
+    own = np.zeros(grey.shape, bool)
+    made = place_for_test(grey, own, False, [6.0, 12.0], np.random.default_rng(0))
+    item = StressSlice("1", "a", made[0], made[1], own, made[2])
+    result = evaluate_stress(small_segmenter, [item, item])["unet"]
+    assert result["slices"] == 2 and result["lesions"] == 2 * len(made[2])
+    sizes = result["sensitivity_by_size"]
+    assert sum(entry["lesions"] for entry in sizes.values()) == result["lesions"]
+    assert len(result["fingerprint"]) == 12
+
+
+def test_perturbations_keep_slice_and_mask_together():
+    from tests.conftest import draw_head
+
+    grey, mask = draw_head((200, 180))
+    for kind, change in PERTURBATIONS.items():
+        changed = change(grey, mask)
+        if changed is None:
+            assert kind in ("skull_removed", "tight_view")
+            continue
+        levels, moved = changed
+        assert levels.dtype == np.uint8 and moved.dtype == bool and levels.shape == moved.shape
+        assert moved.sum() == pytest.approx(mask.sum(), rel=0.1)
+        # The drawn lesion is the brightest thing in the head, wherever it went.
+        assert levels[moved].mean() > np.percentile(levels[~moved & (levels < 230)], 75), kind
+
+
+def test_calibration_goes_into_the_checkpoint(data_folder, checkpoint_folders, capsys):
+    folder = checkpoint_folders[0]
+    assert main(["calibrate", folder, "--data", str(data_folder)]) == 0
+    config = load_checkpoint(folder).config
+    assert 0.1 <= config.temperature <= 10 and 0.05 <= config.threshold <= 0.95
+    record = config.training["calibration"]
+    assert record["cases"] == 2 and record["ece"] <= record["ece_before"] + 1e-3
+    assert "temperature" in capsys.readouterr().out
+
+
+def test_the_threshold_is_the_best_one():
+    """By hand: a lesion at 0.7, brain at 0.3 and a false alarm at 0.5, so the best lies between."""
+    histogram = PixelHistogram()
+    histogram.add(np.array([0.7] * 5 + [0.3] * 50 + [0.5] * 5), np.arange(60) < 5)
+    scores = dice_by_threshold({("a", "1"): histogram}, 1.0)
+    best = GRID[int(scores.argmax())]
+    assert 0.5 < best <= 0.7 and scores.max() == 1.0

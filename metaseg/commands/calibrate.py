@@ -1,0 +1,55 @@
+"""python -m metaseg calibrate CHECKPOINT --data DIR: temperature and threshold from validation"""
+
+import argparse
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from tqdm import tqdm
+
+from metaseg.card import write_card
+from metaseg.checkpoint import CONFIG, load_checkpoint, write_whole
+from metaseg.data.cases import carve_validation, cases_of_split
+from metaseg.evaluation.calibrate import calibrate
+from metaseg.segmenter import Segmenter
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    parser = subparsers.add_parser(
+        "calibrate", help="choose a checkpoint's temperature and threshold on validation groups"
+    )
+    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="a checkpoint folder")
+    parser.add_argument(
+        "--data", action="append", required=True, type=Path, metavar="DIR",
+        help="a data folder that it was trained on",
+    )  # fmt: skip
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write both into the checkpoint's config and its card.
+
+    The cases are the validation groups that its training set aside; none of the test split.
+    """
+    checkpoint = load_checkpoint(options.checkpoint)
+    plain = replace(checkpoint, config=replace(checkpoint.config, temperature=1.0))
+    share = checkpoint.config.training.get("config", {}).get("validation_share", 0.1)
+    _, validation = carve_validation(cases_of_split(options.data, "train"), share)
+    found = calibrate(
+        Segmenter([plain]), plain.name, validation, lambda items: tqdm(items, unit="case")
+    )
+    config = replace(
+        checkpoint.config,
+        temperature=round(found.temperature, 4),
+        threshold=found.threshold,
+        training={**checkpoint.config.training, "calibration": asdict(found)},
+    )
+    text = json.dumps(asdict(config), indent=2) + "\n"
+    write_whole(options.checkpoint / CONFIG, text.encode())
+    write_card(options.checkpoint)
+    print(
+        f"{checkpoint.name}: temperature {found.temperature:.3f}, threshold {found.threshold:g}, "
+        f"Dice per group {found.group_dice:.3f}, calibration error {found.ece_before:.4f} before "
+        f"and {found.ece:.4f} after, on {found.cases} validation cases"
+    )
+    return 0

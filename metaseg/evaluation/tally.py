@@ -1,0 +1,82 @@
+"""What one checkpoint's predictions add up to, slice by slice."""
+
+import numpy as np
+
+from metaseg.data.brain import brain_mask
+from metaseg.evaluation.lesionwise import (
+    Froc,
+    Matched,
+    brats_lesion_dice,
+    match_lesions,
+    summarise_lesions,
+)
+from metaseg.evaluation.pixels import PixelHistogram
+from metaseg.evaluation.surface import surface_measures
+from metaseg.metrics import Counts, mean_with_interval, summarise
+from metaseg.preprocess import Preprocessing, to_grey_levels
+from metaseg.scan import Scan
+from metaseg.segmenter import Prediction
+
+
+class Tally:
+    """Takes predictions one by one and keeps no pictures."""
+
+    def __init__(self, threshold: float, temperature: float):
+        """``threshold`` makes the masks; ``temperature`` is in the probabilities already."""
+        self.threshold, self.temperature = threshold, temperature
+        self.slices: list[tuple[str, Counts]] = []
+        self.lesions: list[tuple[str, Matched]] = []
+        self.surfaces: dict[str, dict[str, list[float]]] = {"hd95": {}, "surface_dice": {}}
+        self.volumes: dict[str, list[float]] = {}
+        self.pixels, self.brain, self.brain_slices = PixelHistogram(), PixelHistogram(), 0
+        self.froc = Froc()
+        self.seconds = 0.0
+
+    def add(self, group: str, scan: Scan, truth: np.ndarray, prediction: Prediction) -> None:
+        """One case: ``truth`` is (D, H, W) bool in the grid of ``scan``."""
+        masks = prediction.mask(self.threshold)
+        self.seconds += prediction.seconds
+        for slice_, probability, mask, real in zip(
+            scan.voxels, prediction.probability, masks, truth
+        ):
+            self.slices.append((group, Counts.of(mask, real)))
+            self.lesions.append((group, match_lesions(mask, real)))
+            self.froc.add(probability, real)
+            self.pixels.add(probability, real)
+            grey = to_grey_levels(slice_, scan.eight_bit, Preprocessing())
+            brain = brain_mask(grey)
+            if brain is not None:
+                inside = brain | real
+                self.brain.add(probability[inside], real[inside])
+                self.brain_slices += 1
+            if real.any():
+                for name, value in surface_measures(mask, real).items():
+                    self.surfaces[name].setdefault(group, []).append(value)
+        if scan.is_volume:
+            voxel = float(np.prod(scan.spacing)) if scan.spacing else 1.0
+            self.volumes.setdefault(group, []).append(brats_lesion_dice(masks, truth, voxel))
+
+    def summarise(self) -> dict:
+        """What ``metrics.summarise`` says, and beside it: ``hd95`` (pixels) and ``surface_dice``,
+        ``lesion_wise`` (8-connected lesions of slices, diameters in pixels), ``brats_lesion_dice``
+        of volumes, ``precision_recall``, ``froc`` and ``calibration`` on brain pixels, where the
+        brain is certain, without and with the checkpoint's temperature."""
+        brain = self.brain
+        return {
+            **summarise(self.slices),
+            **{name: mean_with_interval(values) for name, values in self.surfaces.items()},
+            "lesion_wise": summarise_lesions(self.lesions),
+            "brats_lesion_dice": mean_with_interval(self.volumes),
+            "precision_recall": self.pixels.precision_recall(),
+            "froc": self.froc.curve(),
+            "calibration": {
+                "slices": self.brain_slices,
+                "ece_before": brain.calibration_error(1 / self.temperature),
+                "ece": brain.calibration_error(),
+            },
+        }
+
+    def speed(self) -> dict[str, float]:
+        """Seconds per slice, from the scan to its probabilities, on the device used."""
+        count = len(self.slices)
+        return {"seconds_per_slice": self.seconds / count if count else float("nan")}
