@@ -53,7 +53,9 @@ def read_nifti(data: bytes, shown: str) -> Scan:
     affine = image.affine @ orientations.inv_ornt_aff(turn, (*shape, 1)[:3])
     spacing = tuple(float(s) for s in nibabel.affines.voxel_sizes(affine)[::-1])
     voxels = np.ascontiguousarray(array.transpose(2, 1, 0))
-    eight_bit = image.get_data_dtype() == np.uint8
+    # Scaled values are no grey levels, whatever depth they are stored in.
+    plain = (image.dataobj.slope, image.dataobj.inter) == (1, 0)
+    eight_bit = image.get_data_dtype() == np.uint8 and plain
     return Scan(voxels, display_name(shown), eight_bit, spacing, affine, codes)
 
 

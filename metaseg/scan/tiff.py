@@ -24,6 +24,7 @@ def read_tiff(data: bytes, shown: str) -> Scan:
             pixels = series.asarray()
             axes, photometric = series.axes, page.photometric
             palette = page.colormap
+            left_out = sum(len(other) for other in file.series[1:] if not _reduced(other))
     except InputError:
         raise
     except Exception as error:  # every codec has its own exceptions for damaged data
@@ -48,4 +49,12 @@ def read_tiff(data: bytes, shown: str) -> Scan:
     else:
         height, width = pixels.shape[-2:]
         voxels = pixels.reshape(-1, height, width).astype(np.float32)
-    return Scan(voxels, display_name(shown), eight_bit=eight_bit)
+    notices = ()
+    if left_out:
+        notices = (f"{shown} holds {left_out} more pages of another size or kind: not read.",)
+    return Scan(voxels, display_name(shown), eight_bit=eight_bit, notices=notices)
+
+
+def _reduced(series: tifffile.TiffPageSeries) -> bool:
+    """Whether these pages are thumbnails of others, which nobody misses."""
+    return bool(series.keyframe.is_reduced)

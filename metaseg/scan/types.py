@@ -33,6 +33,8 @@ class Scan:
     """(4, 4), from (column, row, slice) to patient coordinates in mm, RAS+ as in NIfTI."""
     orientation: tuple[str, str, str] | None = None
     """The source's own axis codes, for example ("R", "A", "S"), to write back to."""
+    notices: tuple[str, ...] = ()
+    """Sentences about what the reader found odd and mended or left out."""
 
     @property
     def is_volume(self) -> bool:
