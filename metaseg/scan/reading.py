@@ -1,5 +1,6 @@
 """One door for every format: the content decides, never the file's ending."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +8,9 @@ import numpy as np
 
 from metaseg.errors import InputError
 from metaseg.limits import MAX_FILE_BYTES, MIN_SIDE
+from metaseg.scan.archive import Entry, is_zip, open_folder_or_zip
+from metaseg.scan.dicom_frames import is_dicom
+from metaseg.scan.dicom_series import choose_series, find_series, read_series
 from metaseg.scan.nifti import is_nifti, read_nifti
 from metaseg.scan.pictures import read_picture
 from metaseg.scan.tiff import read_tiff
@@ -18,35 +22,92 @@ SIGNATURES: list[tuple[Callable[[bytes], bool], Callable[[bytes, str], Scan]]] =
     (lambda head: head.startswith(b"BM"), read_picture),
     (lambda head: head.startswith(b"RIFF") and head[8:12] == b"WEBP", read_picture),
     (lambda head: head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), read_tiff),
-    (is_nifti, read_nifti),
 ]
 
-FORMATS = "PNG, JPEG, BMP, WebP, TIFF or NIfTI"
+FORMATS = "PNG, JPEG, BMP, WebP, TIFF, NIfTI or DICOM"
 
 
-def read_scan(path: str | Path) -> Scan:
-    """The file at ``path`` as a Scan. InputError says what is wrong with it."""
+def read_scan(path: str | Path, series: str | None = None, volume: int | None = None) -> Scan:
+    """The file, folder or zip at ``path`` as a Scan. InputError says what is wrong with it.
+
+    ``series`` chooses one of several DICOM series by its number from 1, its instance UID or a
+    part of its description; ``volume`` one of a 4-D NIfTI, from 0.
+    """
     path = Path(path)
     shown = path.name
     try:
-        size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise InputError(
-                f"{shown} is larger than {MAX_FILE_BYTES >> 20} MB: give a smaller file."
-            )
-        data = path.read_bytes()
+        if path.is_dir():
+            scan = _read_many(path, series, volume)
+        else:
+            scan = _read_file(path, series, volume)
     except OSError as error:
         raise InputError(f"{shown} cannot be opened: check that the file is there.") from error
-    if not data:
-        raise InputError(f"{shown} is empty: give a file that holds a slice.")
-    for matches, reader in SIGNATURES:
-        if matches(data[:512]):
-            scan = reader(data, shown)
-            break
-    else:
-        raise InputError(f"{shown} is not an image that MetaSeg reads: give a {FORMATS} file.")
     _check(scan, shown)
     return scan
+
+
+def list_series(path: str | Path) -> list[str]:
+    """Descriptions of the DICOM series in a file, folder or zip, in the order of their numbers;
+    empty for any other file."""
+    path = Path(path)
+    try:
+        if path.is_file() and not is_zip(_head(path)):
+            entries = [Entry(path.name, lambda: path.open("rb"))]
+            return [one.description for one in find_series(entries, path.name)[0]]
+        with open_folder_or_zip(path, path.name) as entries:
+            return [one.description for one in find_series(entries, path.name)[0]]
+    except OSError as error:
+        raise InputError(f"{path.name} cannot be opened: check that it is there.") from error
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(512)
+
+
+def _read_file(path: Path, series: str | None, volume: int | None) -> Scan:
+    shown = path.name
+    size = path.stat().st_size
+    if size > MAX_FILE_BYTES:
+        raise InputError(f"{shown} is larger than {MAX_FILE_BYTES >> 20} MB: give a smaller file.")
+    if not size:
+        raise InputError(f"{shown} is empty: give a file that holds a slice.")
+    if is_zip(_head(path)):
+        return _read_many(path, series, volume)
+    return _read_bytes(path.read_bytes(), shown, series, volume)
+
+
+def _read_bytes(data: bytes, shown: str, series: str | None, volume: int | None) -> Scan:
+    head = data[:512]
+    if is_dicom(head):  # first, since its preamble may look like another format
+        found, notices = find_series([Entry(shown, lambda: io.BytesIO(data))], shown)
+        return read_series(choose_series(found, series, shown), shown, notices)
+    if is_nifti(head):
+        return read_nifti(data, shown, volume)
+    for matches, reader in SIGNATURES:
+        if matches(head):
+            return reader(data, shown)
+    raise InputError(f"{shown} is not an image that MetaSeg reads: give a {FORMATS} file.")
+
+
+def _read_many(path: Path, series: str | None, volume: int | None) -> Scan:
+    """A folder or a zip: a DICOM series, or one image of another format."""
+    shown = path.name
+    with open_folder_or_zip(path, shown) as entries:
+        heads = [entry.head() for entry in entries]
+        if any(is_dicom(head) for head in heads):
+            found, notices = find_series(entries, shown)
+            return read_series(choose_series(found, series, shown), shown, notices)
+        images = [entry for entry, head in zip(entries, heads) if _is_image(head)]
+        if len(images) == 1:
+            name = images[0].name.rpartition("/")[2]
+            return _read_bytes(images[0].read(), name, series, volume)
+    found = f"{len(images)} images" if images else "no image"
+    raise InputError(f"{shown} holds {found}: give one DICOM series or one image.")
+
+
+def _is_image(head: bytes) -> bool:
+    return is_nifti(head) or any(matches(head) for matches, _ in SIGNATURES)
 
 
 def _check(scan: Scan, shown: str) -> None:

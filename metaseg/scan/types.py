@@ -4,8 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from pydicom import Dataset
 
-ENDINGS = (".nii.gz", ".nii", ".png", ".jpeg", ".jpg", ".bmp", ".webp", ".tiff", ".tif")
+Codes = tuple[str, str, str]
+"""Where three axes run to: each of R, L, A, P, S, I, as nibabel names them."""
+
+PICTURE_ENDINGS = (".png", ".jpeg", ".jpg", ".bmp", ".webp", ".tiff", ".tif")
+ENDINGS = (".nii.gz", ".nii", *PICTURE_ENDINGS, ".dicom", ".dcm", ".zip")
 
 
 def display_name(path: str | Path) -> str:
@@ -31,8 +36,13 @@ class Scan:
     """Distance of the voxels in mm, in the order of the array; None where the source has none."""
     affine: np.ndarray | None = None
     """(4, 4), from (column, row, slice) to patient coordinates in mm, RAS+ as in NIfTI."""
-    orientation: tuple[str, str, str] | None = None
+    orientation: Codes | None = None
     """The source's own axis codes, for example ("R", "A", "S"), to write back to."""
+    plane: str = "axial"
+    """The plane that the slices lie in: axial, coronal or sagittal."""
+    headers: tuple[Dataset | None, ...] = ()
+    """DICOM only: the headers without pixels in the order of the source's slices, None where a
+    slice is missing; a multi-frame file gives its one header. A DICOM-SEG refers to them."""
     notices: tuple[str, ...] = ()
     """Sentences about what the reader found odd and mended or left out."""
 

@@ -2,6 +2,7 @@
 
 import gzip
 import itertools
+import tracemalloc
 
 import nibabel
 import numpy as np
@@ -182,3 +183,106 @@ def test_too_many_voxels_by_the_header(tmp_path):
     image.header["dim"][1:4] = 2000
     with pytest.raises(InputError, match="too many voxels"):
         read_scan(write_bytes(tmp_path, bytes_of(image)))
+
+
+def four_dimensions() -> np.ndarray:
+    return np.stack([volume_of("LPS") + 1000 * k for k in range(3)], -1)
+
+
+def test_a_volume_of_four_dimensions_is_chosen(tmp_path):
+    path = save(tmp_path / "a.nii.gz", four_dimensions(), affine_of("LPS"))
+    first = read_scan(path)
+    assert "holds 3 volumes: the first" in first.notices[0]
+    np.testing.assert_array_equal(first.voxels, volume_of("LPS").T)
+    third = read_scan(path, volume=2)
+    assert third.notices == ()
+    np.testing.assert_array_equal(third.voxels, volume_of("LPS").T + 2000)
+    for volume in (3, -1):
+        with pytest.raises(InputError, match="choose one from 0 to 2"):
+            read_scan(path, volume=volume)
+
+
+def test_trailing_dimensions_of_one_are_dropped(tmp_path):
+    path = save(tmp_path / "a.nii", volume_of("LPS")[..., None, None], affine_of("LPS"))
+    scan = read_scan(path)
+    assert scan.notices == ()
+    np.testing.assert_array_equal(scan.voxels, volume_of("LPS").T)
+
+
+def test_five_dimensions_are_refused(tmp_path):
+    path = save(tmp_path / "a.nii", np.zeros((20, 20, 2, 2, 2), np.int16), np.eye(4))
+    with pytest.raises(InputError, match="three dimensions"):
+        read_scan(path)
+
+
+def test_zero_spacing(tmp_path):
+    image = nibabel.Nifti1Image(volume_of("LPS"), affine_of("LPS"))
+    image.header["sform_code"] = image.header["qform_code"] = 0
+    image.header["pixdim"][2] = 0
+    with pytest.raises(InputError, match="spacing of zero"):
+        read_scan(write_bytes(tmp_path, bytes_of(image)))
+
+
+def test_unknown_orientation_is_noticed(tmp_path):
+    path = tmp_path / "a.nii"
+    nibabel.save(nibabel.Nifti1Image(volume_of("LPS"), None), path)
+    assert "does not state its orientation" in read_scan(path).notices[0]
+
+
+def test_metres_become_millimetres(tmp_path):
+    image = nibabel.Nifti1Image(volume_of("LPS"), affine_of("LPS") @ np.diag([1e-3] * 3 + [1]))
+    image.header.set_xyzt_units("meter")
+    nibabel.save(image, tmp_path / "a.nii")
+    scan = read_scan(tmp_path / "a.nii")
+    assert scan.spacing == pytest.approx((3e-3 * 1000, 1.1e-3 * 1000, 0.8e-3 * 1000), rel=1e-5)
+
+
+@pytest.mark.parametrize("codes", [("L", "P", "S"), ("R", "S", "A"), ("P", "S", "R")], ids="".join)
+def test_thick_slices_are_shown_as_they_were_taken(tmp_path, codes):
+    affine = affine_of(codes, (1.0, 1.0, 1.0))
+    affine[:3, 2] *= 5
+    array = np.random.default_rng(0).integers(0, 9, (40, 50, 6)).astype(np.int16)
+    path = save(tmp_path / "a.nii", array, affine)
+    scan = read_scan(path)
+    assert scan.plane == {"S": "axial", "A": "coronal", "R": "sagittal"}[codes[2]]
+    assert scan.spacing == pytest.approx((5, 1, 1))
+    write_nifti(tmp_path / "out.nii", scan.voxels.astype(np.int16), scan)
+    out = nibabel.load(tmp_path / "out.nii")
+    np.testing.assert_array_equal(np.asarray(out.dataobj), array)
+    np.testing.assert_allclose(out.affine, affine, atol=1e-5)
+
+
+def test_half_of_a_pair(tmp_path):
+    nibabel.save(nibabel.Nifti1Pair(volume_of("LPS"), affine_of("LPS")), tmp_path / "a.img")
+    with pytest.raises(InputError, match=r"pair of files"):
+        read_scan(tmp_path / "a.hdr")
+
+
+def test_gzip_bomb_is_unpacked_no_further_than_its_header(tmp_path):
+    data = nibabel.Nifti1Image(volume_of("LPS"), affine_of("LPS")).to_bytes()
+    path = write_bytes(tmp_path, gzip.compress(data + bytes(300_000_000), 1))
+    tracemalloc.start()
+    np.testing.assert_array_equal(read_scan(path).voxels, volume_of("LPS").T)
+    assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    tracemalloc.stop()
+
+
+def test_masks_are_written_as_8_bits(tmp_path):
+    scan = read_scan(save(tmp_path / "a.nii", volume_of("LPS"), affine_of("LPS")))
+    write_nifti(tmp_path / "m.nii.gz", scan.voxels > 500, scan)
+    mask = nibabel.load(tmp_path / "m.nii.gz")
+    assert mask.get_data_dtype() == np.uint8
+    np.testing.assert_array_equal(np.asarray(mask.dataobj), volume_of("LPS") > 500)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 600), st.integers(0, 255)), min_size=1, max_size=6))
+def test_damaged_headers_give_a_sentence_or_a_scan(tmp_path_factory, changes):
+    data = bytearray(nibabel.Nifti1Image(volume_of("LPS"), affine_of("LPS")).to_bytes())
+    for place, value in changes:
+        data[place] = value
+    path = write_bytes(tmp_path_factory.mktemp("fuzz"), bytes(data))
+    try:
+        read_scan(path)
+    except InputError as error:
+        assert str(path.parent) not in str(error)
