@@ -1,0 +1,73 @@
+"""The public endpoints. Their inputs are unconstrained here and checked in our own words."""
+
+from collections.abc import Callable
+from functools import wraps
+
+import gradio as gr
+
+from metaseg.demo.workbench import Workbench
+from metaseg.errors import InputError
+
+
+def in_our_words(function: Callable) -> Callable:
+    """An InputError reaches the client as its sentence, without a traceback in the log."""
+
+    @wraps(function)
+    def guarded(*arguments):
+        try:
+            return function(*arguments)
+        except InputError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+
+    return guarded
+
+
+def add_api(workbench: Workbench) -> None:
+    """Add ``/segment`` and ``/compare`` to the Blocks that are being built."""
+
+    @in_our_words
+    def segment(scan, ground_truth=None, model=None, threshold=None, slice_index=None):
+        """Outline brain metastases on one MRI slice with one network.
+
+        Returns the overlay (PNG), the binary mask (PNG, 0/255, the slice's own size) and a report.
+        Research software, not for diagnosis.
+        """
+        loaded = workbench.load(scan, ground_truth, slice_index)
+        result = workbench.segment(loaded, model, threshold)
+        return result.overlay, result.mask, result.report
+
+    @in_our_words
+    def compare(scan, ground_truth=None, threshold=None, slice_index=None):
+        """Run the Attention U-Net and the Nested U-Net once each on one MRI slice.
+
+        Returns overlay, mask and report of the first, then of the second.
+        Research software, not for diagnosis.
+        """
+        loaded = workbench.load(scan, ground_truth, slice_index)
+        results = [workbench.segment(loaded, name, threshold) for name in workbench.compared]
+        return [part for r in results for part in (r.overlay, r.mask, r.report)]
+
+    def inputs(with_model: bool) -> list[gr.components.Component]:
+        first = workbench.segmenter.titles[workbench.compared[0]]
+        model = [gr.Textbox(first, label="model")] if with_model else []
+        return [
+            gr.File(label="scan"),
+            gr.File(label="ground_truth"),
+            *model,
+            gr.Number(0.5, label="threshold"),
+            gr.Number(None, label="slice_index"),
+        ]
+
+    def outputs(title: str) -> list[gr.components.Component]:
+        return [
+            gr.Image(label=f"Overlay, {title}", format="png"),
+            gr.Image(label=f"Mask, {title}", format="png"),
+            gr.JSON(label=f"Report, {title}"),
+        ]
+
+    with gr.Column(visible=False):
+        gr.Button().click(
+            segment, inputs(with_model=True), outputs("one network"), api_name="segment"
+        )
+        both = [part for name in workbench.compared for part in outputs(name)]
+        gr.Button().click(compare, inputs(with_model=False), both, api_name="compare")

@@ -1,0 +1,127 @@
+"""Overlap of masks, and the one convention by which it is averaged.
+
+Means of Dice, IoU, precision, recall and F1 are taken over the slices whose truth is not empty, and
+an empty prediction there scores 0 in all five. Slices with an empty truth are reported beside them
+as a false-positive rate. Pooled and per-group figures include both. Pixel-wise F1 equals Dice. What
+is undefined is NaN here and null in JSON.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import bootstrap
+
+OVERLAP_NAMES = ("dice", "iou", "precision", "recall", "f1")
+BOOTSTRAP_DRAWS = 2000
+BOOTSTRAP_SEED = 0
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Pixels (or voxels) of a prediction against its truth."""
+
+    true_positives: int
+    false_positives: int
+    false_negatives: int
+
+    @classmethod
+    def of(cls, prediction: np.ndarray, truth: np.ndarray) -> "Counts":
+        """Counts of two boolean arrays of the same shape; ValueError where the shapes differ."""
+        if prediction.shape != truth.shape:
+            raise ValueError(f"prediction {prediction.shape} and truth {truth.shape} differ")
+        both = int(np.count_nonzero(prediction & truth))
+        return cls(both, int(prediction.sum()) - both, int(truth.sum()) - both)
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(
+            self.true_positives + other.true_positives,
+            self.false_positives + other.false_positives,
+            self.false_negatives + other.false_negatives,
+        )
+
+    @property
+    def truth_is_empty(self) -> bool:
+        return self.true_positives + self.false_negatives == 0
+
+    @property
+    def dice(self) -> float:
+        """2 TP / (2 TP + FP + FN) (Dice 1945); NaN where both masks are empty."""
+        wrong = self.false_positives + self.false_negatives
+        return _ratio(2 * self.true_positives, 2 * self.true_positives + wrong)
+
+    def overlap(self) -> dict[str, float]:
+        """The five measures by name; all NaN where the truth is empty."""
+        if self.truth_is_empty:
+            return dict.fromkeys(OVERLAP_NAMES, math.nan)
+        hits = self.true_positives
+        found = hits + self.false_positives
+        return {
+            "dice": self.dice,
+            "iou": _ratio(hits, found + self.false_negatives),
+            "precision": hits / found if found else 0.0,
+            "recall": _ratio(hits, hits + self.false_negatives),
+            "f1": self.dice,
+        }
+
+
+def _ratio(numerator: int, denominator: int) -> float:
+    return numerator / denominator if denominator else math.nan
+
+
+def summarise(slices: list[tuple[str, Counts]]) -> dict:
+    """What the evaluation reports of (group, counts) of every slice; ``cases`` counts slices."""
+    groups: dict[str, list[Counts]] = {}
+    for group, counts in slices:
+        groups.setdefault(group, []).append(counts)
+    pooled = {group: sum(counts, Counts(0, 0, 0)) for group, counts in groups.items()}
+    empty = [counts for _, counts in slices if counts.truth_is_empty]
+    group_dice = [d for d in (counts.dice for counts in pooled.values()) if not math.isnan(d)]
+    return {
+        "cases": len(slices),
+        "groups": len(groups),
+        **{name: _mean_with_interval(groups, name) for name in OVERLAP_NAMES},
+        "group_dice": float(np.mean(group_dice)) if group_dice else math.nan,
+        "pooled_dice": sum(pooled.values(), Counts(0, 0, 0)).dice,
+        "empty_cases": len(empty),
+        "empty_false_positive_rate": _ratio(sum(c.false_positives > 0 for c in empty), len(empty)),
+    }
+
+
+def _mean_with_interval(groups: dict[str, list[Counts]], name: str) -> dict[str, float]:
+    """Mean over slices with a lesion, and its 95 % percentile bootstrap interval over groups.
+
+    Whole groups are drawn, because slices of one patient are not independent (Efron and
+    Tibshirani 1993).
+    """
+    values = [
+        [c.overlap()[name] for c in counts if not c.truth_is_empty] for counts in groups.values()
+    ]
+    values = [of_group for of_group in values if of_group]
+    if not values:
+        return dict.fromkeys(("mean", "low", "high"), math.nan)
+    sums = np.array([sum(of_group) for of_group in values])
+    sizes = np.array([len(of_group) for of_group in values])
+    mean = float(sums.sum() / sizes.sum())
+    if len(values) == 1:
+        return {"mean": mean, "low": math.nan, "high": math.nan}
+    interval = bootstrap(
+        (sums, sizes),
+        lambda s, n, axis: s.sum(axis=axis) / n.sum(axis=axis),
+        paired=True,
+        n_resamples=BOOTSTRAP_DRAWS,
+        method="percentile",
+        rng=np.random.default_rng(BOOTSTRAP_SEED),
+    ).confidence_interval
+    return {"mean": mean, "low": float(interval.low), "high": float(interval.high)}
+
+
+def to_json(value):
+    """``value`` with every NaN as None, at any depth, for ``json.dumps``."""
+    if isinstance(value, dict):
+        return {key: to_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_json(item) for item in value]
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    return value

@@ -1,0 +1,47 @@
+"""Pictures from arrays."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+# Okabe and Ito (2008): told apart with every common kind of colour blindness.
+TRUTH_COLOUR = (0, 158, 115)
+PREDICTION_COLOURS = {
+    "nested_unet": (230, 159, 0),
+    "attention_unet": (86, 180, 233),
+    "unet": (204, 121, 167),
+}
+FILL_OPACITY = 0.35
+DISPLAY_SIDE = 512
+"""Slices smaller than this are enlarged for the page, so that outlines stay thin and sharp."""
+
+
+def draw_overlay(
+    grey: np.ndarray, masks: list[tuple[np.ndarray, tuple[int, int, int]]]
+) -> np.ndarray:
+    """``grey`` (H, W) uint8 with each mask (H, W) bool filled and outlined in its colour.
+
+    Returns (h, w, 3) uint8 RGB: the slice's own size, times a whole number where it is small.
+    """
+    factor = max(1, DISPLAY_SIDE // max(grey.shape))
+    large = cv2.resize(grey, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
+    picture = cv2.cvtColor(large, cv2.COLOR_GRAY2RGB)
+    thickness = max(1, round(max(large.shape) / 400))
+    for mask, colour in masks:
+        area = np.kron(mask, np.ones((factor, factor), np.uint8)).astype(bool)
+        mixed = picture[area] * (1 - FILL_OPACITY) + np.array(colour) * FILL_OPACITY
+        picture[area] = mixed.astype(np.uint8)
+        outlines, _ = cv2.findContours(area.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(picture, outlines, -1, colour, thickness, cv2.LINE_AA)
+    return picture
+
+
+def write_png(path: str | Path, pixels: np.ndarray) -> None:
+    """``pixels`` (H, W) bool or uint8, or (H, W, 3) uint8 RGB, as a PNG; bool becomes 0/255."""
+    if pixels.dtype == bool:
+        pixels = pixels.astype(np.uint8) * 255
+    if pixels.ndim == 3:
+        pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+    _, data = cv2.imencode(".png", pixels)
+    Path(path).write_bytes(data.tobytes())

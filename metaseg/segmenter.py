@@ -1,0 +1,177 @@
+"""Scan in, prediction out: the one road of demo, API, command line and evaluation."""
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from metaseg.checkpoint import CONFIG, Checkpoint, load_checkpoint
+from metaseg.errors import InputError
+from metaseg.models import TITLES, Network
+from metaseg.preprocess import enhance, prepare, standardise, to_grey_levels
+from metaseg.scan import Scan
+
+SHIPPED = Path(__file__).parent.parent / "checkpoints"
+CUDA_BATCH = 16
+NO_TISSUE = "No tissue was found in this slice, so nothing was looked for in it."
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a network says of a scan. Everything else is a function of it; none runs it again."""
+
+    probability: np.ndarray
+    """(D, H, W) float32 in [0, 1], in the scan's own grid."""
+    model: str
+    """The checkpoint's name, for example ``attention_unet``."""
+    title: str
+    """What people read, for example «Attention U-Net»."""
+    revision: str
+    seconds: float
+    notices: tuple[str, ...] = ()
+
+    def mask(self, threshold: float) -> np.ndarray:
+        """(D, H, W) bool: where the probability reaches ``threshold`` and is not zero."""
+        return (self.probability >= threshold) & (self.probability > 0)
+
+
+class Segmenter:
+    """Holds checkpoints on a device and segments scans with them."""
+
+    def __init__(self, checkpoints: Iterable[Checkpoint], device: str | None = None):
+        """``device`` is ``cpu`` or ``cuda``; None asks METASEG_DEVICE, then takes a GPU if any.
+
+        InputError where the device does not exist.
+        """
+        wanted = device or os.environ.get("METASEG_DEVICE")
+        try:
+            self.device = torch.device(wanted or ("cuda" if torch.cuda.is_available() else "cpu"))
+            torch.empty(0, device=self.device)
+        except (RuntimeError, AssertionError) as error:
+            raise InputError(f"There is no device «{wanted}» here: use cpu or cuda.") from error
+        self.checkpoints = {checkpoint.name: checkpoint for checkpoint in checkpoints}
+        for checkpoint in self.checkpoints.values():
+            checkpoint.network.to(self.device, memory_format=torch.channels_last)
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """Title by checkpoint name, in the order given."""
+        return {name: checkpoint.config.title for name, checkpoint in self.checkpoints.items()}
+
+    def find(self, model: str) -> Checkpoint:
+        """The checkpoint whose name or title is ``model``; InputError names those there are."""
+        for name, title in self.titles.items():
+            if model in (name, title):
+                return self.checkpoints[name]
+        known = ", ".join(f"«{title}»" for title in self.titles.values())
+        raise InputError(f"There is no model «{model}»: choose one of {known}.")
+
+    def view(self, scan: Scan, index: int, enhanced: bool) -> np.ndarray:
+        """One slice as grey levels (H, W) uint8 for showing, as loaded or after CLAHE."""
+        settings = next(iter(self.checkpoints.values())).config.preprocessing
+        grey = to_grey_levels(scan.voxels[index], scan.eight_bit, settings)
+        return enhance(grey, settings) if enhanced else grey
+
+    def predict(
+        self,
+        scan: Scan,
+        model: str,
+        progress: Callable[[Iterable], Iterable] = lambda batches: batches,
+    ) -> Prediction:
+        """Probabilities of ``scan`` in its own grid.
+
+        ``progress`` wraps the iteration over batches of slices, as tqdm does. Slices without
+        tissue are not shown to the network: their probability is zero, and a notice says so.
+        """
+        checkpoint = self.find(model)
+        started = time.perf_counter()
+        settings = checkpoint.config.preprocessing
+        probability = np.zeros(scan.voxels.shape, np.float32)
+        inputs = []
+        for index, voxels in enumerate(scan.voxels):
+            prepared = prepare(to_grey_levels(voxels, scan.eight_bit, settings), settings)
+            if prepared is not None:
+                inputs.append((index, *prepared))
+        size = CUDA_BATCH if self.device.type == "cuda" else 1
+        batches = [inputs[start : start + size] for start in range(0, len(inputs), size)]
+        for batch in progress(batches):
+            images = np.stack([standardise(levels, settings) for _, levels, _ in batch])
+            outputs = self._run(checkpoint.network, images)
+            for (index, _, geometry), output in zip(batch, outputs):
+                probability[index] = geometry.inverse(output)
+        return Prediction(
+            probability.clip(0, 1),
+            checkpoint.name,
+            checkpoint.config.title,
+            checkpoint.revision,
+            time.perf_counter() - started,
+            _notices(len(scan.voxels), len(scan.voxels) - len(inputs)),
+        )
+
+    def _run(self, network: Network, images: np.ndarray) -> np.ndarray:
+        """Probabilities (N, S, S) of standardised ``images`` (N, S, S): the one forward pass."""
+        batch = torch.from_numpy(images)[:, None].to(self.device)
+        batch = batch.contiguous(memory_format=torch.channels_last)
+        autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=self._has_bf16())
+        with torch.inference_mode(), autocast:
+            logits = network(batch)[:, -1]
+        return torch.sigmoid(logits.float()).cpu().numpy()
+
+    def _has_bf16(self) -> bool:
+        if self.device.type == "cuda":
+            return torch.cuda.is_bf16_supported()
+        return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+
+
+def _notices(slices: int, without_tissue: int) -> tuple[str, ...]:
+    if without_tissue == 0:
+        return ()
+    if slices == 1:
+        return (NO_TISSUE,)
+    return (f"{without_tissue} of {slices} slices hold no tissue and were left out.",)
+
+
+def take_slice(scan: Scan, index: int | None) -> tuple[Scan, int]:
+    """One slice of ``scan`` as a Scan of its own, and its index; None is the middle one.
+
+    InputError where the scan has no such slice.
+    """
+    depth = len(scan.voxels)
+    if index is None:
+        index = depth // 2
+    if isinstance(index, bool) or not isinstance(index, int | float) or index != int(index):
+        raise InputError(f"The slice index must be a whole number from 0 to {depth - 1}.")
+    index = int(index)
+    if not 0 <= index < depth:
+        raise InputError(
+            f"There is no slice {index}: {scan.name} has {depth}, counted from 0 to {depth - 1}."
+        )
+    return replace(scan, voxels=scan.voxels[index : index + 1]), index
+
+
+def check_threshold(threshold: object) -> float:
+    """``threshold`` as a float; InputError unless it is a number from 0 to 1."""
+    if isinstance(threshold, bool) or not isinstance(threshold, int | float):
+        raise InputError("The threshold must be a number from 0 to 1.")
+    if not 0 <= threshold <= 1:
+        raise InputError(f"The threshold {threshold:g} is outside 0 to 1: choose one between.")
+    return float(threshold)
+
+
+def load_models(names: Iterable[str] = ()) -> list[Checkpoint]:
+    """The checkpoints of ``names`` (shipped names, titles or folders), or all the shipped ones."""
+    shipped = [name for name in TITLES if (SHIPPED / name / CONFIG).is_file()]
+    checkpoints = []
+    for name in list(names) or shipped:
+        key = next((key for key in shipped if name in (key, TITLES[key])), None)
+        if key is None and not (Path(name) / CONFIG).is_file():
+            known = ", ".join(shipped)
+            raise InputError(
+                f"There is no model «{name}»: choose one of {known}, or a checkpoint folder."
+            )
+        checkpoints.append(load_checkpoint(SHIPPED / key if key else Path(name)))
+    return checkpoints
