@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from pydicom import Dataset, dcmread
-from pydicom.errors import InvalidDicomError
+from pydicom import Dataset, config, dcmread
 from pydicom.pixels import apply_color_lut, pixel_array
 from pydicom.uid import ImplicitVRLittleEndian
 
@@ -14,6 +13,9 @@ from metaseg.errors import InputError
 from metaseg.limits import MAX_SCAN_VOXELS
 from metaseg.scan.archive import Entry
 from metaseg.scan.pictures import check_pixels, damaged, to_grey
+
+# Odd values are common and harmless, and they may be a patient's: pydicom must not log them.
+config.settings.reading_validation_mode = config.IGNORE
 
 # Files from before the DICM mark begin with a tag of the group 0002 or 0008, little endian.
 OLD_STARTS = tuple(
@@ -70,9 +72,9 @@ def read_header(entry: Entry, shown: str) -> Dataset:
 
 def frames_of(entry: Entry, header: Dataset, shown: str) -> list[Frame]:
     """The frames of a file; InputError for one without an image or of impossible size."""
-    if "Rows" not in header or "Columns" not in header:
-        raise InputError(f"{shown} is a DICOM file without pixel data: give an image.")
     try:
+        if "Rows" not in header or "Columns" not in header:
+            raise InputError(f"{shown} is a DICOM file without pixel data: give an image.")
         count = int(header.get("NumberOfFrames") or 1)
         check_pixels(int(header.Columns), int(header.Rows), shown)
         if count * int(header.Columns) * int(header.Rows) > MAX_SCAN_VOXELS:
@@ -89,9 +91,9 @@ def frames_of(entry: Entry, header: Dataset, shown: str) -> list[Frame]:
             )
             for index in range(count)
         ]
-    except (TypeError, ValueError, AttributeError) as error:
-        if isinstance(error, InputError):
-            raise
+    except InputError:
+        raise
+    except Exception as error:  # pydicom parses a value when it is first looked at
         raise damaged(shown) from error
 
 
@@ -117,7 +119,7 @@ def read_pixels(frames: list[Frame], shown: str) -> Iterator[np.ndarray]:
             f"{shown} is compressed in a way that cannot be decoded, or is damaged: "
             "export it uncompressed."
         ) from error
-    except (Exception, InvalidDicomError) as error:  # every decoder has its own
+    except Exception as error:  # every decoder has its own
         raise damaged(shown) from error
 
 

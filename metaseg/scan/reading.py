@@ -12,7 +12,7 @@ from metaseg.scan.archive import Entry, is_zip, open_folder_or_zip
 from metaseg.scan.dicom_frames import is_dicom
 from metaseg.scan.dicom_series import choose_series, find_series, read_series
 from metaseg.scan.nifti import is_nifti, read_nifti
-from metaseg.scan.pictures import read_picture
+from metaseg.scan.pictures import damaged, read_picture
 from metaseg.scan.tiff import read_tiff
 from metaseg.scan.types import Scan
 
@@ -80,8 +80,7 @@ def _read_file(path: Path, series: str | None, volume: int | None) -> Scan:
 def _read_bytes(data: bytes, shown: str, series: str | None, volume: int | None) -> Scan:
     head = data[:512]
     if is_dicom(head):  # first, since its preamble may look like another format
-        found, notices = find_series([Entry(shown, lambda: io.BytesIO(data))], shown)
-        return read_series(choose_series(found, series, shown), shown, notices)
+        return _read_dicom([Entry(shown, lambda: io.BytesIO(data))], shown, series)
     if is_nifti(head):
         return read_nifti(data, shown, volume)
     for matches, reader in SIGNATURES:
@@ -96,14 +95,23 @@ def _read_many(path: Path, series: str | None, volume: int | None) -> Scan:
     with open_folder_or_zip(path, shown) as entries:
         heads = [entry.head() for entry in entries]
         if any(is_dicom(head) for head in heads):
-            found, notices = find_series(entries, shown)
-            return read_series(choose_series(found, series, shown), shown, notices)
+            return _read_dicom(entries, shown, series)
         images = [entry for entry, head in zip(entries, heads) if _is_image(head)]
         if len(images) == 1:
             name = images[0].name.rpartition("/")[2]
             return _read_bytes(images[0].read(), name, series, volume)
     found = f"{len(images)} images" if images else "no image"
     raise InputError(f"{shown} holds {found}: give one DICOM series or one image.")
+
+
+def _read_dicom(entries: list[Entry], shown: str, series: str | None) -> Scan:
+    try:
+        found, notices = find_series(entries, shown)
+        return read_series(choose_series(found, series, shown), shown, notices)
+    except (InputError, OSError):
+        raise
+    except Exception as error:  # pydicom parses a value when it is first looked at
+        raise damaged(shown) from error
 
 
 def _is_image(head: bytes) -> bool:
