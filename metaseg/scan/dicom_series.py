@@ -20,7 +20,7 @@ from metaseg.scan.dicom_frames import (
 )
 from metaseg.scan.dicom_stack import Stack, stack_frames
 from metaseg.scan.planes import natural_plane, spacing_of, to_plane
-from metaseg.scan.types import Scan, display_name
+from metaseg.scan.types import Scan, SourceSlice, display_name
 
 SPLITTERS = (
     "EchoTime",
@@ -118,18 +118,18 @@ def read_series(series: Series, shown: str, notices: list[str]) -> Scan:
     present = [frame for frame in stack.slots if frame is not None]
     notices = (*notices, *stack.notices)
     eight_bit = all(is_eight_bit(frame) for frame in present)
-    name, headers = display_name(shown), _headers(stack)
+    name, sources = display_name(shown), tuple(map(_source, stack.slots))
     if stack.affine is None:
         spacing = None
         if present[0].spacing is not None:
             spacing = (stack.step or 1.0, *present[0].spacing)
-        return Scan(array, name, eight_bit, spacing, notices=notices, headers=headers)
+        return Scan(array, name, eight_bit, spacing, notices=notices, sources=sources)
     affine = TO_RAS @ stack.affine
     codes = orientations.aff2axcodes(affine)
     source = array.transpose(2, 1, 0)
     plane = natural_plane(source.shape, affine)
     voxels, turned = to_plane(source, affine, codes, plane)
-    return Scan(voxels, name, eight_bit, spacing_of(turned), turned, codes, plane, headers, notices)
+    return Scan(voxels, name, eight_bit, spacing_of(turned), turned, codes, plane, sources, notices)
 
 
 def _key(frame: Frame) -> tuple:
@@ -209,8 +209,5 @@ def _decode(stack: Stack, shown: str) -> tuple[np.ndarray, Stack]:
     return array, replace(stack, slots=slots, notices=(*stack.notices, notice))
 
 
-def _headers(stack: Stack) -> tuple:
-    present = [frame for frame in stack.slots if frame is not None]
-    if len({id(frame.header) for frame in present}) == 1 and len(present) > 1:
-        return (present[0].header,)
-    return tuple(None if frame is None else frame.header for frame in stack.slots)
+def _source(frame: Frame | None) -> SourceSlice | None:
+    return None if frame is None else SourceSlice(frame.header, frame.index)

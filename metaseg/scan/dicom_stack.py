@@ -99,6 +99,11 @@ def _normal(frame: Frame) -> np.ndarray:
     return normal / np.linalg.norm(normal)
 
 
+def place_affine(frame: Frame) -> np.ndarray:
+    """(4, 4) from (column, row, 0) of a placed frame to DICOM's patient coordinates."""
+    return _affine(frame, _normal(frame))
+
+
 def _affine(first: Frame, across: np.ndarray) -> np.ndarray:
     """PS3.3, equation C.7.6.2.1-1, with the step from slice to slice as its third column."""
     affine = np.eye(4)

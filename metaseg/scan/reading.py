@@ -10,6 +10,7 @@ from metaseg.errors import InputError
 from metaseg.limits import MAX_FILE_BYTES, MIN_SIDE
 from metaseg.scan.archive import Entry, is_zip, open_folder_or_zip
 from metaseg.scan.dicom_frames import is_dicom
+from metaseg.scan.dicom_seg import is_dicom_seg, read_dicom_seg
 from metaseg.scan.dicom_series import choose_series, find_series, read_series
 from metaseg.scan.nifti import is_nifti, read_nifti
 from metaseg.scan.pictures import damaged, read_picture
@@ -134,9 +135,12 @@ def _check(scan: Scan, shown: str) -> None:
 def read_mask(path: str | Path, scan: Scan) -> np.ndarray:
     """A ground truth for ``scan`` as a boolean array (D, H, W).
 
+    A DICOM-SEG is laid where it belongs in the patient; everything else has the scan's own grid.
     InputError where its size differs from the scan's or where it has more than two values
     (0 and one of 1, 255 and 65535).
     """
+    if is_dicom_seg(path):
+        return read_dicom_seg(path, scan)
     mask = read_scan(path)
     shown = Path(path).name
     if mask.voxels.shape != scan.voxels.shape:

@@ -23,6 +23,16 @@ def display_name(path: str | Path) -> str:
 
 
 @dataclass(frozen=True)
+class SourceSlice:
+    """A frame of a DICOM file."""
+
+    header: Dataset
+    """The file's header without the pixels."""
+    frame: int
+    """From 0; always 0 in a file of one slice."""
+
+
+@dataclass(frozen=True)
 class Scan:
     """A picture or a volume in the source's own units."""
 
@@ -40,9 +50,9 @@ class Scan:
     """The source's own axis codes, for example ("R", "A", "S"), to write back to."""
     plane: str = "axial"
     """The plane that the slices lie in: axial, coronal or sagittal."""
-    headers: tuple[Dataset | None, ...] = ()
-    """DICOM only: the headers without pixels in the order of the source's slices, None where a
-    slice is missing; a multi-frame file gives its one header. A DICOM-SEG refers to them."""
+    sources: tuple[SourceSlice | None, ...] = ()
+    """DICOM only: where the slices come from, in the order of the source and not of the plane;
+    None where one is missing. A DICOM-SEG refers to them."""
     notices: tuple[str, ...] = ()
     """Sentences about what the reader found odd and mended or left out."""
 

@@ -51,7 +51,7 @@ def test_multi_frame_equals_the_series(tmp_path):
     np.testing.assert_array_equal(scan.voxels, expected.voxels)
     np.testing.assert_allclose(scan.affine, expected.affine, atol=1e-4)
     assert scan.name == "v"
-    assert len(scan.headers) == 1
+    assert [source.frame for source in scan.sources] == list(range(18))
 
 
 def test_zip_equals_the_folder(tmp_path):
@@ -175,7 +175,7 @@ def test_missing_slices_are_left_empty_and_noticed(tmp_path):
     np.testing.assert_array_equal(scan.voxels[7:], whole.voxels[7:])
     assert np.ptp(scan.voxels[5:7]) == 0
     assert "lacks 2 of its 18 slices (number 6, 7" in scan.notices[0]
-    assert scan.headers[5] is None
+    assert scan.sources[5] is None
 
 
 def test_most_slices_missing(tmp_path):
@@ -256,7 +256,7 @@ def test_a_damaged_file_of_a_series_becomes_a_gap(tmp_path):
     scan = read_scan(folder)
     assert scan.voxels.shape == (18, 24, 20)
     assert np.ptp(scan.voxels[8]) == 0
-    assert scan.headers[8] is None
+    assert scan.sources[8] is None
     assert "1 slice of study is damaged" in scan.notices[0]
 
 
