@@ -7,13 +7,13 @@ import zipfile
 
 import numpy as np
 import pytest
-from dicom_files import save_series, series_of
 from PIL import Image
-from test_nifti import affine_of, save, volume_of
 
 from metaseg import limits
 from metaseg.errors import InputError
 from metaseg.scan import archive, list_series, read_scan
+from tests.dicom_files import save_series, series_of
+from tests.volumes import affine_of, save, volume_of
 
 LPS = ("L", "P", "S")
 ARRAY, AFFINE = volume_of(LPS), affine_of(LPS)

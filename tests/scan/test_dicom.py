@@ -6,7 +6,6 @@ import imagecodecs
 import nibabel
 import numpy as np
 import pytest
-from dicom_files import multi_frame_of, save_series, series_of, set_pixels
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import Dataset, dcmwrite
@@ -20,11 +19,12 @@ from pydicom.uid import (
     JPEGLSLossless,
     RLELossless,
 )
-from test_nifti import CODES, affine_of, volume_of
 
 from metaseg.errors import InputError
 from metaseg.scan import SeriesChoiceError, list_series, read_scan
 from metaseg.scan.planes import PLANES, array_in_plane, in_plane
+from tests.dicom_files import multi_frame_of, save_series, series_of, set_pixels
+from tests.volumes import CODES, affine_of, volume_of
 
 LPS = ("L", "P", "S")
 ARRAY, AFFINE = volume_of(LPS), affine_of(LPS)

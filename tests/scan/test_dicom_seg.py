@@ -3,14 +3,14 @@
 import highdicom
 import numpy as np
 import pytest
-from dicom_files import FLIP, multi_frame_of, save_series, series_of
 from pydicom import dcmread
-from test_nifti import CODES, affine_of, patient_coordinates, save, volume_of
 
 from metaseg.errors import InputError
 from metaseg.scan import read_mask, read_scan
 from metaseg.scan.dicom_seg import write_dicom_seg
 from metaseg.scan.planes import in_plane
+from tests.dicom_files import FLIP, multi_frame_of, save_series, series_of
+from tests.volumes import CODES, affine_of, patient_coordinates, save, volume_of
 
 LPS = ("L", "P", "S")
 ARRAY, AFFINE = volume_of(LPS), affine_of(LPS)

@@ -1,7 +1,6 @@
 """NIfTI: every orientation comes in as radiological axial slices and goes out where it was."""
 
 import gzip
-import itertools
 import tracemalloc
 
 import nibabel
@@ -14,37 +13,7 @@ from nibabel import orientations
 from metaseg.errors import InputError
 from metaseg.scan import read_scan
 from metaseg.scan.nifti import write_nifti
-
-PAIRS = [("R", "L"), ("A", "P"), ("S", "I")]
-CODES = [
-    tuple(axis) for order in itertools.permutations(PAIRS) for axis in itertools.product(*order)
-]
-SIZES = {"R": 20, "L": 20, "A": 24, "P": 24, "S": 18, "I": 18}
-
-
-def affine_of(codes, zooms=(0.8, 1.1, 3.0), origin=(-40.0, 12.5, 7.0)) -> np.ndarray:
-    """The affine of a volume whose axes run to ``codes``; zooms in mm belong to R, A and S."""
-    affine = np.eye(4)
-    affine[:3, :3] = 0
-    for column, code in enumerate(codes):
-        row = ["RL", "AP", "SI"].index(next(p for p in ("RL", "AP", "SI") if code in p))
-        affine[row, column] = zooms[row] * (1 if code in "RAS" else -1)
-    affine[:3, 3] = origin
-    return affine
-
-
-def volume_of(codes, dtype=np.int16) -> np.ndarray:
-    shape = [SIZES[code] for code in codes]
-    return np.random.default_rng(3).integers(0, 1000, shape).astype(dtype)
-
-
-def save(path, array, affine, kind=nibabel.Nifti1Image):
-    nibabel.save(kind(array, affine), path)
-    return path
-
-
-def patient_coordinates(affine: np.ndarray, index) -> np.ndarray:
-    return affine[:3, :3] @ np.asarray(index, float) + affine[:3, 3]
+from tests.volumes import CODES, affine_of, patient_coordinates, save, volume_of
 
 
 def test_there_are_48_orientations():
