@@ -8,8 +8,8 @@ import numpy as np
 # Okabe and Ito (2008): told apart with every common kind of colour blindness.
 TRUTH_COLOUR = (0, 158, 115)
 PREDICTION_COLOURS = {
-    "nested_unet": (230, 159, 0),
     "attention_unet": (86, 180, 233),
+    "nested_unet": (230, 159, 0),
     "unet": (204, 121, 167),
 }
 FILL_OPACITY = 0.35

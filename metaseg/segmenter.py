@@ -143,7 +143,8 @@ def take_slice(scan: Scan, index: int | None) -> tuple[Scan, int]:
     depth = len(scan.voxels)
     if index is None:
         index = depth // 2
-    if isinstance(index, bool) or not isinstance(index, int | float) or index != int(index):
+    number = isinstance(index, int | float) and not isinstance(index, bool)
+    if not number or not float(index).is_integer():
         raise InputError(f"The slice index must be a whole number from 0 to {depth - 1}.")
     index = int(index)
     if not 0 <= index < depth:

@@ -1,0 +1,18 @@
+"""The demo: the only wing that knows gradio."""
+
+from metaseg.demo.page import build_page
+from metaseg.demo.style import CSS, THEME
+from metaseg.limits import MAX_FILE_BYTES
+
+LAUNCH_OPTIONS = {
+    "theme": THEME,
+    "css": CSS,
+    "max_file_size": MAX_FILE_BYTES,
+    "allowed_paths": [],
+    "show_error": False,
+    # Patients' images must not stay in the visitor's browser.
+    "run_history": False,
+    "footer_links": ["api", "settings"],
+}
+
+__all__ = ["LAUNCH_OPTIONS", "build_page"]

@@ -58,16 +58,14 @@ def add_api(workbench: Workbench) -> None:
             gr.Number(None, label="slice_index"),
         ]
 
-    def outputs(title: str) -> list[gr.components.Component]:
+    def outputs(of: str = "") -> list[gr.components.Component]:
         return [
-            gr.Image(label=f"Overlay, {title}", format="png"),
-            gr.Image(label=f"Mask, {title}", format="png"),
-            gr.JSON(label=f"Report, {title}"),
+            gr.Image(label=f"overlay{of}", format="png"),
+            gr.Image(label=f"mask{of}", format="png"),
+            gr.JSON(label=f"report{of}"),
         ]
 
     with gr.Column(visible=False):
-        gr.Button().click(
-            segment, inputs(with_model=True), outputs("one network"), api_name="segment"
-        )
-        both = [part for name in workbench.compared for part in outputs(name)]
+        gr.Button().click(segment, inputs(with_model=True), outputs(), api_name="segment")
+        both = [part for name in workbench.compared for part in outputs(f"_{name}")]
         gr.Button().click(compare, inputs(with_model=False), both, api_name="compare")

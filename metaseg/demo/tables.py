@@ -1,4 +1,4 @@
-"""The figures beside the pictures, as HTML. Everything that a user could have written is escaped."""
+"""The figures beside the pictures, as HTML; what a user could have written is escaped."""
 
 from html import escape
 

@@ -6,15 +6,15 @@ from metaseg.models.nested_unet import NestedUNet
 from metaseg.models.unet import UNet
 
 ARCHITECTURES: dict[str, type[Network]] = {
-    "nested_unet": NestedUNet,
     "attention_unet": AttentionUNet,
+    "nested_unet": NestedUNet,
     "unet": UNet,
 }
 
-# What people read; the keys are what checkpoints and the command line use.
+# What people read, in the order in which they read it; the keys are what checkpoints use.
 TITLES = {
-    "nested_unet": "Nested U-Net",
     "attention_unet": "Attention U-Net",
+    "nested_unet": "Nested U-Net",
     "unet": "U-Net (baseline)",
 }
 

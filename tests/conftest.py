@@ -1,0 +1,75 @@
+"""What the tests share: small networks, a drawn head, the shipped examples."""
+
+import os
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from metaseg.checkpoint import Checkpoint, Config
+from metaseg.models import ARCHITECTURES, build_network
+from metaseg.preprocess import Preprocessing
+from metaseg.segmenter import Segmenter
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+SMALL_ENCODER = "tu-mobilenetv3_small_050"
+SMALL_WIDTHS = (8, 8, 16, 16)
+
+
+def draw_head(shape: tuple[int, int] = (128, 120), seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """A skull, a textured brain and one bright lesion: uint8 (H, W) and the lesion's mask."""
+    height, width = shape
+    random = np.random.default_rng(seed)
+    grey = np.zeros(shape, np.uint8)
+    centre = width // 2, height // 2
+    cv2.ellipse(grey, centre, (int(width * 0.42), int(height * 0.44)), 0, 0, 360, 190, -1)
+    cv2.ellipse(grey, centre, (int(width * 0.37), int(height * 0.39)), 0, 0, 360, 90, -1)
+    noise = cv2.GaussianBlur(random.normal(0, 40, shape), (0, 0), 3)
+    grey = np.where(grey > 0, np.clip(grey + noise, 1, 255), 0).astype(np.uint8)
+    mask = np.zeros(shape, np.uint8)
+    spot = centre[0] + int(random.integers(-20, 20)), centre[1] + int(random.integers(-20, 20))
+    cv2.circle(mask, spot, int(random.integers(5, 10)), 1, -1)
+    grey[mask > 0] = 235
+    return grey, mask > 0
+
+
+def small_checkpoint(architecture: str, size: int = 64) -> Checkpoint:
+    """An untrained network that is quick to run."""
+    torch.manual_seed(0)
+    config = Config(architecture, SMALL_ENCODER, SMALL_WIDTHS, Preprocessing(size=size))
+    network = build_network(architecture, SMALL_ENCODER, SMALL_WIDTHS).eval()
+    return Checkpoint(architecture, config, network, revision="0" * 64)
+
+
+@pytest.fixture(scope="session")
+def small_segmenter() -> Segmenter:
+    return Segmenter([small_checkpoint(name) for name in ARCHITECTURES], device="cpu")
+
+
+@pytest.fixture
+def data_folder(tmp_path: Path) -> Path:
+    """A data folder of 12 drawn slices of 6 groups, every third one without a lesion."""
+    return write_data_folder(tmp_path / "heads")
+
+
+def write_data_folder(folder: Path, groups: int = 6, slices: int = 2) -> Path:
+    rows = ["case,group,image,mask,split"]
+    for name in ("images", "masks"):
+        (folder / name).mkdir(parents=True)
+    for number in range(groups * slices):
+        grey, mask = draw_head(seed=number)
+        if number % 3 == 2:
+            grey[mask], mask = 90, np.zeros_like(mask)
+        cv2.imwrite(str(folder / f"images/{number}.png"), grey)
+        cv2.imwrite(str(folder / f"masks/{number}.png"), mask.astype(np.uint8) * 255)
+        group = number // slices
+        split = "test" if group == groups - 1 else "train"
+        rows.append(f"case{number},group{group},images/{number}.png,masks/{number}.png,{split}")
+    (folder / "cases.csv").write_text("\n".join(rows) + "\n")
+    return folder

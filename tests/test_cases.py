@@ -1,0 +1,38 @@
+import pytest
+
+from metaseg.data.cases import cases_of_split, read_cases
+from metaseg.errors import InputError
+
+
+def test_cases_are_read_in_order(data_folder):
+    cases = read_cases(data_folder)
+    assert [case.name for case in cases] == [f"case{number}" for number in range(12)]
+    assert cases[0].group == "group0" and cases[0].source == "heads"
+    assert {case.group for case in cases_of_split([data_folder], "test")} == {"group5"}
+
+
+def test_every_fault_is_listed_at_once(data_folder):
+    table = data_folder / "cases.csv"
+    rows = table.read_text().splitlines()
+    rows[2] = rows[2].replace("images/1.png", "images/none.png")
+    rows[3] = rows[3].replace("train", "test")
+    rows.append(rows[5])
+    table.write_text("\n".join(rows))
+    with pytest.raises(InputError) as error:
+        read_cases(data_folder)
+    for part in (
+        "row 3: images/none.png is missing",
+        "row 5: group group1 is in another split",
+        "case case4 is listed 2 times",
+    ):
+        assert part in str(error.value)
+
+
+def test_a_folder_without_a_table_and_a_split_without_cases(tmp_path, data_folder):
+    with pytest.raises(InputError, match=r"no cases\.csv"):
+        read_cases(tmp_path)
+    with pytest.raises(InputError, match="split «holdout» in heads"):
+        cases_of_split([data_folder], "holdout")
+    (data_folder / "cases.csv").write_text("case,image\n")
+    with pytest.raises(InputError, match="lacks the columns group, mask, split"):
+        read_cases(data_folder)

@@ -1,0 +1,111 @@
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from metaseg.errors import InputError
+from metaseg.models import ARCHITECTURES
+from metaseg.scan import Scan, read_scan
+from metaseg.segmenter import NO_TISSUE, Segmenter, check_threshold, load_models, take_slice
+from tests.conftest import EXAMPLES, draw_head, small_checkpoint
+
+
+def scan_of(*slices: np.ndarray, eight_bit: bool = True) -> Scan:
+    return Scan(np.stack(slices).astype(np.float32), "head", eight_bit)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("shape", [(128, 120), (33, 401), (277, 64)])
+def test_probability_comes_back_in_the_scans_grid(small_segmenter, name, shape):
+    grey, _ = draw_head((128, 120))
+    grey = cv2.resize(grey, shape[::-1])
+    prediction = small_segmenter.predict(scan_of(grey), name)
+    assert prediction.probability.shape == (1, *shape)
+    assert prediction.probability.dtype == np.float32
+    assert 0 <= prediction.probability.min() and prediction.probability.max() <= 1
+    assert prediction.probability.max() > 0 and prediction.notices == ()
+    assert prediction.revision == "0" * 64 and prediction.seconds > 0
+
+
+@pytest.mark.parametrize("value", [0, 3, 128])
+def test_a_constant_slice_is_empty_with_a_notice(small_segmenter, value):
+    prediction = small_segmenter.predict(scan_of(np.full((90, 90), value)), "unet")
+    assert not prediction.mask(0.0).any() and prediction.notices == (NO_TISSUE,)
+
+
+def test_noise_alone_is_never_a_lesion(small_segmenter):
+    noise = np.random.default_rng(0).normal(1000, 30, (120, 120))
+    prediction = small_segmenter.predict(scan_of(noise, eight_bit=False), "unet")
+    assert not prediction.mask(0.0).any() and prediction.notices == (NO_TISSUE,)
+
+
+def test_empty_slices_of_a_volume_are_skipped_and_counted(small_segmenter):
+    grey, _ = draw_head()
+    passes = count_passes(small_segmenter, "unet")
+    volume = scan_of(np.zeros_like(grey), grey, np.zeros_like(grey), grey)
+    prediction = small_segmenter.predict(volume, "unet")
+    assert len(passes) == 2
+    assert prediction.probability[[0, 2]].max() == 0
+    assert np.array_equal(prediction.probability[1], prediction.probability[3])
+    assert prediction.notices == ("2 of 4 slices hold no tissue and were left out.",)
+
+
+def count_passes(segmenter: Segmenter, name: str) -> list:
+    passes: list = []
+    network = segmenter.checkpoints[name].network
+    network.register_forward_hook(lambda *_: passes.append(1))
+    return passes
+
+
+def test_the_source_depth_makes_no_difference(small_segmenter):
+    """The same slice as 8 bit, and as 16 bit spread over its percentiles, gives the same mask."""
+    grey, _ = draw_head()
+    low, high = np.percentile(grey, [0.5, 99.5])
+    spread = (np.clip(grey, low, high) - low) / (high - low)
+    eight = small_segmenter.predict(scan_of(np.rint(spread * 255)), "unet").probability
+    sixteen = small_segmenter.predict(scan_of(spread * 4000, eight_bit=False), "unet").probability
+    np.testing.assert_allclose(eight, sixteen, atol=0.05)
+
+
+def test_models_are_found_by_name_and_by_title(small_segmenter):
+    assert small_segmenter.find("Nested U-Net") is small_segmenter.find("nested_unet")
+    with pytest.raises(InputError, match="no model «other»: choose one of «Attention U-Net»"):
+        small_segmenter.find("other")
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.01, float("nan"), "0.5", None, True])
+def test_a_bad_threshold_is_refused(threshold):
+    with pytest.raises(InputError, match="threshold"):
+        check_threshold(threshold)
+
+
+@pytest.mark.parametrize("index", [-1, 3, 1.5, "1", True, float("nan"), float("inf")])
+def test_a_bad_slice_index_is_refused(index):
+    with pytest.raises(InputError, match="slice"):
+        take_slice(scan_of(*[np.zeros((20, 20))] * 3), index)
+
+
+def test_the_middle_slice_is_the_default():
+    volume = scan_of(*[np.full((20, 20), depth) for depth in range(5)])
+    one, index = take_slice(volume, None)
+    assert index == 2 and one.voxels.shape == (1, 20, 20) and one.voxels.max() == 2
+    assert take_slice(volume, 4.0)[1] == 4
+
+
+def test_an_unknown_device_is_a_sentence(monkeypatch):
+    monkeypatch.setenv("METASEG_DEVICE", "abacus")
+    with pytest.raises(InputError, match="no device «abacus»"):
+        Segmenter([small_checkpoint("unet")])
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device, so it was not run")
+@pytest.mark.parametrize("name", ["attention_unet", "nested_unet"])
+def test_cuda_agrees_with_the_cpu(name):
+    scan = read_scan(EXAMPLES / "meningioma_axial.jpg")
+    masks = [
+        Segmenter(load_models([name]), device).predict(scan, name).mask(0.5)
+        for device in ("cpu", "cuda")
+    ]
+    overlap = 2 * (masks[0] & masks[1]).sum() / (masks[0].sum() + masks[1].sum())
+    assert overlap >= 0.99
