@@ -1,12 +1,12 @@
-"""The command line: python -m metaseg predict / evaluate"""
+"""The command line: python -m metaseg predict / evaluate / data check"""
 
 import argparse
 import sys
 
-from metaseg.commands import evaluate, predict
+from metaseg.commands import data, evaluate, predict
 from metaseg.errors import InputError
 
-COMMANDS = [predict, evaluate]
+COMMANDS = [predict, evaluate, data]
 
 
 def main(arguments: list[str] | None = None) -> int:

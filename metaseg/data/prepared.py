@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from metaseg.data.cases import Case
+from metaseg.data.case import Case, read_case
 from metaseg.preprocess import Preprocessing, prepare, to_grey_levels
-from metaseg.scan import read_mask, read_scan
 
 
 @dataclass(frozen=True)
@@ -47,8 +46,7 @@ def prepare_cases(cases: list[Case], settings: Preprocessing, cache: Path) -> Pr
 def _prepare(cases: list[Case], settings: Preprocessing) -> PreparedSlices:
     levels, masks, sources = [], [], []
     for case in tqdm(cases, desc="Preparing slices", unit="slice"):
-        scan = read_scan(case.image)
-        truth = read_mask(case.mask, scan)
+        scan, truth = read_case(case)
         for voxels, mask in zip(scan.voxels, truth):
             prepared = prepare(to_grey_levels(voxels, scan.eight_bit, settings), settings)
             if prepared is not None:

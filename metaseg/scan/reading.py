@@ -17,7 +17,7 @@ from metaseg.scan.pictures import damaged, read_picture
 from metaseg.scan.tiff import read_tiff
 from metaseg.scan.types import Scan
 
-SIGNATURES: list[tuple[Callable[[bytes], bool], Callable[[bytes, str], Scan]]] = [
+SIGNATURES: list[tuple[Callable[[bytes], bool], Callable[..., Scan]]] = [
     (lambda head: head.startswith(b"\x89PNG\r\n\x1a\n"), read_picture),
     (lambda head: head.startswith(b"\xff\xd8\xff"), read_picture),
     (lambda head: head.startswith(b"BM"), read_picture),
@@ -28,19 +28,25 @@ SIGNATURES: list[tuple[Callable[[bytes], bool], Callable[[bytes, str], Scan]]] =
 FORMATS = "PNG, JPEG, BMP, WebP, TIFF, NIfTI or DICOM"
 
 
-def read_scan(path: str | Path, series: str | None = None, volume: int | None = None) -> Scan:
+def read_scan(
+    path: str | Path,
+    series: str | None = None,
+    volume: int | None = None,
+    channel: int | None = None,
+) -> Scan:
     """The file, folder or zip at ``path`` as a Scan. InputError says what is wrong with it.
 
     ``series`` chooses one of several DICOM series by its number from 1, its instance UID or a
-    part of its description; ``volume`` one of a 4-D NIfTI, from 0.
+    part of its description; ``volume`` one of a 4-D NIfTI, ``channel`` one of a colour picture,
+    both from 0.
     """
     path = Path(path)
     shown = path.name
     try:
         if path.is_dir():
-            scan = _read_many(path, series, volume)
+            scan = _read_many(path, series, volume, channel)
         else:
-            scan = _read_file(path, series, volume)
+            scan = _read_file(path, series, volume, channel)
     except OSError as error:
         raise InputError(f"{shown} cannot be opened: check that the file is there.") from error
     _check(scan, shown)
@@ -66,7 +72,7 @@ def _head(path: Path) -> bytes:
         return file.read(512)
 
 
-def _read_file(path: Path, series: str | None, volume: int | None) -> Scan:
+def _read_file(path: Path, series: str | None, volume: int | None, channel: int | None) -> Scan:
     shown = path.name
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
@@ -74,11 +80,13 @@ def _read_file(path: Path, series: str | None, volume: int | None) -> Scan:
     if not size:
         raise InputError(f"{shown} is empty: give a file that holds a slice.")
     if is_zip(_head(path)):
-        return _read_many(path, series, volume)
-    return _read_bytes(path.read_bytes(), shown, series, volume)
+        return _read_many(path, series, volume, channel)
+    return _read_bytes(path.read_bytes(), shown, series, volume, channel)
 
 
-def _read_bytes(data: bytes, shown: str, series: str | None, volume: int | None) -> Scan:
+def _read_bytes(
+    data: bytes, shown: str, series: str | None, volume: int | None, channel: int | None
+) -> Scan:
     head = data[:512]
     if is_dicom(head):  # first, since its preamble may look like another format
         return _read_dicom([Entry(shown, lambda: io.BytesIO(data))], shown, series)
@@ -86,11 +94,11 @@ def _read_bytes(data: bytes, shown: str, series: str | None, volume: int | None)
         return read_nifti(data, shown, volume)
     for matches, reader in SIGNATURES:
         if matches(head):
-            return reader(data, shown)
+            return reader(data, shown, channel)
     raise InputError(f"{shown} is not an image that MetaSeg reads: give a {FORMATS} file.")
 
 
-def _read_many(path: Path, series: str | None, volume: int | None) -> Scan:
+def _read_many(path: Path, series: str | None, volume: int | None, channel: int | None) -> Scan:
     """A folder or a zip: a DICOM series, or one image of another format."""
     shown = path.name
     with open_folder_or_zip(path, shown) as entries:
@@ -100,7 +108,7 @@ def _read_many(path: Path, series: str | None, volume: int | None) -> Scan:
         images = [entry for entry, head in zip(entries, heads) if _is_image(head)]
         if len(images) == 1:
             name = images[0].name.rpartition("/")[2]
-            return _read_bytes(images[0].read(), name, series, volume)
+            return _read_bytes(images[0].read(), name, series, volume, channel)
     found = f"{len(images)} images" if images else "no image"
     raise InputError(f"{shown} holds {found}: give one DICOM series or one image.")
 
@@ -132,12 +140,13 @@ def _check(scan: Scan, shown: str) -> None:
         )
 
 
-def read_mask(path: str | Path, scan: Scan) -> np.ndarray:
-    """A ground truth for ``scan`` as a boolean array (D, H, W).
+def read_mask(path: str | Path, scan: Scan, labels: tuple[int, ...] | None = None) -> np.ndarray:
+    """A ground truth for ``scan`` as a boolean array (D, H, W): where it has one of ``labels``,
+    or, without labels, where it is white.
 
     A DICOM-SEG is laid where it belongs in the patient; everything else has the scan's own grid.
-    InputError where its size differs from the scan's or where it has more than two values
-    (0 and one of 1, 255 and 65535).
+    InputError where its size differs from the scan's and, without labels, where it has
+    more than two values (0 and one of 1, 255 and 65535).
     """
     if is_dicom_seg(path):
         return read_dicom_seg(path, scan)
@@ -148,6 +157,8 @@ def read_mask(path: str | Path, scan: Scan) -> np.ndarray:
             f"The ground truth {shown} is {_size(mask)} and the scan is {_size(scan)}: "
             "give a mask of the same size."
         )
+    if labels is not None:
+        return np.isin(mask.voxels, labels)
     values = np.unique(mask.voxels)
     if len(values) > 2 or not set(values.tolist()) <= {0.0, 1.0, 255.0, 65535.0}:
         raise InputError(

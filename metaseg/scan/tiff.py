@@ -11,7 +11,7 @@ from metaseg.scan.pictures import check_pixels, damaged, to_grey
 from metaseg.scan.types import Scan, display_name
 
 
-def read_tiff(data: bytes, shown: str) -> Scan:
+def read_tiff(data: bytes, shown: str, channel: int | None = None) -> Scan:
     """The first series of pages as a Scan, one slice a page. Pillow would cast 16-bit colour to
     8 bits without a word; tifffile with imagecodecs does not."""
     try:
@@ -45,7 +45,7 @@ def read_tiff(data: bytes, shown: str) -> Scan:
     if "S" in axes:
         pixels = np.moveaxis(pixels, axes.index("S"), -1)
         height, width, channels = pixels.shape[-3:]
-        voxels = to_grey(pixels.reshape(-1, width, channels)).reshape(-1, height, width)
+        voxels = to_grey(pixels.reshape(-1, width, channels), channel).reshape(-1, height, width)
     else:
         height, width = pixels.shape[-2:]
         voxels = pixels.reshape(-1, height, width).astype(np.float32)
