@@ -157,6 +157,11 @@ def read_mask(path: str | Path, scan: Scan, labels: tuple[int, ...] | None = Non
             f"The ground truth {shown} is {_size(mask)} and the scan is {_size(scan)}: "
             "give a mask of the same size."
         )
+    if not _same_place(mask, scan):
+        raise InputError(
+            f"The ground truth {shown} is turned another way than the scan: "
+            "save it with the header of the scan."
+        )
     if labels is not None:
         return np.isin(mask.voxels, labels)
     values = np.unique(mask.voxels)
@@ -168,6 +173,19 @@ def read_mask(path: str | Path, scan: Scan, labels: tuple[int, ...] | None = Non
     if len(values) == 2 and values[0] != 0:
         raise InputError(f"The ground truth {shown} has no black background: give a 0/255 mask.")
     return mask.voxels > 0
+
+
+def _same_place(mask: Scan, scan: Scan) -> bool:
+    """Whether the two agree on where their corners lie, or at least on how their axes run.
+
+    Masks whose origin alone is off are common, and harmless: their voxels are those of the scan.
+    """
+    if mask.affine is None or scan.affine is None or mask.orientation == scan.orientation:
+        return True
+    depth, height, width = scan.voxels.shape
+    corners = np.array([[0, 0, 0, 1], [width, height, depth, 1]]).T
+    apart = np.abs((mask.affine - scan.affine) @ corners).max()
+    return bool(apart <= max(scan.spacing))
 
 
 def _size(scan: Scan) -> str:

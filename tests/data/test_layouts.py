@@ -168,7 +168,7 @@ def test_lgg(tmp_path):
 def test_unknown(tmp_path):
     with pytest.raises(InputError, match="no layout «brats»: choose one of brats-mets"):
         read_cases(tmp_path, "brats")
-    with pytest.raises(InputError, match="holds no case with a mask of cases.csv or a published"):
+    with pytest.raises(InputError, match=r"holds no case with a mask of cases\.csv or a published"):
         read_cases(tmp_path)
     for name in LAYOUTS:
         with pytest.raises(InputError, match="holds no case"):
@@ -197,7 +197,7 @@ def test_check_says_what_is_wrong(tmp_path, capsys):
     ucsf(tmp_path / "ucsf")
     folder = tmp_path / "ucsf" / "UCSF_BrainMetastases_TRAIN"
     (folder / "100101A" / "100101A_T1post.nii.gz").write_bytes(b"\x1f\x8bnothing")
-    save(folder / "100101B" / "100101B_seg.nii.gz", LABELS[:10], AFFINE)
+    save(folder / "100101B" / "100101B_seg.nii.gz", LABELS[:17], AFFINE)
     (folder / "100102A" / "100102A_seg.nii.gz").unlink()
     assert main(["data", "check", str(tmp_path / "ucsf")]) == 2
     out = capsys.readouterr().out

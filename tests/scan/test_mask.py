@@ -1,13 +1,13 @@
 """Ground truth: the scan's own size, two values, a black background."""
 
-import nibabel
 import numpy as np
 import pytest
 import tifffile
 from PIL import Image
 
 from metaseg.errors import InputError
-from metaseg.scan import Scan, read_mask
+from metaseg.scan import Scan, read_mask, read_scan
+from tests.volumes import save
 
 TRUTH = np.zeros((40, 50), bool)
 TRUTH[10:20, 15:30] = True
@@ -50,9 +50,44 @@ def test_empty_truth_is_allowed(tmp_path):
 def test_volume(tmp_path):
     volume = np.zeros((20, 30, 4), np.uint8)
     volume[5:8, 6:9, 1:3] = 1
-    nibabel.save(nibabel.Nifti1Image(volume, np.diag([-1.0, -1, 2, 1])), tmp_path / "t.nii.gz")
-    mask = read_mask(tmp_path / "t.nii.gz", Scan(np.zeros((4, 30, 20), np.float32), "v"))
-    np.testing.assert_array_equal(mask, volume.transpose(2, 1, 0) > 0)
+    affine = np.diag([-1.0, -1, 2, 1])
+    path = save(tmp_path / "t.nii.gz", volume, affine)
+    scan = read_scan(save(tmp_path / "s.nii.gz", volume, affine))
+    np.testing.assert_array_equal(read_mask(path, scan), volume.transpose(2, 1, 0) > 0)
+    flat = Scan(np.zeros((4, 30, 20), np.float32), "v")
+    np.testing.assert_array_equal(read_mask(path, flat), volume.transpose(2, 1, 0) > 0)
+
+
+def test_volume_in_another_axis_order_lands_where_it_belongs(tmp_path):
+    volume = np.zeros((20, 30, 24), np.uint8)
+    volume[5:8, 6:9, 1:3] = 1
+    affine = np.diag([-1.0, -1, 2, 1])
+    scan = read_scan(save(tmp_path / "s.nii.gz", volume, affine))
+    turned = volume[::-1].transpose(1, 0, 2)
+    moved = affine.copy()
+    moved[:, [0, 1]] = affine[:, [1, 0]]
+    moved[:, 1] *= -1
+    moved[0, 3] = -19
+    path = save(tmp_path / "t.nii.gz", np.ascontiguousarray(turned), moved)
+    np.testing.assert_array_equal(read_mask(path, scan), volume.transpose(2, 1, 0) > 0)
+
+
+def test_volume_with_a_header_turned_another_way(tmp_path):
+    volume = np.zeros((24, 24, 24), np.uint8)
+    scan = read_scan(save(tmp_path / "s.nii", volume, np.diag([-1.0, -1, 2, 1])))
+    path = save(tmp_path / "t.nii", volume, np.diag([1.0, 1, 2, 1]))
+    with pytest.raises(InputError, match="turned another way"):
+        read_mask(path, scan)
+
+
+def test_labels(tmp_path):
+    labels = np.zeros((24, 24, 24), np.uint8)
+    labels[3, 3, 3], labels[4, 4, 4], labels[5, 5, 5] = 1, 2, 3
+    path = save(tmp_path / "t.nii", labels, np.diag([-1.0, -1, 2, 1]))
+    mask = read_mask(path, read_scan(path), labels=(1, 3))
+    assert np.argwhere(mask).tolist() == [[3, 3, 3], [5, 5, 5]]
+    with pytest.raises(InputError, match="grey values"):
+        read_mask(path, read_scan(path))
 
 
 def test_another_size(tmp_path):
