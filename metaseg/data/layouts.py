@@ -43,8 +43,13 @@ def read_layout(folder: Path, name: str | None = None) -> tuple[str, list[Case],
             without = len(found) - len(cases)
             remarks = [f"{without} images have no mask and are passed over"] if without else []
             return key, cases, remarks
-    wanted = LAYOUTS[name].title if name else "cases.csv or a published layout"
-    raise InputError(f"{folder.name} holds no case with a mask of {wanted}: check the folder.")
+    if name:
+        title = LAYOUTS[name].title
+        raise InputError(f"{folder.name} holds no case with a mask of {title}: check the folder.")
+    raise InputError(
+        f"{folder.name} has no cases.csv and no case with a mask in a published layout: "
+        "check the folder."
+    )
 
 
 def _brats(folder: Path) -> Iterator[Case]:

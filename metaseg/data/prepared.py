@@ -48,7 +48,8 @@ def _prepare(cases: list[Case], settings: Preprocessing) -> PreparedSlices:
     for case in tqdm(cases, desc="Preparing slices", unit="slice"):
         scan, truth = read_case(case)
         for voxels, mask in zip(scan.voxels, truth):
-            prepared = prepare(to_grey_levels(voxels, scan.eight_bit, settings), settings)
+            grey = to_grey_levels(voxels, scan.eight_bit, settings)
+            prepared = prepare(grey, settings, scan.aspect)
             if prepared is not None:
                 levels.append(prepared[0])
                 masks.append(prepared[1].forward_mask(mask))

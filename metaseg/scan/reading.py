@@ -53,6 +53,15 @@ def read_scan(
     return scan
 
 
+def is_readable(path: str | Path) -> bool:
+    """Whether the file at ``path`` begins like something that ``read_scan`` reads."""
+    try:
+        head = _head(Path(path))
+    except OSError:
+        return False
+    return is_zip(head) or is_dicom(head) or _is_image(head)
+
+
 def list_series(path: str | Path) -> list[str]:
     """Descriptions of the DICOM series in a file, folder or zip, in the order of their numbers;
     empty for any other file."""

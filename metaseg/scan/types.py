@@ -60,11 +60,7 @@ class Scan:
     def is_volume(self) -> bool:
         return len(self.voxels) > 1
 
-    def slice_index(self, index: int | None) -> int:
-        """``index``, checked, or the middle slice for None; ValueError outside the scan."""
-        depth = len(self.voxels)
-        if index is None:
-            return depth // 2
-        if not 0 <= index < depth:
-            raise IndexError(index)
-        return index
+    @property
+    def aspect(self) -> float:
+        """Height of a pixel over its width; 1 where the source does not say."""
+        return 1.0 if self.spacing is None else self.spacing[1] / self.spacing[2]

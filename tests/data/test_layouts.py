@@ -168,7 +168,7 @@ def test_lgg(tmp_path):
 def test_unknown(tmp_path):
     with pytest.raises(InputError, match="no layout «brats»: choose one of brats-mets"):
         read_cases(tmp_path, "brats")
-    with pytest.raises(InputError, match=r"holds no case with a mask of cases\.csv or a published"):
+    with pytest.raises(InputError, match=r"has no cases\.csv and no case"):
         read_cases(tmp_path)
     for name in LAYOUTS:
         with pytest.raises(InputError, match="holds no case"):
