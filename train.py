@@ -34,7 +34,8 @@ def main() -> int:
     options = vars(parser.parse_args())
     config = TrainingConfig(**{field.name: options[field.name] for field in fields(TrainingConfig)})
     try:
-        train(options["models"], options["data"], options["output"], config, options["resume"])
+        named = {key: options[key] for key in ("models", "data", "output", "resume", "start")}
+        train(**named, config=config)
     except InputError as error:
         print(f"train.py: {error}", file=sys.stderr)
         return 2

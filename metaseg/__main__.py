@@ -1,12 +1,12 @@
-"""The command line: python -m metaseg predict / evaluate / data check"""
+"""The command line: python -m metaseg predict / evaluate / data / contact-sheet"""
 
 import argparse
 import sys
 
-from metaseg.commands import data, evaluate, predict
+from metaseg.commands import contact_sheet, data, evaluate, predict
 from metaseg.errors import InputError
 
-COMMANDS = [predict, evaluate, data]
+COMMANDS = [predict, evaluate, data, contact_sheet]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -73,3 +73,15 @@ def write_data_folder(folder: Path, groups: int = 6, slices: int = 2) -> Path:
         rows.append(f"case{number},group{group},images/{number}.png,masks/{number}.png,{split}")
     (folder / "cases.csv").write_text("\n".join(rows) + "\n")
     return folder
+
+
+@pytest.fixture(scope="session")
+def server():
+    """The real demo with the shipped checkpoints, on a free port of this machine."""
+    from metaseg.demo import LAUNCH_OPTIONS, build_page
+    from metaseg.segmenter import load_models
+
+    page = build_page(Segmenter(load_models()))
+    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **LAUNCH_OPTIONS)
+    yield url
+    page.close()

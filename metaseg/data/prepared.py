@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from metaseg.data.brain import brain_mask
 from metaseg.data.case import Case, read_case
 from metaseg.preprocess import Preprocessing, prepare, to_grey_levels
 
@@ -20,6 +21,8 @@ class PreparedSlices:
     """(N, size, size) uint8, after CLAHE and letterbox."""
     masks: np.ndarray
     """(N, size, size) bool."""
+    brains: np.ndarray
+    """(N, size, size) bool, all False where the brain is not certain (``brain.brain_mask``)."""
     sources: np.ndarray
     """(N,) the data folder's name of each slice."""
 
@@ -32,7 +35,8 @@ class PreparedSlices:
 def prepare_cases(cases: list[Case], settings: Preprocessing, cache: Path) -> PreparedSlices:
     """The slices of ``cases``, read from ``cache`` (a folder) where they were prepared before."""
     names = [(case.source, case.name, case.image.stat().st_size) for case in cases]
-    recipe = json.dumps([names, asdict(settings)]).encode()
+    fields = list(PreparedSlices.__dataclass_fields__)  # a cache without one of them is of no use
+    recipe = json.dumps([names, asdict(settings), fields]).encode()
     file = cache / f"slices-{hashlib.sha256(recipe).hexdigest()[:16]}.npz"
     if not file.is_file():
         cache.mkdir(parents=True, exist_ok=True)
@@ -44,14 +48,18 @@ def prepare_cases(cases: list[Case], settings: Preprocessing, cache: Path) -> Pr
 
 
 def _prepare(cases: list[Case], settings: Preprocessing) -> PreparedSlices:
-    levels, masks, sources = [], [], []
+    levels, masks, brains, sources = [], [], [], []
     for case in tqdm(cases, desc="Preparing slices", unit="slice"):
         scan, truth = read_case(case)
         for voxels, mask in zip(scan.voxels, truth):
             grey = to_grey_levels(voxels, scan.eight_bit, settings)
             prepared = prepare(grey, settings, scan.aspect)
             if prepared is not None:
+                brain = brain_mask(grey)
+                if brain is None:
+                    brain = np.zeros(grey.shape, bool)
                 levels.append(prepared[0])
                 masks.append(prepared[1].forward_mask(mask))
+                brains.append(prepared[1].forward_mask(brain))
                 sources.append(case.source)
-    return PreparedSlices(np.stack(levels), np.stack(masks), np.array(sources))
+    return PreparedSlices(np.stack(levels), np.stack(masks), np.stack(brains), np.array(sources))

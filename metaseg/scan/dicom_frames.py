@@ -9,6 +9,7 @@ from pydicom import Dataset, config, dcmread
 from pydicom.pixels import apply_color_lut, pixel_array
 from pydicom.uid import ImplicitVRLittleEndian
 
+import metaseg.scan.dicom_codecs  # noqa: F401  # makes pydicom know more kinds of JPEG
 from metaseg.errors import InputError
 from metaseg.limits import MAX_SCAN_VOXELS
 from metaseg.scan.archive import Entry

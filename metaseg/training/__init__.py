@@ -11,10 +11,16 @@ from metaseg.training.loop import train_network
 
 
 def train(
-    models: list[str], data: list[Path], output: Path, config: TrainingConfig, resume: bool = False
+    models: list[str],
+    data: list[Path],
+    output: Path,
+    config: TrainingConfig,
+    resume: bool = False,
+    start: Path | None = None,
 ) -> list[Path]:
     """Train each of ``models`` in turn on the training split of the folders in ``data``.
 
+    ``start`` is the output of an earlier training, whose weights are trained further.
     Returns the checkpoint folders, ``output/<model>``. InputError where the data are at fault.
     """
     cases = cases_of_split(data, "train")
@@ -26,7 +32,7 @@ def train(
     folders = []
     for model in models:
         folder = output / model
-        train_network(model, config, *slices, folder, record, resume)
+        train_network(model, config, *slices, folder, record, resume, start and start / model)
         folders.append(folder)
     return folders
 

@@ -2,10 +2,15 @@
 
 from dataclasses import dataclass
 
+from metaseg.training.robustness import Variation
+
 
 @dataclass(frozen=True)
-class TrainingConfig:
-    """Every field is an option of ``train.py`` and is saved beside the weights."""
+class TrainingConfig(Variation):
+    """Every field is an option of ``train.py`` and is saved beside the weights.
+
+    The probabilities of ``Variation`` belong to it as well.
+    """
 
     encoder: str = "tu-regnety_004"
     """Encoder by its SMP name, trained from scratch (RegNetY-400MF, Radosavovic et al. 2020)."""

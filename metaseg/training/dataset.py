@@ -1,13 +1,21 @@
 """Prepared slices as what a DataLoader feeds to the network."""
 
+from collections.abc import Sequence
+from dataclasses import fields
+
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from metaseg.data.lesion_shapes import Donor
 from metaseg.data.prepared import PreparedSlices
 from metaseg.preprocess import Preprocessing, standardise
 from metaseg.training.augmentation import augment, build_augmentation
+from metaseg.training.robustness import Variation, vary
+
+UNCHANGED = Variation(**{field.name: 0.0 for field in fields(Variation)})
+"""Nothing but the augmentation that all slices get."""
 
 
 class SliceDataset(Dataset):
@@ -33,7 +41,8 @@ class SliceDataset(Dataset):
 
 
 class AugmentedDataset(SliceDataset):
-    """One epoch of training slices: all with a lesion, some empty ones, shuffled, augmented.
+    """One epoch of training slices: all with a lesion, some empty ones, shuffled, varied and
+    augmented.
 
     Order and augmentation depend on seed and epoch alone, so a resumed run goes on exactly.
     """
@@ -45,6 +54,8 @@ class AugmentedDataset(SliceDataset):
         empty_share: float,
         seed: int,
         epoch: int,
+        variation: Variation = UNCHANGED,
+        donors: Sequence[Donor] = (),
     ):
         random = np.random.default_rng((seed, epoch))
         lesion = np.flatnonzero(slices.has_lesion)
@@ -53,9 +64,13 @@ class AugmentedDataset(SliceDataset):
         indices = np.concatenate([lesion, random.choice(empty, wanted, replace=False)])
         super().__init__(slices, settings, random.permutation(indices))
         self.seed, self.epoch = seed, epoch
+        self.variation, self.donors = variation, donors
         self.pipeline = build_augmentation()
 
     def change(
         self, index: int, levels: np.ndarray, mask: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
+        brain, source = self.slices.brains[index], str(self.slices.sources[index])
+        random = np.random.default_rng((self.seed, self.epoch, index))
+        levels, mask = vary(levels, mask, brain, source, random, self.variation, self.donors)
         return augment(self.pipeline, levels, mask, (self.seed, self.epoch, index))

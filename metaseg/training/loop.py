@@ -4,6 +4,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
@@ -11,7 +12,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from metaseg.checkpoint import Config, save_checkpoint
+from metaseg.checkpoint import Config, load_checkpoint, save_checkpoint
+from metaseg.data.lesion_shapes import collect_donors
 from metaseg.data.prepared import PreparedSlices
 from metaseg.models import TITLES, build_network
 from metaseg.preprocess import Preprocessing
@@ -29,16 +31,22 @@ def train_network(
     folder: Path,
     record: dict,
     resume: bool,
+    start: Path | None,
 ) -> None:
     """Train ``architecture`` and leave its best checkpoint in ``folder``.
 
     ``folder`` also gets ``last.pt`` (all that ``resume`` needs, written after every epoch) and the
-    curves. ``record`` goes into the checkpoint's config, with what came of the training.
+    curves. ``record`` goes into the checkpoint's config, with what came of the training. ``start``
+    is a checkpoint folder whose weights the training begins with; its own record is kept as well.
     """
     torch.manual_seed(config.seed)
     settings = Preprocessing(size=config.size)
     accelerator = Accelerator(mixed_precision="bf16" if _has_bf16() else "no")
     network = build_network(architecture, config.encoder, config.decoder_channels)
+    if start is not None:
+        earlier = load_checkpoint(start)
+        network.load_state_dict(earlier.network.state_dict())
+        record = {**record, "started_from": earlier.config.training}
     network = network.to(accelerator.device, memory_format=torch.channels_last)
     # AveragedModel copies the network, so it is made before the network is wrapped.
     averaged = AveragedModel(
@@ -49,9 +57,13 @@ def train_network(
     )
     network, optimizer = accelerator.prepare(network, optimizer)
     loss_function = build_loss(config.loss)
+    enhancing = np.char.find(training.sources, "t1ce") >= 0
+    donors = collect_donors(training.levels[enhancing], training.masks[enhancing])
 
     def epoch_loader(epoch: int) -> DataLoader:
-        slices = AugmentedDataset(training, settings, config.empty_share, config.seed, epoch)
+        slices = AugmentedDataset(
+            training, settings, config.empty_share, config.seed, epoch, config, donors
+        )
         per_process = config.batch_size // accelerator.num_processes
         return accelerator.prepare(DataLoader(slices, per_process, drop_last=True))
 

@@ -10,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import Dataset, dcmwrite
 from pydicom.encaps import encapsulate
+from pydicom.pixels import get_decoder
 from pydicom.uid import (
     HTJ2KLossless,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
+    JPEGLossless,
     JPEGLosslessSV1,
     JPEGLSLossless,
     RLELossless,
@@ -22,6 +24,7 @@ from pydicom.uid import (
 
 from metaseg.errors import InputError
 from metaseg.scan import SeriesChoiceError, list_series, read_scan
+from metaseg.scan.dicom_codecs import PLUGIN
 from metaseg.scan.planes import PLANES, array_in_plane, in_plane
 from tests.dicom_files import multi_frame_of, save_series, series_of, set_pixels
 from tests.volumes import CODES, affine_of, volume_of
@@ -111,6 +114,25 @@ def test_compressed_lossless_is_exact(tmp_path, syntax):
         compress(data, syntax)
     scan = read_scan(save_series(tmp_path / "study", slices))
     np.testing.assert_array_equal(scan.voxels, array.transpose(2, 1, 0))
+
+
+@pytest.mark.parametrize("dtype, bits", [(np.uint16, 12), (np.int16, 16), (np.uint8, 8)])
+@pytest.mark.parametrize("predictor", [1, 4, 7])
+def test_lossless_jpeg_without_a_gpl_decoder(dtype, bits, predictor):
+    top = 2 ** (bits - 1)
+    pixels = np.random.default_rng(0).integers(0, top, (40, 50)).astype(dtype)
+    (data,) = series_of(pixels.T[..., None], AFFINE)
+    data.BitsStored, data.HighBit = bits, bits - 1
+    stored = pixels.view(f"u{pixels.itemsize}")
+    encoded = imagecodecs.jpeg8_encode(
+        stored, lossless=True, predictor=predictor, bitspersample=bits
+    )
+    data.PixelData = encapsulate([encoded])
+    data["PixelData"].VR = "OB"
+    data["PixelData"].is_undefined_length = True
+    data.file_meta.TransferSyntaxUID = JPEGLossless
+    decoded, _ = get_decoder(JPEGLossless).as_array(data, decoding_plugin=PLUGIN)
+    np.testing.assert_array_equal(decoded, pixels)
 
 
 def test_jpeg_baseline(tmp_path):

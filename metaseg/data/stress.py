@@ -1,0 +1,137 @@
+"""The stress set: real slices with synthetic metastases of known place and size, never trained on.
+
+It is made on brains of the test split of ``t1ce_slices``, at the slices' own resolution and before
+any preprocessing, always the same: by FROZEN, whose values and seed were fixed before the first
+training with synthetic metastases. A change to the generator changes the set, and ``fingerprint``
+tells; a figure measured on the set names its fingerprint.
+"""
+
+import csv
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from metaseg.data.brain import brain_mask
+from metaseg.data.case import read_case
+from metaseg.data.cases import cases_of_split
+from metaseg.data.lesion_canvas import Enhancement
+from metaseg.data.synthetic import place_metastases
+from metaseg.preprocess import Preprocessing, to_grey_levels
+
+KATO = Enhancement(median=0.44, spread=0.72, lowest=0.3, highest=1.9)
+"""57 % brighter than white matter with a deviation of 47 % (Kato et al. 2009, AJNR 30:923), as a
+log-normal without the lesions that hardly enhance."""
+
+
+@dataclass(frozen=True)
+class StressSettings:
+    """What the set is made of."""
+
+    slices: int = 120
+    """At most so many, at even distances over the cases."""
+    pixel_mm: float = 0.49
+    """Pixel size of the source (Cheng et al., Figshare 1512427)."""
+    bins: tuple[tuple[float, float], ...] = ((2, 5), (5, 10), (10, 20), (20, 30))
+    """Diameters in mm: a slice gets one lesion from each of the first three and every third slice
+    one from the last, evenly spread over the logarithm."""
+    enhancement: Enhancement = KATO
+    """Of the lesions."""
+    seed: int = 20261120
+
+
+FROZEN = StressSettings()
+
+OUTSIDE: frozenset[str] = frozenset({"0637", "1581", "1590", "2986", "3004"})
+"""Cases left out because a look at the set found a lesion outside the brain."""
+
+
+@dataclass(frozen=True)
+class StressSlice:
+    """One slice of the set."""
+
+    name: str
+    """Of the case that it was made from."""
+    group: str
+    grey: np.ndarray
+    """(H, W) uint8 with the metastases, as a user would send it."""
+    labels: np.ndarray
+    """(H, W) uint8: 0, or the number of the metastasis, from 1 on; without oedema."""
+    own_tumour: np.ndarray
+    """(H, W) bool: predictions that touch it are left out of the score."""
+    diameters: tuple[float, ...]
+    """Of metastasis 1, 2, ... in mm: of the disc of the same area."""
+
+
+def stress_set(folder: Path, settings: StressSettings = FROZEN) -> Iterator[StressSlice]:
+    """The stress set from the data folder ``t1ce_slices``; InputError where the folder is at fault.
+
+    Slices on which the brain is not certain are left out, and lesions that find no room.
+    """
+    cases = cases_of_split([folder], "test")
+    with (Path(folder) / "cases.csv").open(newline="", encoding="utf-8") as file:
+        planes = {row["case"]: row.get("plane", "axial") for row in csv.DictReader(file)}
+    step = max(1.0, len(cases) / settings.slices)
+    for index in range(min(settings.slices, len(cases))):
+        case = cases[int(index * step)]
+        if case.name in OUTSIDE:
+            continue
+        scan, truth = read_case(case)
+        grey = to_grey_levels(scan.voxels[0], scan.eight_bit, Preprocessing())
+        tumour = truth[0]
+        random = np.random.default_rng((settings.seed, index))
+        bins = settings.bins if index % 3 == 0 else settings.bins[:3]
+        diameters = [float(np.exp(random.uniform(*np.log(limits)))) for limits in bins]
+        upright = planes[case.name] != "axial"
+        made = place_for_test(grey, tumour, upright, diameters, random, settings)
+        if made is not None:
+            yield StressSlice(case.name, case.group, made[0], made[1], tumour, made[2])
+
+
+def place_for_test(
+    grey: np.ndarray,
+    own_tumour: np.ndarray,
+    upright: bool,
+    diameters: Sequence[float],
+    random: np.random.Generator,
+    settings: StressSettings = FROZEN,
+) -> tuple[np.ndarray, np.ndarray, tuple[float, ...]] | None:
+    """``grey`` (H, W) uint8 with lesions of ``diameters`` mm, their labels and measured diameters.
+
+    They keep off ``own_tumour`` (H, W) bool. ``upright`` says that the slice is a coronal or
+    sagittal one. None where the brain is not certain or no lesion finds room.
+    """
+    brain = brain_mask(grey)
+    if brain is None:
+        return None
+    # Stricter than in training: a label outside the brain would blame a network that is right.
+    edge = 2 * round(6 / settings.pixel_mm) + 1
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (edge, edge))
+    sure = cv2.erode(np.pad(brain, 1).astype(np.uint8), disc)[1:-1, 1:-1] > 0
+    if upright:
+        rows = np.flatnonzero(brain.any(axis=1))
+        sure[int(rows[0] + 0.62 * len(rows)) :] = False
+    changed, labels, lesions = place_metastases(
+        grey,
+        own_tumour,
+        brain,
+        settings.pixel_mm,
+        random,
+        diameters,
+        enhancement=settings.enhancement,
+        centres=sure,
+    )
+    if not lesions:
+        return None
+    return changed, labels, tuple(lesion.diameter for lesion in lesions)
+
+
+def fingerprint(slices: Iterable[StressSlice]) -> str:
+    """Twelve hexadecimal digits that change with any pixel or label of the set."""
+    digest = hashlib.sha256()
+    for item in slices:
+        digest.update(item.name.encode() + item.grey.tobytes() + item.labels.tobytes())
+    return digest.hexdigest()[:12]

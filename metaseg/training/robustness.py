@@ -1,0 +1,181 @@
+"""Training slices as others would send them: without skull, with metastases, T2, framed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import cv2
+import numpy as np
+
+from metaseg.data.lesion_shapes import Donor, smooth_noise
+from metaseg.data.synthetic import add_metastases
+
+HEAD_MM = 210
+"""The longer side of the crop around the head, in mm: 222 on average in ``t1ce_slices``, 198 in
+``flair_slices``. It stands in for the pixel size that pictures do not carry."""
+
+# Grey levels of T2 (second row, as a share of white) against those of the source (first row, as
+# multiples of the brain's median): fluid turns bright, white matter darker than grey. What enhances
+# on T1 turns bright again, as most tumours are on T2.
+T2_FROM_T1 = np.array(
+    [[0, 0.2, 0.5, 0.85, 1.15, 1.5, 2.3], [0.95, 0.95, 0.8, 0.42, 0.27, 0.38, 0.7]]
+)
+T2_FROM_FLAIR = np.array(
+    [[0, 0.2, 0.5, 0.75, 1, 1.3, 1.8], [0.95, 0.95, 0.8, 0.28, 0.33, 0.5, 0.9]]
+)
+
+
+@dataclass(frozen=True)
+class Variation:
+    """How often a training slice is changed in which way; each field is a probability."""
+
+    metastases: float = 0.5
+    """1 to 12 synthetic metastases are added."""
+    bare_brain: float = 0.35
+    """The skull is removed and the slice cropped to the brain."""
+    t2: float = 0.25
+    """Of the slices without skull: they are turned into the look of T2."""
+    bias: float = 0.25
+    """A slow change of brightness across the slice, as coils cause it."""
+    frame: float = 0.08
+    """The slice becomes part of a screenshot, with margins, lines and text."""
+    quarter_turn: float = 0.06
+    """The slice is turned by 90, 180 or 270 degrees."""
+
+
+def vary(
+    levels: np.ndarray,
+    mask: np.ndarray,
+    brain: np.ndarray,
+    source: str,
+    random: np.random.Generator,
+    settings: Variation,
+    donors: Sequence[Donor] = (),
+) -> tuple[np.ndarray, np.ndarray]:
+    """``levels`` (S, S) uint8 and ``mask`` (S, S) bool, changed; the inputs stay as they are.
+
+    ``brain`` (S, S) bool is empty where the brain is not known; then the changes that need it are
+    left out. ``source`` is the data folder's name, which tells FLAIR from T1. ``donors`` are real
+    tumours to copy. The same ``random`` state gives the same result.
+    """
+    modality = "flair" if "flair" in source else "t1ce"
+    # All dice are thrown first, so that one change does not shift the luck of the others.
+    wanted = {
+        field.name: random.random() < getattr(settings, field.name) for field in fields(Variation)
+    }
+    known = brain.any()
+    bare = known and wanted["bare_brain"] and _lies_inside(mask, brain)
+    if bare:
+        brain = _roughen(brain, random) | mask
+        if wanted["t2"]:
+            levels, modality = _as_t2(levels, brain, modality, random), "t2"
+        levels = np.where(brain, levels, 0).astype(np.uint8)
+    if known and wanted["metastases"]:
+        pixel_mm = random.uniform(0.85, 1.1) * HEAD_MM / max(levels.shape)
+        levels, mask = add_metastases(levels, mask, brain, pixel_mm, random, modality, donors)
+    if bare:
+        levels, mask = _crop(levels, mask, brain, random)
+    if wanted["bias"]:
+        levels = _bias(levels, random)
+    if wanted["quarter_turn"]:
+        turns = int(random.integers(1, 4))
+        levels, mask = np.rot90(levels, turns).copy(), np.rot90(mask, turns).copy()
+    if wanted["frame"]:
+        levels, mask = _frame(levels, mask, random)
+    return levels, mask
+
+
+def _lies_inside(mask: np.ndarray, brain: np.ndarray) -> bool:
+    """Whether the lesion is the brain's own: a meningioma of the skull would be left hanging."""
+    return np.count_nonzero(mask & ~brain) <= 0.2 * np.count_nonzero(mask)
+
+
+def _roughen(brain: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """``brain`` with the errors of a skull stripper: too wide or tight, and uneven."""
+    inside = cv2.distanceTransform(brain.astype(np.uint8), cv2.DIST_L2, 3)
+    outside = cv2.distanceTransform((~brain).astype(np.uint8), cv2.DIST_L2, 3)
+    size = max(brain.shape)
+    shift = random.uniform(-0.012, 0.012) * size
+    uneven = random.uniform(0, 0.012) * size * smooth_noise(brain.shape, 0.08 * size, random)
+    return inside - outside + shift + uneven > 0.5
+
+
+def _as_t2(
+    levels: np.ndarray, brain: np.ndarray, modality: str, random: np.random.Generator
+) -> np.ndarray:
+    knots, shares = T2_FROM_T1 if modality == "t1ce" else T2_FROM_FLAIR
+    level = max(1.0, float(np.median(levels[brain])))
+    white = random.uniform(200, 255) * shares * random.uniform(0.85, 1.15, len(shares))
+    table = np.interp(np.arange(256), knots * level, white)
+    return np.rint(np.clip(table, 0, 255)).astype(np.uint8)[levels]
+
+
+def _crop(
+    levels: np.ndarray, mask: np.ndarray, brain: np.ndarray, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Slice and mask zoomed to the brain, as ``preprocess`` does with a slice without skull."""
+    rows, columns = np.flatnonzero(brain.any(axis=1)), np.flatnonzero(brain.any(axis=0))
+    side = max(np.ptp(rows), np.ptp(columns)) + 1
+    size = max(levels.shape)
+    scale = size / (side * random.uniform(1.04, 1.15))
+    centre = np.array([columns[0] + columns[-1], rows[0] + rows[-1]]) / 2
+    move = np.array(levels.shape[::-1]) / 2 - 0.5 - scale * centre
+    return _warp(levels, mask, np.array([[scale, 0, move[0]], [0, scale, move[1]]]), 0)
+
+
+def _warp(
+    levels: np.ndarray, mask: np.ndarray, matrix: np.ndarray, fill: int
+) -> tuple[np.ndarray, np.ndarray]:
+    size = levels.shape[::-1]
+    if matrix[0, 0] < 1:  # or fine texture would alias
+        levels = cv2.GaussianBlur(levels, (0, 0), max(0.3, 0.45 / matrix[0, 0]))
+    changed = cv2.warpAffine(levels, matrix, size, borderValue=fill)
+    moved = cv2.warpAffine(mask.astype(np.float32), matrix, size)
+    return changed, moved >= 0.5
+
+
+def _bias(levels: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    field = smooth_noise(levels.shape, max(levels.shape) * random.uniform(0.5, 0.9), random)
+    gain = np.exp(random.uniform(0.1, 0.35) * np.clip(field, -2, 2))
+    return np.rint(np.clip(levels * gain, 0, 255)).astype(np.uint8)
+
+
+def _frame(
+    levels: np.ndarray, mask: np.ndarray, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """The slice smaller on a plain page, with a line around it and a viewer's text and ruler."""
+    height, width = levels.shape
+    scale = random.uniform(0.6, 0.95)
+    free = np.array([width, height]) * (1 - scale)
+    left, top = random.uniform(0, 1, 2) * free
+    page = int(random.choice([0, 0, 30, 128, 240, 255]))
+    matrix = np.array([[scale, 0, left], [0, scale, top]])
+    levels, mask = _warp(levels, mask, matrix, page)
+    corner = int(left), int(top)
+    opposite = int(left + scale * width), int(top + scale * height)
+    ink = 255 if page < 128 else 0
+    if random.random() < 0.5:
+        cv2.rectangle(levels, corner, opposite, int(random.choice([ink, 128])), 1)
+    size = max(height, width) / 160
+    for _ in range(int(random.integers(0, 5))):
+        letters = random.choice(list("ABCDEFHILMPRST0123456789:. "), int(random.integers(1, 10)))
+        # Viewers write into the corners and along the edges, away from the picture's middle.
+        place = random.uniform(0, 1, 2)
+        place[int(random.integers(2))] = random.choice([0.03, 0.97])
+        at = int(place[0] * 0.8 * width), int(max(8 * size, place[1] * height))
+        _write(levels, mask, "".join(letters), at, 0.3 * size, ink)
+    if random.random() < 0.3:
+        x = int(0.97 * width)
+        for y in range(int(0.25 * height), int(0.75 * height), max(3, height // 20)):
+            levels[y, x - 3 : x] = ink
+    return levels, mask
+
+
+def _write(
+    levels: np.ndarray, mask: np.ndarray, text: str, at: tuple[int, int], size: float, ink: int
+) -> None:
+    """Put ``text`` on ``levels`` in place, unless it would hide a lesion."""
+    layer = np.zeros_like(levels)
+    cv2.putText(layer, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, 255, 1, cv2.LINE_AA)
+    if not (mask & (layer > 0)).any():
+        share = layer.astype(np.float32) / 255
+        levels[:] = np.rint(levels + share * (ink - levels.astype(np.float32))).astype(np.uint8)

@@ -1,0 +1,94 @@
+"""Every variation keeps slice and mask together, and the same dice give the same slice."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from metaseg.training.robustness import Variation, vary
+from tests.phantom import BRAIN_SHARE, ellipse, head_slice
+
+SIZE = 160
+GREY = head_slice(SIZE)
+BRAIN = ellipse(SIZE, BRAIN_SHARE)
+TUMOUR = np.zeros((SIZE, SIZE), bool)
+TUMOUR[60:80, 90:104] = True
+NEVER = Variation(0, 0, 0, 0, 0, 0)
+ALWAYS = Variation(1, 1, 1, 1, 1, 1)
+seeds = st.integers(0, 2**32 - 1)
+sources = st.sampled_from(["t1ce_slices", "flair_slices"])
+
+
+def grey_with_tumour() -> np.ndarray:
+    return np.where(TUMOUR, 230, GREY).astype(np.uint8)
+
+
+@given(seeds, sources)
+@settings(max_examples=40, deadline=None)
+def test_kinds_and_shapes_are_kept(seed: int, source: str) -> None:
+    before = GREY.copy(), TUMOUR.copy()
+    levels, mask = vary(*before, BRAIN, source, np.random.default_rng(seed), ALWAYS)
+    assert levels.dtype == np.uint8 and levels.shape == GREY.shape
+    assert mask.dtype == bool and mask.shape == GREY.shape and mask.any()
+    assert np.array_equal(before[0], GREY) and np.array_equal(before[1], TUMOUR)
+
+
+@given(seeds, sources)
+@settings(max_examples=20, deadline=None)
+def test_the_same_dice_give_the_same_slice(seed: int, source: str) -> None:
+    first, second = (
+        vary(GREY, TUMOUR, BRAIN, source, np.random.default_rng(seed), Variation())
+        for _ in range(2)
+    )
+    assert np.array_equal(first[0], second[0]) and np.array_equal(first[1], second[1])
+
+
+def test_nothing_changes_without_variation() -> None:
+    levels, mask = vary(GREY, TUMOUR, BRAIN, "t1ce", np.random.default_rng(0), NEVER)
+    assert np.array_equal(levels, GREY) and np.array_equal(mask, TUMOUR)
+
+
+@pytest.mark.parametrize("change", ["metastases", "bare_brain"])
+def test_an_unknown_brain_leaves_the_slice_alone(change: str) -> None:
+    only = Variation(**{**vars(NEVER), change: 1.0})
+    unknown = np.zeros_like(BRAIN)
+    levels, mask = vary(GREY, TUMOUR, unknown, "t1ce", np.random.default_rng(0), only)
+    assert np.array_equal(levels, GREY) and np.array_equal(mask, TUMOUR)
+
+
+@pytest.mark.parametrize("change", ["bare_brain", "quarter_turn", "frame"])
+@pytest.mark.parametrize("seed", range(5))
+def test_the_mask_moves_with_the_tumour(change: str, seed: int) -> None:
+    only = Variation(**{**vars(NEVER), change: 1.0})
+    random = np.random.default_rng(seed)
+    levels, mask = vary(grey_with_tumour(), TUMOUR, BRAIN, "t1ce", random, only)
+    inside = levels[mask].astype(float)
+    assert mask.any() and np.median(inside) > 215 and np.percentile(inside, 10) > 150
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_scalp_goes_with_the_skull(seed: int) -> None:
+    only = Variation(**{**vars(NEVER), "bare_brain": 1.0})
+    nothing = np.zeros_like(TUMOUR)
+    levels, _ = vary(GREY, nothing, BRAIN, "t1ce", np.random.default_rng(seed), only)
+    assert np.mean(levels > 180) < 0.01 and np.mean(GREY > 180) > 0.05
+    rows = np.flatnonzero((levels > 40).any(axis=1))
+    assert np.ptp(rows) > 0.8 * SIZE  # cropped to the brain, as preprocessing would
+
+
+def test_a_tumour_of_the_skull_keeps_its_skull() -> None:
+    only = Variation(**{**vars(NEVER), "bare_brain": 1.0})
+    outside = ellipse(SIZE, 0.95) & ~BRAIN
+    levels, mask = vary(GREY, outside, BRAIN, "t1ce", np.random.default_rng(0), only)
+    assert np.array_equal(levels, GREY) and np.array_equal(mask, outside)
+
+
+@pytest.mark.parametrize("source", ["t1ce_slices", "flair_slices"])
+def test_fluid_turns_bright_on_t2(source: str) -> None:
+    only = Variation(**{**vars(NEVER), "bare_brain": 1.0, "t2": 1.0})
+    nothing = np.zeros_like(TUMOUR)
+    plain = Variation(**{**vars(NEVER), "bare_brain": 1.0})
+    t2, _ = vary(GREY, nothing, BRAIN, source, np.random.default_rng(1), only)
+    t1, _ = vary(GREY, nothing, BRAIN, source, np.random.default_rng(1), plain)
+    middle = np.s_[60:100, 50:110]
+    assert t2[middle].max() > 150 and np.percentile(t1[middle], 95) < 150
