@@ -21,6 +21,9 @@ def main() -> int:
         "--data", action="append", required=True, type=Path, metavar="DIR", help="a data folder"
     )
     parser.add_argument("--output", required=True, type=Path, metavar="DIR")
+    parser.add_argument(
+        "--start", type=Path, metavar="DIR", help="the output of a training to go on from"
+    )
     parser.add_argument("--resume", action="store_true", help="go on after the last finished epoch")
     for field in fields(TrainingConfig):
         several = isinstance(field.default, tuple)

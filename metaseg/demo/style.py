@@ -37,6 +37,9 @@ HEADER = """
 
 CSS = """
 .gradio-container { max-width: 1500px !important; margin: 0 auto !important; }
+.gradio-container, .gradio-container .main { width: 100%; box-sizing: border-box; }
+.gradio-container :is(main, .main, .wrap, .contain, .row) { min-width: 0 !important;
+  max-width: 100%; }
 .examples-title h2 { margin: 0; font-size: 1.02rem; font-weight: 600; }
 .masthead h1 { font-size: 1.7rem; font-weight: 650; margin: 0 0 .2rem; }
 .masthead p { margin: 0 0 .25rem; max-width: 75ch; line-height: 1.45; }
@@ -50,7 +53,8 @@ CSS = """
 #pictures > * { min-width: 0 !important; }
 #pictures img { background: #000; }
 #examples .grid-wrap { min-height: 0; height: auto; padding: 0; }
-#examples .grid-container { grid-auto-rows: auto; }
+#examples .grid-container { grid-auto-rows: auto;
+  grid-template-columns: repeat(8, minmax(0, 1fr)); }
 #examples .thumbnail-item { aspect-ratio: auto; background: none; box-shadow: none;
   border: 2px solid transparent; overflow: hidden; height: auto; }
 #examples .thumbnail-item img { aspect-ratio: 1; height: auto; border-radius: 8px; }
@@ -69,7 +73,8 @@ CSS = """
 .legend i { display: inline-block; width: .8em; height: .8em; margin-right: .4em;
   border-radius: 2px; }
 @media (max-width: 640px) {
-  #examples .grid-container { grid-template-columns: repeat(4, 1fr) !important; }
+  .gradio-container .column { min-width: 100% !important; max-width: 100%; }
+  #examples .grid-container { grid-template-columns: repeat(4, minmax(0, 1fr)) !important; }
 }
 """
 
