@@ -75,7 +75,7 @@ def write_nifti(path: str | Path, voxels: np.ndarray, scan: Scan) -> None:
         array, affine = voxels.transpose(2, 1, 0), np.diag([-1.0, -1.0, 1.0, 1.0])
     else:
         array, affine = from_plane(voxels, scan.affine, scan.orientation, scan.plane)
-    image = nibabel.Nifti1Image(np.ascontiguousarray(array), affine)
+    image = nibabel.Nifti1Image(array, affine)
     image.header.set_xyzt_units("mm")
     nibabel.save(image, path)
 
