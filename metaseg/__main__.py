@@ -1,12 +1,12 @@
-"""The command line: python -m metaseg predict / evaluate / contact-sheet / publish"""
+"""The command line: python -m metaseg predict / evaluate / data / contact-sheet / publish"""
 
 import argparse
 import sys
 
-from metaseg.commands import contact_sheet, evaluate, predict, publish
+from metaseg.commands import contact_sheet, data, evaluate, predict, publish
 from metaseg.errors import InputError
 
-COMMANDS = [predict, evaluate, contact_sheet, publish]
+COMMANDS = [predict, evaluate, data, contact_sheet, publish]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -92,7 +92,8 @@ class Segmenter:
         probability = np.zeros(scan.voxels.shape, np.float32)
         inputs = []
         for index, voxels in enumerate(scan.voxels):
-            prepared = prepare(to_grey_levels(voxels, scan.eight_bit, settings), settings)
+            levels = to_grey_levels(voxels, scan.eight_bit, settings)
+            prepared = prepare(levels, settings, scan.aspect)
             if prepared is not None:
                 inputs.append((index, *prepared))
         size = CUDA_BATCH if self.device.type == "cuda" else 1
@@ -108,7 +109,7 @@ class Segmenter:
             checkpoint.config.title,
             checkpoint.revision,
             time.perf_counter() - started,
-            _notices(len(scan.voxels), len(scan.voxels) - len(inputs)),
+            (*scan.notices, *_notices(len(scan.voxels), len(scan.voxels) - len(inputs))),
         )
 
     def _forward(self, name: str, images: np.ndarray) -> np.ndarray:
@@ -151,7 +152,13 @@ def take_slice(scan: Scan, index: int | None) -> tuple[Scan, int]:
         raise InputError(
             f"There is no slice {index}: {scan.name} has {depth}, counted from 0 to {depth - 1}."
         )
-    return replace(scan, voxels=scan.voxels[index : index + 1]), index
+    affine = scan.affine
+    if affine is not None:
+        affine = affine.copy()
+        affine[:3, 3] += index * affine[:3, 2]
+    sources = scan.sources if depth == 1 else ()
+    one = scan.voxels[index : index + 1]
+    return replace(scan, voxels=one, affine=affine, sources=sources), index
 
 
 def check_threshold(threshold: object) -> float:

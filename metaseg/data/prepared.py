@@ -9,9 +9,8 @@ import numpy as np
 from tqdm import tqdm
 
 from metaseg.data.brain import brain_mask
-from metaseg.data.cases import Case
+from metaseg.data.case import Case, read_case
 from metaseg.preprocess import Preprocessing, prepare, to_grey_levels
-from metaseg.scan import read_mask, read_scan
 
 
 @dataclass(frozen=True)
@@ -51,11 +50,10 @@ def prepare_cases(cases: list[Case], settings: Preprocessing, cache: Path) -> Pr
 def _prepare(cases: list[Case], settings: Preprocessing) -> PreparedSlices:
     levels, masks, brains, sources = [], [], [], []
     for case in tqdm(cases, desc="Preparing slices", unit="slice"):
-        scan = read_scan(case.image)
-        truth = read_mask(case.mask, scan)
+        scan, truth = read_case(case)
         for voxels, mask in zip(scan.voxels, truth):
             grey = to_grey_levels(voxels, scan.eight_bit, settings)
-            prepared = prepare(grey, settings)
+            prepared = prepare(grey, settings, scan.aspect)
             if prepared is not None:
                 brain = brain_mask(grey)
                 if brain is None:

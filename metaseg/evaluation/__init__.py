@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Iterable
 
-from metaseg.data.cases import Case
+from metaseg.data.case import Case, read_case
 from metaseg.metrics import Counts, summarise
-from metaseg.scan import read_mask, read_scan
 from metaseg.segmenter import Segmenter
 
 
@@ -20,8 +19,7 @@ def evaluate(
     """
     slices: dict[str, list[tuple[str, Counts]]] = {name: [] for name in segmenter.checkpoints}
     for case in progress(cases):
-        scan = read_scan(case.image)
-        truth = read_mask(case.mask, scan)
+        scan, truth = read_case(case)
         for name, checkpoint in segmenter.checkpoints.items():
             mask = segmenter.predict(scan, name).mask(checkpoint.config.threshold)
             slices[name] += [(case.group, Counts.of(m, t)) for m, t in zip(mask, truth)]
