@@ -24,6 +24,8 @@ class TrainingConfig(Variation):
     """Slices in one step, over all processes."""
     empty_share: float = 0.3
     """Empty slices of an epoch, drawn anew each time, per slice with a lesion."""
+    augmentation: float = 1.0
+    """Strength of flips, zoom, rotation, contrast and noise; 1 is strong, 0 none but mirroring."""
     loss: str = "bce+dice"
     """Losses joined by +, of bce, dice and jaccard."""
     learning_rate: float = 2e-3

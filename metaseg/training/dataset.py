@@ -56,6 +56,7 @@ class AugmentedDataset(SliceDataset):
         epoch: int,
         variation: Variation = UNCHANGED,
         donors: Sequence[Donor] = (),
+        strength: float = 1.0,
     ):
         random = np.random.default_rng((seed, epoch))
         lesion = np.flatnonzero(slices.has_lesion)
@@ -65,7 +66,7 @@ class AugmentedDataset(SliceDataset):
         super().__init__(slices, settings, random.permutation(indices))
         self.seed, self.epoch = seed, epoch
         self.variation, self.donors = variation, donors
-        self.pipeline = build_augmentation()
+        self.pipeline = build_augmentation(strength)
 
     def change(
         self, index: int, levels: np.ndarray, mask: np.ndarray

@@ -63,7 +63,14 @@ def train_network(
 
     def epoch_loader(epoch: int) -> DataLoader:
         slices = AugmentedDataset(
-            training, settings, config.empty_share, config.seed, epoch, config, donors
+            training,
+            settings,
+            config.empty_share,
+            config.seed,
+            epoch,
+            variation=config,
+            donors=donors,
+            strength=config.augmentation,
         )
         per_process = config.batch_size // accelerator.num_processes
         return accelerator.prepare(DataLoader(slices, per_process, drop_last=True))
