@@ -142,7 +142,9 @@ def _voxels(image: nibabel.Nifti1Image, volume: int | None) -> np.ndarray:
 def _affine(image: nibabel.Nifti1Image, shown: str) -> np.ndarray:
     affine = image.affine * MM_PER_UNIT.get(image.header.get_xyzt_units()[0], 1.0)
     affine[3, 3] = 1
-    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+    finite = np.isfinite(affine).all()
+    # Axes that run almost the same way have no code of their own.
+    if not finite or np.linalg.det(affine[:3, :3]) == 0 or None in orientations.aff2axcodes(affine):
         raise InputError(f"{shown} has a singular affine: repair its header.")
     return affine
 

@@ -6,7 +6,7 @@ import tracemalloc
 import nibabel
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from nibabel import orientations
 
@@ -130,6 +130,9 @@ def test_singular_affine(tmp_path):
     image.header["qform_code"] = 0
     with pytest.raises(InputError, match="singular affine"):
         read_scan(write_bytes(tmp_path, bytes_of(image)))
+    image.header["srow_z"] = [1e30, 0, 1, 0]
+    with pytest.raises(InputError, match="singular affine"):
+        read_scan(write_bytes(tmp_path, bytes_of(image)))
 
 
 def bytes_of(image: nibabel.Nifti1Image) -> bytes:
@@ -245,6 +248,7 @@ def test_masks_are_written_as_8_bits(tmp_path):
 
 
 @settings(max_examples=150, deadline=None)
+@example([(319, 89)])
 @given(st.lists(st.tuples(st.integers(0, 600), st.integers(0, 255)), min_size=1, max_size=6))
 def test_damaged_headers_give_a_sentence_or_a_scan(tmp_path_factory, changes):
     data = bytearray(nibabel.Nifti1Image(volume_of("LPS"), affine_of("LPS")).to_bytes())
