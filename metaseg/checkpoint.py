@@ -30,6 +30,8 @@ class Config:
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     threshold: float = 0.5
     """Probability from which a pixel counts as lesion, unless a caller says otherwise."""
+    mirror: bool = False
+    """Whether a slice is also seen mirrored, left for right, and both answers averaged."""
     training: dict[str, Any] = field(default_factory=dict)
     """The training configuration and what came of it, as recorded by the training."""
     license: str = "cc-by-nc-sa-4.0"

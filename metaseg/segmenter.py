@@ -114,13 +114,19 @@ class Segmenter:
 
     def _forward(self, name: str, images: np.ndarray) -> np.ndarray:
         """Probabilities (N, S, S) of standardised ``images`` (N, S, S): the one forward pass."""
-        network = self.checkpoints[name].network
+        checkpoint = self.checkpoints[name]
         batch = torch.from_numpy(images)[:, None].to(self.device)
+        if checkpoint.config.mirror:
+            batch = torch.cat([batch, batch.flip(-1)])
         batch = batch.contiguous(memory_format=torch.channels_last)
         autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=self._has_bf16())
         with torch.inference_mode(), autocast:
-            logits = network(batch)[:, -1]
-        return torch.sigmoid(logits.float()).cpu().numpy()
+            logits = checkpoint.network(batch)[:, -1]
+        probability = torch.sigmoid(logits.float())
+        if checkpoint.config.mirror:
+            seen, mirrored = probability.chunk(2)
+            probability = (seen + mirrored.flip(-1)) / 2
+        return probability.cpu().numpy()
 
     def _has_bf16(self) -> bool:
         if self.device.type == "cuda":

@@ -49,7 +49,7 @@ CSS = """
 #status p { margin: .15rem 0; color: var(--body-text-color-subdued); }
 #status .alert { padding: .7rem 1rem; border-left: 4px solid #b45309; border-radius: 6px;
   background: var(--background-fill-secondary); color: var(--body-text-color); }
-#pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(200px, 1fr)); }
+#pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); }
 #pictures > * { min-width: 0 !important; }
 #pictures img { background: #000; }
 #examples .grid-wrap { min-height: 0; height: auto; padding: 0; }
