@@ -1,12 +1,12 @@
-"""The command line: python -m metaseg predict / evaluate / calibrate / contact-sheet / publish"""
+"""The command line: python -m metaseg predict / evaluate / calibrate / data / publish and more"""
 
 import argparse
 import sys
 
-from metaseg.commands import calibrate, contact_sheet, evaluate, predict, publish
+from metaseg.commands import calibrate, contact_sheet, data, evaluate, predict, publish
 from metaseg.errors import InputError
 
-COMMANDS = [predict, evaluate, calibrate, contact_sheet, publish]
+COMMANDS = [predict, evaluate, calibrate, data, contact_sheet, publish]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -50,8 +50,8 @@ def find_lesions(
             Lesion(
                 area_px=len(rows),
                 area_mm2=None if spacing is None else len(rows) * spacing[0] * spacing[1],
-                diameter_px=_diameter(rows, columns, (1.0, 1.0)),
-                diameter_mm=None if spacing is None else _diameter(rows, columns, spacing),
+                diameter_px=longest_diameter(rows, columns, (1.0, 1.0)),
+                diameter_mm=None if spacing is None else longest_diameter(rows, columns, spacing),
                 centroid=(float(centroid[0]), float(centroid[1])),
                 mean_probability=float(values.mean()),
                 max_probability=float(values.max()),
@@ -60,7 +60,7 @@ def find_lesions(
     return sorted(lesions, key=lambda lesion: -lesion.area_px)
 
 
-def _diameter(rows: np.ndarray, columns: np.ndarray, spacing: tuple[float, float]) -> float:
+def longest_diameter(rows: np.ndarray, columns: np.ndarray, spacing: tuple[float, float]) -> float:
     """The largest distance between corners of the pixels, in the units of ``spacing``."""
     pixels = np.stack([rows, columns], axis=1)
     corners = np.concatenate([pixels + offset for offset in product((0, 1), repeat=2)])

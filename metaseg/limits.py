@@ -13,3 +13,9 @@ MAX_SCAN_VOXELS = 256_000_000
 
 MIN_SIDE = 16
 """Smallest height and width in which anything of a brain could be seen."""
+
+MAX_UNPACKED_BYTES = 2048 * MEGABYTE
+"""Largest sum of what a compressed file or an archive unpacks to."""
+
+MAX_ARCHIVE_FILES = 20_000
+"""Most files in a folder or a zip that are looked at."""

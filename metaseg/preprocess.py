@@ -54,11 +54,20 @@ class Geometry:
     size: int
 
     @classmethod
-    def fit(cls, shape: tuple[int, int], box: tuple[int, int, int, int], size: int) -> "Geometry":
-        """The letterbox of ``box`` (top, bottom, left, right) of a slice of ``shape`` (H, W)."""
+    def fit(
+        cls,
+        shape: tuple[int, int],
+        box: tuple[int, int, int, int],
+        size: int,
+        aspect: float = 1.0,
+    ) -> "Geometry":
+        """The letterbox of ``box`` (top, bottom, left, right) of a slice of ``shape`` (H, W).
+
+        ``aspect`` is a pixel's height over its width: the network sees square ones.
+        """
         top, bottom, left, right = box
-        scale = size / max(bottom - top, right - left)
-        height = max(1, round((bottom - top) * scale))
+        scale = size / max((bottom - top) * aspect, right - left)
+        height = max(1, round((bottom - top) * aspect * scale))
         width = max(1, round((right - left) * scale))
         pad_top, pad_left = (size - height) // 2, (size - width) // 2
         return cls(tuple(shape), *box, height, width, pad_top, pad_left, size)
@@ -158,15 +167,17 @@ def enhance(grey: np.ndarray, settings: Preprocessing) -> np.ndarray:
     return cv2.createCLAHE(settings.clahe_clip_limit, grid).apply(grey)
 
 
-def prepare(grey: np.ndarray, settings: Preprocessing) -> tuple[np.ndarray, Geometry] | None:
+def prepare(
+    grey: np.ndarray, settings: Preprocessing, aspect: float = 1.0
+) -> tuple[np.ndarray, Geometry] | None:
     """What is cached for training and fed for serving: uint8 (size, size), and its geometry.
 
-    None for a slice without tissue.
+    ``aspect`` is a pixel's height over its width. None for a slice without tissue.
     """
     box = find_tissue(grey, settings)
     if box is None:
         return None
-    geometry = Geometry.fit(grey.shape, box, settings.size)
+    geometry = Geometry.fit(grey.shape, box, settings.size, aspect)
     return geometry.forward(enhance(grey, settings)), geometry
 
 

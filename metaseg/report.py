@@ -3,6 +3,7 @@
 import numpy as np
 
 from metaseg.lesions import find_lesions
+from metaseg.lesions3d import VolumeLesion, find_volume_lesions
 from metaseg.metrics import Counts, to_json
 from metaseg.scan import Scan
 from metaseg.segmenter import Prediction
@@ -40,3 +41,43 @@ def build_report(
             "notices": [*notices, RESEARCH_USE],
         }
     )
+
+
+def build_volume_report(
+    scan: Scan,
+    prediction: Prediction,
+    mask: np.ndarray,
+    threshold: float,
+    minimum: float = 0.0,
+    truth: np.ndarray | None = None,
+) -> tuple[dict, list[VolumeLesion]]:
+    """What was found in the volume ``scan`` with its lesions in three dimensions, for JSON.
+
+    ``mask`` is (D, H, W) bool as ``drop_small`` leaves it at ``minimum`` (mm3; voxels where the
+    scan has no spacing); ``truth`` likewise or None. Also returns the lesions for their table.
+    """
+    has_units = scan.spacing is not None
+    affine = scan.affine if has_units else None
+    lesions = find_volume_lesions(mask, prediction.probability, scan.spacing, affine)
+    notices = list(prediction.notices)
+    if not has_units:
+        notices.append("The spacing is unknown or ignored: all measures are in pixels and voxels.")
+    if truth is not None and not truth.any():
+        notices.append("The ground truth is empty, so the overlap measures are undefined.")
+    report = {
+        "schema": SCHEMA,
+        "model": prediction.title,
+        "revision": prediction.revision,
+        "threshold": threshold,
+        "plane": scan.plane,
+        "slices": len(mask),
+        "slices_with_lesion": np.flatnonzero(mask.any(axis=(1, 2))).tolist(),
+        "spacing_mm": list(scan.spacing) if has_units else None,
+        "min_lesion_mm3": minimum if has_units else None,
+        "min_lesion_voxels": None if has_units else minimum,
+        "lesions": [lesion.to_dict() for lesion in lesions],
+        "metrics": None if truth is None else Counts.of(mask, truth).overlap(),
+        "seconds": round(prediction.seconds, 3),
+        "notices": [*notices, RESEARCH_USE],
+    }
+    return to_json(report), lesions

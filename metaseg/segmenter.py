@@ -92,7 +92,8 @@ class Segmenter:
         probability = np.zeros(scan.voxels.shape, np.float32)
         inputs = []
         for index, voxels in enumerate(scan.voxels):
-            prepared = prepare(to_grey_levels(voxels, scan.eight_bit, settings), settings)
+            levels = to_grey_levels(voxels, scan.eight_bit, settings)
+            prepared = prepare(levels, settings, scan.aspect)
             if prepared is not None:
                 inputs.append((index, *prepared))
         size = CUDA_BATCH if self.device.type == "cuda" else 1
@@ -108,19 +109,27 @@ class Segmenter:
             checkpoint.config.title,
             checkpoint.revision,
             time.perf_counter() - started,
-            _notices(len(scan.voxels), len(scan.voxels) - len(inputs)),
+            (*scan.notices, *_notices(len(scan.voxels), len(scan.voxels) - len(inputs))),
         )
 
     def _forward(self, name: str, images: np.ndarray) -> np.ndarray:
         """Probabilities (N, S, S) of standardised ``images`` (N, S, S): the one forward pass."""
-        network = self.checkpoints[name].network
-        temperature = self.checkpoints[name].config.temperature
+        checkpoint = self.checkpoints[name]
         batch = torch.from_numpy(images)[:, None].to(self.device)
+        if checkpoint.config.mirror:
+            batch = torch.cat([batch, batch.flip(-1)])
         batch = batch.contiguous(memory_format=torch.channels_last)
         autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=self._has_bf16())
         with torch.inference_mode(), autocast:
-            logits = network(batch)[:, -1]
-        return torch.sigmoid(logits.float() / temperature).cpu().numpy()
+            logits = checkpoint.network(batch)[:, -1]
+        probability = torch.sigmoid(logits.float())
+        if checkpoint.config.mirror:
+            seen, mirrored = probability.chunk(2)
+            probability = (seen + mirrored.flip(-1)) / 2
+        if checkpoint.config.temperature != 1:
+            logits = torch.logit(probability, eps=1e-6)
+            probability = torch.sigmoid(logits / checkpoint.config.temperature)
+        return probability.cpu().numpy()
 
     def _has_bf16(self) -> bool:
         if self.device.type == "cuda":
@@ -152,7 +161,13 @@ def take_slice(scan: Scan, index: int | None) -> tuple[Scan, int]:
         raise InputError(
             f"There is no slice {index}: {scan.name} has {depth}, counted from 0 to {depth - 1}."
         )
-    return replace(scan, voxels=scan.voxels[index : index + 1]), index
+    affine = scan.affine
+    if affine is not None:
+        affine = affine.copy()
+        affine[:3, 3] += index * affine[:3, 2]
+    sources = scan.sources if depth == 1 else ()
+    one = scan.voxels[index : index + 1]
+    return replace(scan, voxels=one, affine=affine, sources=sources), index
 
 
 def check_threshold(threshold: object) -> float:

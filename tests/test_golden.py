@@ -6,10 +6,9 @@ import cv2
 import pytest
 
 from metaseg.metrics import Counts
-from metaseg.models import TITLES
 from metaseg.scan import read_scan
 from metaseg.segmenter import Segmenter
-from metaseg.sources import load_models
+from metaseg.sources import load_models, shipped_models
 from tests.conftest import EXAMPLES
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -17,7 +16,7 @@ SLICES = ("meningioma_axial.jpg", "pituitary_coronal.jpg")
 
 
 @pytest.mark.parametrize("slice_name", SLICES)
-@pytest.mark.parametrize("model", TITLES)
+@pytest.mark.parametrize("model", shipped_models())
 def test_the_shipped_mask_is_the_pinned_one(model, slice_name):
     pinned = cv2.imread(str(GOLDEN / f"{model}_{Path(slice_name).stem}.png"), cv2.IMREAD_UNCHANGED)
     (checkpoint,) = load_models([model])

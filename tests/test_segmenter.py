@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -66,6 +68,17 @@ def test_the_source_depth_makes_no_difference(small_segmenter):
     eight = small_segmenter.predict(scan_of(np.rint(spread * 255)), "unet").probability
     sixteen = small_segmenter.predict(scan_of(spread * 4000, eight_bit=False), "unet").probability
     np.testing.assert_allclose(eight, sixteen, atol=0.05)
+
+
+def test_a_mirrored_slice_gives_the_mirrored_answer():
+    checkpoint = small_checkpoint("nested_unet")
+    mirrors = replace(checkpoint, config=replace(checkpoint.config, mirror=True))
+    grey = np.pad(draw_head((128, 128))[0], 16)
+    plain, both = (Segmenter([c], "cpu") for c in (checkpoint, mirrors))
+    answers = [both.predict(scan_of(s), "nested_unet").probability for s in (grey, grey[:, ::-1])]
+    np.testing.assert_allclose(answers[0], answers[1][..., ::-1], atol=0.02)
+    alone = plain.predict(scan_of(grey), "nested_unet").probability
+    assert np.abs(alone - answers[0]).max() > 1e-4
 
 
 def test_models_are_found_by_name_and_by_title(small_segmenter):

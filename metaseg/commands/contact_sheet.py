@@ -7,12 +7,12 @@ import cv2
 import numpy as np
 
 from metaseg.data.brain import brain_mask
-from metaseg.data.cases import Case, cases_of_split
+from metaseg.data.case import Case, read_case
+from metaseg.data.cases import cases_of_split
 from metaseg.data.lesion_shapes import collect_donors
 from metaseg.data.synthetic import add_metastases
 from metaseg.errors import InputError
 from metaseg.preprocess import Preprocessing, prepare, to_grey_levels
-from metaseg.scan import read_mask, read_scan
 
 PIXEL_MM = {"t1ce_slices": 0.49, "flair_slices": 0.9}
 """Pixel sizes that the pictures themselves do not carry."""
@@ -106,8 +106,7 @@ def _real(
 
 def _read(case: Case) -> tuple[np.ndarray, np.ndarray]:
     """The slice with the largest lesion as grey levels (H, W) uint8, and its mask (H, W) bool."""
-    scan = read_scan(case.image)
-    masks = read_mask(case.mask, scan)
+    scan, masks = read_case(case)
     number = int(masks.sum(axis=(1, 2)).argmax())
     grey = to_grey_levels(scan.voxels[number], scan.eight_bit, Preprocessing())
     return grey, masks[number]

@@ -1,58 +1,112 @@
-"""python -m metaseg predict SLICE... --model NAME --threshold T --output DIR"""
+"""python -m metaseg predict SCAN... --model NAME --threshold T --output DIR"""
 
 import argparse
-import json
 import sys
 from collections import Counter
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
 
-from metaseg.checkpoint import write_whole
 from metaseg.commands.options import output_folder
+from metaseg.data.studies import find_studies
 from metaseg.errors import InputError
-from metaseg.overlay import PREDICTION_COLOURS, draw_overlay, write_png
-from metaseg.report import build_report
+from metaseg.manifest import Manifest, digest_of
+from metaseg.results import write_results
 from metaseg.scan import Scan, read_scan
-from metaseg.scan.nifti import write_nifti
+from metaseg.scan.planes import PLANES, in_plane
 from metaseg.scan.types import display_name
-from metaseg.segmenter import Prediction, Segmenter, check_threshold
+from metaseg.segmenter import Segmenter, check_threshold
 from metaseg.sources import load_models
 
 
 def add_parser(subparsers) -> None:
-    parser = subparsers.add_parser("predict", help="segment slices or volumes into files")
-    parser.add_argument("scans", nargs="+", type=Path, metavar="SLICE")
+    parser = subparsers.add_parser("predict", help="segment slices, volumes or studies into files")
+    parser.add_argument(
+        "scans",
+        nargs="+",
+        type=Path,
+        metavar="SCAN",
+        help="images, NIfTI volumes, DICOM files, folders or zips, or folders of these",
+    )
     parser.add_argument("--model", default="attention_unet", help="default: attention_unet")
     parser.add_argument(
         "--threshold", type=float, help="0 to 1; default: the checkpoint's own threshold"
     )
+    parser.add_argument("--plane", choices=PLANES, help="default: the one it was taken in")
+    parser.add_argument(
+        "--min-lesion-mm3", type=float, default=0.0, help="leave out smaller lesions of volumes"
+    )
+    parser.add_argument(
+        "--ignore-spacing",
+        action="store_true",
+        help="for wrong headers: measure in pixels and voxels",
+    )
+    parser.add_argument("--series", help="number or description, where there are several")
+    parser.add_argument("--volume", type=int, help="from 0, of a 4-D NIfTI; default: the first")
+    parser.add_argument("--slices", action="store_true", help="PNG files of every slice as well")
     parser.add_argument("--output", required=True, type=Path, metavar="DIR")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Segment every scan. A bad one is named on standard error, and the others go on."""
+    """Segment every scan. A bad one is named on standard error, and the others go on; what an
+    earlier run has finished with the same input and options is not done again."""
     checkpoint = load_models([options.model])[0]
     threshold = checkpoint.config.threshold if options.threshold is None else options.threshold
     threshold = check_threshold(threshold)
+    if not options.min_lesion_mm3 >= 0:
+        raise InputError("The smallest lesion must be 0 mm3 or more.")
     segmenter = Segmenter([checkpoint])
+    paths = find_studies(options.scans)
     folder = output_folder(options.output)
-    failed = False
-    for path, name in tqdm(list(zip(options.scans, output_names(options.scans))), unit="scan"):
+    made_by = {
+        "model": checkpoint.name,
+        "revision": checkpoint.revision,
+        "device": str(segmenter.device),
+        "threshold": threshold,
+        "plane": options.plane,
+        "min_lesion_mm3": options.min_lesion_mm3,
+        "ignore_spacing": options.ignore_spacing,
+        "series": options.series,
+        "volume": options.volume,
+        "slices": options.slices,
+    }
+    manifest = Manifest(folder, made_by)
+    rows = []
+    for path, name in tqdm(list(zip(paths, output_names(paths))), unit="scan"):
+        digest = None
         try:
-            scan = read_scan(path)
-            write_results(folder, name, segmenter, scan, checkpoint.name, threshold)
-        except InputError as error:
-            tqdm.write(f"metaseg: {error}", file=sys.stderr)
-            failed = True
-    return 2 if failed else 0
+            digest = _digest(path)
+            if manifest.is_done(name, digest):
+                rows.append((name, "done before", _found(manifest.scans[name]["lesions"])))
+                continue
+            scan = _read(path, options)
+            progress = partial(tqdm, desc=name, unit="slice", leave=False)
+            prediction = segmenter.predict(scan, checkpoint.name, progress)
+            minimum = options.min_lesion_mm3
+            report, files = write_results(
+                folder, name, segmenter, scan, prediction, threshold, minimum, options.slices
+            )
+            lesions = len(report["lesions"])
+            manifest.add(
+                name, digest, "done", seconds=report["seconds"], lesions=lesions, files=files
+            )
+            rows.append((name, "done", _found(lesions)))
+        except (InputError, MemoryError, OSError) as error:
+            reason = str(error) if isinstance(error, InputError) else _reason(error, path)
+            tqdm.write(f"metaseg: {reason}", file=sys.stderr)
+            manifest.add(name, digest, "failed", reason=reason)
+            rows.append((name, "failed", reason))
+    if len(rows) > 1:
+        _print_table(rows)
+    return 2 if any(status == "failed" for _, status, _ in rows) else 0
 
 
 def output_names(paths: list[Path]) -> list[str]:
     """A name for the results of each path: its own, with its parent folder's where two agree."""
-    names = [display_name(path) for path in paths]
+    names = [display_name(path.resolve()) for path in paths]
     counts = Counter(names)
     names = [
         f"{path.resolve().parent.name}_{name}" if counts[name] > 1 else name
@@ -64,28 +118,33 @@ def output_names(paths: list[Path]) -> list[str]:
     return names
 
 
-def write_results(
-    folder: Path, name: str, segmenter: Segmenter, scan: Scan, model: str, threshold: float
-) -> None:
-    """Mask, overlay and report of one scan into ``folder``."""
-    prediction = segmenter.predict(
-        scan, model, lambda batches: tqdm(batches, desc=name, unit="slice", leave=False)
-    )
-    mask = prediction.mask(threshold)
-    if scan.is_volume:
-        write_nifti(folder / f"{name}_mask.nii.gz", mask.astype(np.uint8), scan)
-    else:
-        write_png(folder / f"{name}_mask.png", mask[0])
-    report = build_report(scan, prediction, threshold)
-    write_png(folder / f"{name}_overlay.png", _overlay(segmenter, scan, prediction, mask))
-    write_whole(folder / f"{name}.json", (json.dumps(report, indent=2) + "\n").encode())
+def _read(path: Path, options: argparse.Namespace) -> Scan:
+    scan = read_scan(path, options.series, options.volume)
+    if options.plane is not None and scan.is_volume:
+        scan = in_plane(scan, options.plane)
+    return replace(scan, spacing=None) if options.ignore_spacing else scan
 
 
-def _overlay(
-    segmenter: Segmenter, scan: Scan, prediction: Prediction, mask: np.ndarray
-) -> np.ndarray:
-    """The slice with the most lesion, or the middle one where there is none."""
-    areas = mask.sum(axis=(1, 2))
-    index = int(areas.argmax()) if areas.any() else len(areas) // 2
-    colour = PREDICTION_COLOURS[segmenter.find(prediction.model).config.architecture]
-    return draw_overlay(segmenter.view(scan, index, enhanced=False), [(mask[index], colour)])
+def _digest(path: Path) -> str:
+    try:
+        return digest_of(path)
+    except OSError as error:
+        raise InputError(f"{path.name} cannot be opened: check that the file is there.") from error
+
+
+def _reason(error: Exception, path: Path) -> str:
+    if isinstance(error, MemoryError):
+        return f"{path.name} is too large for the memory of this machine: give a smaller volume."
+    return f"The results of {path.name} cannot be written: check the space in the output folder."
+
+
+def _found(lesions: int) -> str:
+    return "1 lesion" if lesions == 1 else f"{lesions} lesions"
+
+
+def _print_table(rows: list[tuple[str, str, str]]) -> None:
+    width = max(len(name) for name, _, _ in rows)
+    for name, status, text in rows:
+        print(f"{name:<{width}}  {status:<11}  {text}")
+    failed = sum(status == "failed" for _, status, _ in rows)
+    print(f"{len(rows) - failed} of {len(rows)} done, {failed} failed.")

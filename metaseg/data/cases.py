@@ -1,46 +1,31 @@
-"""Data folders: ``cases.csv`` with one row a case, checked as a whole before anything runs."""
+"""Data folders: ``cases.csv`` with one row a case, checked as a whole before anything runs, or a
+published layout."""
 
 import csv
 from collections import Counter
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from metaseg.data.case import Case
+from metaseg.data.layouts import read_layout
 from metaseg.errors import InputError, together
 
 COLUMNS = ("case", "group", "image", "mask", "split")
 
 
-@dataclass(frozen=True)
-class Case:
-    """A scan, its mask, the group (patient) it belongs to and its split."""
-
-    name: str
-    group: str
-    image: Path
-    mask: Path
-    split: str
-    source: str
-    """The name of the data folder."""
-    row: int = 0
-    """Its line in ``cases.csv``, the head being line 1; 0 where it comes from no table."""
-
-    @property
-    def place(self) -> str:
-        """Where its user finds it, for messages."""
-        return f"row {self.row}" if self.row else f"case {self.name}"
-
-
-def read_cases(folder: Path) -> list[Case]:
-    """All cases of a data folder, in the order of its ``cases.csv``.
+def read_cases(folder: Path, layout: str | None = None) -> list[Case]:
+    """All cases of a data folder: those of its ``cases.csv``, in its order, or of a published
+    layout, which is looked for where there is no ``cases.csv`` or named by ``layout``.
 
     Raises InputError that lists every fault found: missing files, cases listed twice, groups that
     stand on both sides of the split.
     """
     folder = Path(folder)
     table = folder / "cases.csv"
-    if not table.is_file():
-        raise InputError(f"{folder.name} has no cases.csv: give a data folder that holds one.")
+    if not folder.is_dir():
+        raise InputError(f"There is no data folder {folder.name}: check its name.")
+    if layout is not None or not table.is_file():
+        return read_layout(folder, layout)[1]
     with table.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
         missing = [column for column in COLUMNS if column not in (reader.fieldnames or [])]

@@ -9,10 +9,9 @@ import numpy as np
 from tqdm import tqdm
 
 from metaseg.data.brain import brain_mask
-from metaseg.data.cases import Case
+from metaseg.data.case import Case, read_case
 from metaseg.errors import InputError
 from metaseg.preprocess import Preprocessing, prepare, to_grey_levels
-from metaseg.scan import read_mask, read_scan
 
 
 @dataclass(frozen=True)
@@ -59,14 +58,13 @@ def _prepare(cases: list[Case], settings: Preprocessing) -> PreparedSlices:
     levels, masks, brains, sources, faults = [], [], [], [], []
     for case in tqdm(cases, desc="Preparing slices", unit="slice"):
         try:
-            scan = read_scan(case.image)
-            truth = read_mask(case.mask, scan)
+            scan, truth = read_case(case)
         except InputError as error:
             faults.append(f"{case.source}, {case.place}: {error}")
             continue
         for voxels, mask in zip(scan.voxels, truth):
             grey = to_grey_levels(voxels, scan.eight_bit, settings)
-            prepared = prepare(grey, settings)
+            prepared = prepare(grey, settings, scan.aspect)
             if prepared is not None:
                 brain = brain_mask(grey)
                 if brain is None:

@@ -16,11 +16,11 @@ import cv2
 import numpy as np
 
 from metaseg.data.brain import brain_mask
+from metaseg.data.case import read_case
 from metaseg.data.cases import cases_of_split
 from metaseg.data.lesion_canvas import Enhancement
 from metaseg.data.synthetic import place_metastases
 from metaseg.preprocess import Preprocessing, to_grey_levels
-from metaseg.scan import read_mask, read_scan
 
 KATO = Enhancement(median=0.44, spread=0.72, lowest=0.3, highest=1.9)
 """57 % brighter than white matter with a deviation of 47 % (Kato et al. 2009, AJNR 30:923), as a
@@ -79,9 +79,9 @@ def stress_set(folder: Path, settings: StressSettings = FROZEN) -> Iterator[Stre
         case = cases[int(index * step)]
         if case.name in OUTSIDE:
             continue
-        scan = read_scan(case.image)
+        scan, truth = read_case(case)
         grey = to_grey_levels(scan.voxels[0], scan.eight_bit, Preprocessing())
-        tumour = read_mask(case.mask, scan)[0]
+        tumour = truth[0]
         random = np.random.default_rng((settings.seed, index))
         bins = settings.bins if index % 3 == 0 else settings.bins[:3]
         diameters = [float(np.exp(random.uniform(*np.log(limits)))) for limits in bins]

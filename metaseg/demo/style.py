@@ -40,7 +40,7 @@ CSS = """
 .gradio-container, .gradio-container .main { width: 100%; box-sizing: border-box; }
 .gradio-container :is(main, .main, .wrap, .contain, .row) { min-width: 0 !important;
   max-width: 100%; }
-.examples-title h2 { margin: 0; font-size: 1.02rem; font-weight: 600; }
+.section h2 { margin: 0; font-size: 1.02rem; font-weight: 600; }
 .masthead h1 { font-size: 1.7rem; font-weight: 650; margin: 0 0 .2rem; }
 .masthead p { margin: 0 0 .25rem; max-width: 75ch; line-height: 1.45; }
 .masthead .research, .legend { color: var(--body-text-color-subdued); font-size: .92rem; }
@@ -49,7 +49,7 @@ CSS = """
 #status p { margin: .15rem 0; color: var(--body-text-color-subdued); }
 #status .alert { padding: .7rem 1rem; border-left: 4px solid #b45309; border-radius: 6px;
   background: var(--background-fill-secondary); color: var(--body-text-color); }
-#pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(200px, 1fr)); }
+#pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); }
 #pictures > * { min-width: 0 !important; }
 #pictures img { background: #000; }
 #examples .grid-wrap { min-height: 0; height: auto; padding: 0; }
@@ -63,6 +63,12 @@ CSS = """
 #examples .caption-label { position: static; display: block; max-width: none; padding: .3rem 0 0;
   border: 0; background: none; box-shadow: none; text-align: center; white-space: normal;
   line-height: 1.25; font-size: .8rem; color: var(--body-text-color); }
+#marks p { margin: .2rem 0 0; font-size: .85rem; color: var(--body-text-color-subdued); }
+#marks svg { width: 100%; height: 12px; border-radius: 3px; display: block;
+  background: var(--border-color-primary); }
+#marks .lesion { fill: var(--color-accent); }
+#marks .present { fill: none; stroke: var(--body-text-color); stroke-width: 2px;
+  vector-effect: non-scaling-stroke; }
 #figures h3 { margin: 1rem 0 .35rem; font-size: 1.02rem; font-weight: 600; }
 #figures .table { overflow-x: auto; }
 #figures table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }

@@ -8,15 +8,59 @@ LABELS = {"dice": "Dice", "iou": "IoU", "precision": "Precision", "recall": "Rec
 MOST_LESIONS = 12
 
 
-def metrics_table(reports: list[dict]) -> str:
-    """Dice, IoU, precision, recall and F1 of each report; empty without a ground truth."""
+VOLUME_LESION_COLUMNS = ["Model", "Lesion", "Slice", "Volume", "Diameter", "Mean probability"]
+
+
+def metrics_table(reports: list[dict], volumes: list[dict] = ()) -> str:
+    """Dice, IoU, precision, recall and F1 of each report; empty without a ground truth.
+
+    ``volumes`` are the reports of whole volumes, of which ``reports`` are one slice.
+    """
     if reports[0]["metrics"] is None:
         return ""
+    named = [(report["model"] + (", this slice" if volumes else ""), report) for report in reports]
+    named += [(f"{report['model']}, whole volume", report) for report in volumes]
     rows = [
-        [report["model"], *(_number(report["metrics"][name], 3) for name in OVERLAP_NAMES)]
-        for report in reports
+        [name, *(_number(report["metrics"][key], 3) for key in OVERLAP_NAMES)]
+        for name, report in named
     ]
     return _table("Agreement with the ground truth", ["", *map(LABELS.get, OVERLAP_NAMES)], rows)
+
+
+def volume_lesion_rows(reports: list[dict]) -> list[list]:
+    """Rows of the table of a volume's lesions, under ``VOLUME_LESION_COLUMNS``."""
+    return [
+        [
+            report["model"],
+            lesion["number"],
+            lesion["diameter_slice"],
+            _measure(lesion["volume_mm3"], "mm³", lesion["volume_voxels"], "voxels"),
+            _measure(lesion["diameter_mm"], "mm", lesion["diameter_px"], "px"),
+            round(lesion["mean_probability"], 2),
+        ]
+        for report in reports
+        for lesion in report["lesions"]
+    ]
+
+
+def _measure(value: float | None, unit: str, otherwise: float, other_unit: str) -> str:
+    return f"{otherwise:.0f} {other_unit}" if value is None else f"{value:.1f} {unit}"
+
+
+def slice_marks(found: dict[str, list[int]], depth: int, position: int) -> str:
+    """A strip for each network with the slices that bear a lesion, and the present one."""
+    rows = []
+    for title, slices in found.items():
+        marks = "".join(
+            f"<rect x='{index}' y='0' width='1' height='10' class='lesion'/>" for index in slices
+        )
+        present = f"<rect x='{position}' y='0' width='1' height='10' class='present'/>"
+        count = f"{len(slices)} of {depth} slices with a lesion"
+        rows.append(
+            f"<p>{escape(title)}: {count}</p><svg role='img' aria-label='{escape(title)}: {count}' "
+            f"viewBox='0 0 {depth} 10' preserveAspectRatio='none'>{marks}{present}</svg>"
+        )
+    return "".join(rows)
 
 
 def lesion_table(report: dict) -> str:

@@ -1,20 +1,39 @@
 """What the page and the API both do: read, segment once, and render from what is stored."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import gradio as gr
 import numpy as np
 
 from metaseg.errors import InputError
+from metaseg.lesions3d import VolumeLesion, drop_small
 from metaseg.overlay import PREDICTION_COLOURS, TRUTH_COLOUR, draw_overlay
-from metaseg.report import build_report
+from metaseg.report import build_report, build_volume_report
 from metaseg.scan import Scan, read_mask, read_scan
+from metaseg.scan.planes import array_in_plane, in_plane
 from metaseg.segmenter import Prediction, Segmenter, check_threshold, take_slice
 
 BOTH = "Both"
 COMPARED = ("attention_unet", "nested_unet")
-CACHE_MEMORY = "1gb"
+CACHE_MEMORY = "2gb"
+
+
+@dataclass(frozen=True)
+class OpenScan:
+    """A scan that is looked at, and its truth (D, H, W) bool where there is one."""
+
+    scan: Scan
+    truth: np.ndarray | None
+    key: tuple
+    """What the scan is known by in the cache."""
+
+    def only(self, index: float | None) -> "OpenScan":
+        """One slice alone; None is the middle one. InputError where there is no such slice."""
+        one, position = take_slice(self.scan, index)
+        truth = None if self.truth is None else self.truth[position : position + 1]
+        return OpenScan(one, truth, (*self.key, position))
 
 
 @dataclass(frozen=True)
@@ -30,22 +49,20 @@ class Segmentation:
 
 
 @dataclass(frozen=True)
-class LoadedSlice:
-    """The slice that is looked at: a Scan and a truth of one slice each."""
+class VolumeFindings:
+    """A whole volume as one network sees it, at one threshold."""
 
-    scan: Scan
-    truth: np.ndarray | None
-    index: int
-    depth: int
-    key: tuple
-    """What the scan's file is known by in the cache."""
+    report: dict
+    lesions: list[VolumeLesion]
+    mask: np.ndarray
+    """(D, H, W) bool."""
 
 
 class Workbench:
     """Keeps scans and predictions of each visitor, apart from others' and bounded in memory.
 
-    A network runs when its input changes, and only then: threshold and view render from the
-    stored probability.
+    A network runs when its input changes, and only then: threshold, view and slice render from
+    the stored probability.
     """
 
     def __init__(self, segmenter: Segmenter):
@@ -58,63 +75,98 @@ class Workbench:
         both = [name for name in COMPARED if name in self.segmenter.checkpoints]
         return both or list(self.segmenter.checkpoints)
 
-    def load(self, scan: str | None, truth: str | None, index: float | None) -> LoadedSlice:
-        """One slice of the scan at path ``scan``, with its truth; None is the middle slice."""
+    def open(self, scan: str | None, truth: str | None, plane: str | None = None) -> OpenScan:
+        """The scan at path ``scan`` with its truth, cut in ``plane`` or as it was taken."""
         if not scan:
             raise InputError("There is no MRI slice yet: give one as `scan`.")
         key = _file_key(scan)
-        whole = self._once(("scan", key), lambda: read_scan(scan))
-        one, position = take_slice(whole, index)
+        source = self._once(("scan", key), lambda: read_scan(scan))
         mask = None
         if truth:
-            truth_key = ("truth", _file_key(truth), key)
-            mask = self._once(truth_key, lambda: read_mask(truth, whole))[position][None]
-        return LoadedSlice(one, mask, position, len(whole.voxels), key)
+            mask_key = ("truth", _file_key(truth), key)
+            mask = self._once(mask_key, lambda: read_mask(truth, source))
+        if plane is None or plane == source.plane or not source.is_volume:
+            return OpenScan(source, mask, key)
+        turned = self._once(("scan", key, plane), lambda: in_plane(source, plane))
+        if mask is not None:
+            mask = array_in_plane(mask, source, plane)
+        return OpenScan(turned, mask, (key, plane))
 
-    def segment(self, loaded: LoadedSlice, model: str, threshold: float) -> Segmentation:
-        """``loaded`` through the network named ``model``, or from the cache, and rendered."""
+    def predict(
+        self, opened: OpenScan, model: str, progress: Callable = lambda batches: batches
+    ) -> Prediction:
+        """``opened`` through the network named ``model``, or what it said before."""
         if str(model).strip().lower() == BOTH.lower():
             raise InputError(
                 "«Both» is no network of its own: call /compare to run each network once, "
                 f"or choose one of {', '.join(self.segmenter.titles.values())}."
             )
-        checkpoint = self.segmenter.find(model)
+        name = self.segmenter.find(model).name
+        key = ("prediction", opened.key, name)
+        return self._once(key, lambda: self.segmenter.predict(opened.scan, name, progress))
+
+    def segment(
+        self, opened: OpenScan, model: str, threshold: float, index: int = 0
+    ) -> Segmentation:
+        """Slice ``index`` of ``opened`` as ``model`` outlines it."""
         threshold = check_threshold(threshold)
-        prediction = self._predict(loaded, checkpoint.name)
+        whole = self.predict(opened, model)
+        one = opened.only(index)
+        prediction = replace(whole, probability=whole.probability[index : index + 1])
         mask = prediction.mask(threshold)
-        colour = PREDICTION_COLOURS[checkpoint.config.architecture]
-        grey = self.segmenter.view(loaded.scan, 0, enhanced=False)
+        colour = PREDICTION_COLOURS[self.segmenter.find(model).config.architecture]
+        grey = self.segmenter.view(one.scan, 0, enhanced=False)
         return Segmentation(
             title=prediction.title,
             overlay=draw_overlay(grey, [(mask[0], colour)]),
             mask=mask[0].astype(np.uint8) * 255,
-            report=build_report(loaded.scan, prediction, threshold, loaded.truth),
+            report=build_report(one.scan, prediction, threshold, one.truth),
         )
 
-    def view(self, loaded: LoadedSlice, enhanced: bool, with_truth: bool = False) -> np.ndarray:
-        """The slice as a picture (h, w, 3) uint8, with the truth drawn on it where asked."""
-        grey = self.segmenter.view(loaded.scan, 0, enhanced)
-        drawn = with_truth and loaded.truth is not None
-        return draw_overlay(grey, [(loaded.truth[0], TRUTH_COLOUR)] if drawn else [])
+    def find_in_volume(
+        self, opened: OpenScan, model: str, threshold: float, minimum: float = 0.0
+    ) -> VolumeFindings:
+        """All lesions of at least ``minimum`` mm3 (voxels without a spacing) in ``opened``."""
+        threshold = check_threshold(threshold)
+        if isinstance(minimum, bool) or not isinstance(minimum, int | float) or not minimum >= 0:
+            raise InputError("The smallest lesion must be a number of mm3 from 0 on.")
+        prediction = self.predict(opened, model)
 
-    def _predict(self, loaded: LoadedSlice, name: str) -> Prediction:
-        key = ("prediction", loaded.key, loaded.index, name)
+        def find() -> VolumeFindings:
+            mask = drop_small(prediction.mask(threshold), minimum, opened.scan.spacing)
+            report, lesions = build_volume_report(
+                opened.scan, prediction, mask, threshold, minimum, opened.truth
+            )
+            return VolumeFindings(report, lesions, mask)
+
+        has_truth = opened.truth is not None
+        key = ("findings", opened.key, prediction.model, threshold, minimum, has_truth)
+        return self._once(key, find)
+
+    def view(
+        self, opened: OpenScan, index: int, enhanced: bool, with_truth: bool = False
+    ) -> np.ndarray:
+        """A slice as a picture (h, w, 3) uint8, with the truth drawn on it where asked."""
+        grey = self.segmenter.view(opened.scan, index, enhanced)
+        drawn = with_truth and opened.truth is not None
+        return draw_overlay(grey, [(opened.truth[index], TRUTH_COLOUR)] if drawn else [])
+
+    def _once(self, key: tuple, make: Callable):
+        """What ``make`` returns, made once for each visitor."""
         stored = self.cache.get(key)
         if stored is None:
-            prediction = self.segmenter.predict(loaded.scan, name)
-            self.cache.set(key, probability=prediction.probability, prediction=prediction)
-            return prediction
-        return stored["prediction"]
-
-    def _once(self, key: tuple, read):
-        stored = self.cache.get(key)
-        if stored is None:
-            value = read()
-            array = value.voxels if isinstance(value, Scan) else value
+            value = make()
             # The array stands apart so that the cache can count its memory.
-            self.cache.set(key, array=array, value=value)
+            self.cache.set(key, value=value, array=_array_of(value))
             return value
         return stored["value"]
+
+
+def _array_of(value: object) -> np.ndarray:
+    for name in ("voxels", "probability", "mask"):
+        if hasattr(value, name):
+            return getattr(value, name)
+    return value
 
 
 def _file_key(path: str) -> tuple:

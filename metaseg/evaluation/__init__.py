@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Iterable
 
-from metaseg.data.cases import Case
+from metaseg.data.case import Case, read_case
 from metaseg.evaluation.cost import network_cost
 from metaseg.evaluation.tally import Tally
 from metaseg.metrics import mean_with_interval
-from metaseg.scan import read_mask, read_scan
 from metaseg.segmenter import Segmenter
 
 
@@ -27,8 +26,7 @@ def evaluate(
         for name, checkpoint in segmenter.checkpoints.items()
     }
     for case in progress(cases):
-        scan = read_scan(case.image)
-        truth = read_mask(case.mask, scan)
+        scan, truth = read_case(case)
         for name, tally in tallies.items():
             tally.add(case.group, scan, truth, segmenter.predict(scan, name))
     return {

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from metaseg.data.brain import brain_mask
-from metaseg.data.cases import Case
+from metaseg.data.case import Case, read_case
 from metaseg.errors import InputError
 from metaseg.evaluation.pixels import PixelHistogram
 from metaseg.preprocess import Preprocessing, to_grey_levels
-from metaseg.scan import read_mask, read_scan
 from metaseg.segmenter import Segmenter
 
 GRID = tuple(round(0.05 + 0.025 * k, 3) for k in range(37))
@@ -48,8 +47,7 @@ def calibrate(
     brain_pixels = PixelHistogram()
     pooled: dict[tuple[str, str], PixelHistogram] = {}
     for case in progress(cases):
-        scan = read_scan(case.image)
-        truth = read_mask(case.mask, scan)
+        scan, truth = read_case(case)
         probability = segmenter.predict(scan, model).probability
         pooled.setdefault((case.source, case.group), PixelHistogram()).add(probability, truth)
         for slice_, said, real in zip(scan.voxels, probability, truth):

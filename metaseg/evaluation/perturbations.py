@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 
 from metaseg.data.brain import brain_mask
-from metaseg.data.cases import Case
+from metaseg.data.case import Case, read_case
 from metaseg.metrics import Counts, mean_with_interval
 from metaseg.preprocess import Preprocessing, find_tissue, to_grey_levels
-from metaseg.scan import Scan, read_mask, read_scan
+from metaseg.scan import Scan
 from metaseg.segmenter import Segmenter
 
 Changed = tuple[np.ndarray, np.ndarray] | None
@@ -126,8 +126,7 @@ def evaluate_perturbed(
         name: {kind: [] for kind in PERTURBATIONS} for name in segmenter.checkpoints
     }
     for case in progress(cases):
-        scan = read_scan(case.image)
-        truth = read_mask(case.mask, scan)
+        scan, truth = read_case(case)
         for slice_, mask in zip(scan.voxels, truth):
             if not mask.any():
                 continue

@@ -1,8 +1,9 @@
 """Reading every image format into one Scan, and writing what comes back.
 
-Nothing behind this door knows a format. DICOM will join here.
+Nothing behind this door knows a format.
 """
 
-from metaseg.scan.reading import Scan, read_mask, read_scan
+from metaseg.scan.dicom_series import SeriesChoiceError
+from metaseg.scan.reading import Scan, is_readable, list_series, read_mask, read_scan
 
-__all__ = ["Scan", "read_mask", "read_scan"]
+__all__ = ["Scan", "SeriesChoiceError", "is_readable", "list_series", "read_mask", "read_scan"]

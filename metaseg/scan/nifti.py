@@ -1,7 +1,8 @@
-"""NIfTI volumes, read into axial slices in radiological convention and written back."""
+"""NIfTI volumes, read into slices in radiological convention and written back."""
 
 import gzip
 import io
+import zlib
 from pathlib import Path
 
 import nibabel
@@ -9,80 +10,149 @@ import numpy as np
 from nibabel import orientations
 
 from metaseg.errors import InputError
-from metaseg.limits import MAX_SCAN_VOXELS
+from metaseg.limits import MAX_SCAN_VOXELS, MAX_UNPACKED_BYTES
 from metaseg.scan.pictures import damaged
+from metaseg.scan.planes import from_plane, natural_plane, spacing_of, to_plane
 from metaseg.scan.types import Scan, display_name
 
-# Columns run to the patient's left, rows to the back, slices to the head: on the page the
-# patient's right is on the left, as radiologists expect.
-RADIOLOGICAL = ("L", "P", "S")
+GZIP = b"\x1f\x8b"
+HEADER_BYTES = 540
+"""Size of a NIfTI-2 header; a NIfTI-1 header has 348 bytes."""
+
+MM_PER_UNIT = {"meter": 1000.0, "micron": 0.001}
+"""The units other than mm that a NIfTI header can name."""
 
 
 def is_nifti(head: bytes) -> bool:
-    if head.startswith(b"\x1f\x8b"):
+    if head.startswith(GZIP):
         return True  # read_nifti looks inside
-    return head[344:348] in (b"n+1\0", b"ni1\0") or head[4:8] == b"n+2\0"
+    return head[344:348] in (b"n+1\0", b"ni1\0") or head[4:8] in (b"n+2\0", b"ni2\0")
 
 
-def read_nifti(data: bytes, shown: str) -> Scan:
-    """A 3-D NIfTI-1 or NIfTI-2 file, plain or gzipped, as a Scan of axial slices."""
-    if data.startswith(b"\x1f\x8b"):
-        data = _unpack(data, shown)
+def read_nifti(data: bytes, shown: str, volume: int | None = None) -> Scan:
+    """A NIfTI-1 or NIfTI-2 file, plain or gzipped, of two to four dimensions, as a Scan.
+
+    ``volume`` chooses one of a 4-D file, counted from 0; without it the first is taken, and a
+    notice says so. The orientation follows the header's sform, or its qform where it has no sform
+    (NIfTI-1 standard, methods 3 and 2).
+    """
+    data = _whole_file(data, shown)
     try:
-        kind = nibabel.Nifti2Image if data[4:8] == b"n+2\0" else nibabel.Nifti1Image
-        image = kind.from_bytes(data)
-        shape = image.shape
-        if int(np.prod(shape, dtype=np.int64)) > MAX_SCAN_VOXELS:
-            raise InputError(f"{shown} has too many voxels {shape}: give a smaller volume.")
-        while len(shape) > 3 and shape[-1] == 1:
-            shape = shape[:-1]
-        if len(shape) not in (2, 3) or 0 in shape:
-            raise InputError(f"{shown} has the shape {shape}: give a volume of three dimensions.")
-        if image.get_data_dtype().kind not in "iuf":
-            raise InputError(f"{shown} holds complex or colour voxels: give a grey volume.")
-        array = np.asarray(image.dataobj, dtype=np.float32).reshape((*shape, 1)[:3])
+        image = _kind(data).from_bytes(data)
+        shape = (*image.shape, 1, 1)[:3]
+        array = _voxels(image, volume).astype(np.float32, copy=False).reshape(shape)
+        affine = _affine(image, shown)
     except InputError:
         raise
     except Exception as error:  # nibabel and numpy each have their own for damaged data
         raise damaged(shown) from error
-    if abs(np.linalg.det(image.affine[:3, :3])) < 1e-9 or not np.isfinite(image.affine).all():
-        raise InputError(f"{shown} has a singular affine: repair its header.")
-    codes = orientations.aff2axcodes(image.affine)
-    turn = _turn(codes, RADIOLOGICAL)
-    array = orientations.apply_orientation(array, turn)
-    affine = image.affine @ orientations.inv_ornt_aff(turn, (*shape, 1)[:3])
-    spacing = tuple(float(s) for s in nibabel.affines.voxel_sizes(affine)[::-1])
-    voxels = np.ascontiguousarray(array.transpose(2, 1, 0))
-    eight_bit = image.get_data_dtype() == np.uint8
-    return Scan(voxels, display_name(shown), eight_bit, spacing, affine, codes)
+    codes = orientations.aff2axcodes(affine)
+    plane = natural_plane(shape, affine)
+    voxels, turned = to_plane(array, affine, codes, plane)
+    # Scaled values are no grey levels, whatever depth they are stored in.
+    plain = (image.dataobj.slope, image.dataobj.inter) == (1, 0)
+    eight_bit = image.get_data_dtype() == np.uint8 and plain
+    return Scan(
+        voxels,
+        display_name(shown),
+        eight_bit=eight_bit,
+        spacing=spacing_of(turned),
+        affine=turned,
+        orientation=codes,
+        plane=plane,
+        notices=tuple(_notices(image, volume, shown)),
+    )
 
 
 def write_nifti(path: str | Path, voxels: np.ndarray, scan: Scan) -> None:
-    """``voxels`` (D, H, W) in the grid of ``scan`` as NIfTI, in the source's own orientation."""
-    affine = np.eye(4) if scan.affine is None else scan.affine
-    array = np.asarray(voxels).transpose(2, 1, 0)
-    turn = _turn(RADIOLOGICAL, scan.orientation or RADIOLOGICAL)
-    affine = affine @ orientations.inv_ornt_aff(turn, array.shape)
-    image = nibabel.Nifti1Image(orientations.apply_orientation(array, turn), affine)
+    """``voxels`` (D, H, W) in the grid of ``scan`` as NIfTI, in the source's own orientation.
+
+    Boolean masks are written as 0 and 1 in 8 bits. A scan without an affine gets a unit one.
+    """
+    if voxels.dtype == bool:
+        voxels = voxels.astype(np.uint8)
+    if scan.affine is None or scan.orientation is None:
+        array, affine = voxels.transpose(2, 1, 0), np.diag([-1.0, -1.0, 1.0, 1.0])
+    else:
+        array, affine = from_plane(voxels, scan.affine, scan.orientation, scan.plane)
+    image = nibabel.Nifti1Image(array, affine)
     image.header.set_xyzt_units("mm")
     nibabel.save(image, path)
 
 
-def _turn(source: tuple[str, ...], target: tuple[str, ...]) -> np.ndarray:
-    return orientations.ornt_transform(
-        orientations.axcodes2ornt(source), orientations.axcodes2ornt(target)
-    )
+def _kind(data: bytes) -> type[nibabel.Nifti1Image]:
+    second = data[4:8] in (b"n+2\0", b"ni2\0")
+    return nibabel.Nifti2Image if second else nibabel.Nifti1Image
 
 
-def _unpack(data: bytes, shown: str) -> bytes:
-    limit = MAX_SCAN_VOXELS * 8
+def _whole_file(data: bytes, shown: str) -> bytes:
+    """The plain bytes of the file, unpacked no further than its checked header promises."""
+    if not data.startswith(GZIP):
+        _check_header(data[:HEADER_BYTES], shown)
+        return data
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
-            unpacked = file.read(limit + 1)
-    except (OSError, EOFError) as error:
+            head = file.read(HEADER_BYTES)
+            if not is_nifti(head) or head.startswith(GZIP):
+                raise InputError(f"{shown} is a gzip file without a NIfTI volume in it.")
+            whole = head + file.read(_check_header(head, shown) - len(head))
+            file.read(1)  # at the end of the stream this checks its sum
+            return whole
+    except (OSError, EOFError, zlib.error) as error:
         raise damaged(shown) from error
-    if len(unpacked) > limit:
-        raise InputError(f"{shown} unpacks to more than {limit >> 20} MB: give a smaller volume.")
-    if not is_nifti(unpacked[:512]) or unpacked.startswith(b"\x1f\x8b"):
-        raise InputError(f"{shown} is a gzip file without a NIfTI volume in it.")
-    return unpacked
+
+
+def _check_header(head: bytes, shown: str) -> int:
+    """The bytes that the file must hold by its header. InputError for what cannot be read."""
+    if head[344:348] == b"ni1\0" or head[4:8] == b"ni2\0":
+        raise InputError(
+            f"{shown} is the header of a pair of files (.hdr and .img): convert them to one .nii."
+        )
+    try:
+        header = _kind(head).header_class.from_fileobj(io.BytesIO(head), check=False)
+        shape, dtype = header.get_data_shape(), header.get_data_dtype()
+    except Exception as error:  # nibabel has its own for each field
+        raise damaged(shown) from error
+    real = shape
+    while len(real) > 3 and real[-1] == 1:
+        real = real[:-1]
+    if len(real) not in (2, 3, 4) or min(real) < 1:
+        raise InputError(f"{shown} has the shape {shape}: give a volume of three dimensions.")
+    if dtype.kind not in "iuf":
+        raise InputError(f"{shown} holds complex or colour voxels: give a grey volume.")
+    zooms = zip(real, header["pixdim"][1:4])  # nibabel itself would call a spacing of 0 one of 1
+    if any(size > 1 and (zoom == 0 or not np.isfinite(zoom)) for size, zoom in zooms):
+        raise InputError(f"{shown} has a spacing of zero: repair its header.")
+    count = int(np.prod([int(size) for size in shape], dtype=object))
+    size = int(header["vox_offset"]) + count * dtype.itemsize
+    if count > MAX_SCAN_VOXELS or size > MAX_UNPACKED_BYTES:
+        raise InputError(f"{shown} has too many voxels {shape}: give a smaller volume.")
+    return size
+
+
+def _voxels(image: nibabel.Nifti1Image, volume: int | None) -> np.ndarray:
+    if len(image.shape) < 4:
+        return image.get_fdata(caching="unchanged", dtype=np.float32)
+    count = image.shape[3]
+    if not 0 <= (volume or 0) < count:
+        raise InputError(f"There is no volume {volume}: choose one from 0 to {count - 1}.")
+    return image.dataobj[:, :, :, volume or 0]
+
+
+def _affine(image: nibabel.Nifti1Image, shown: str) -> np.ndarray:
+    affine = image.affine * MM_PER_UNIT.get(image.header.get_xyzt_units()[0], 1.0)
+    affine[3, 3] = 1
+    finite = np.isfinite(affine).all()
+    # Axes that run almost the same way have no code of their own.
+    if not finite or np.linalg.det(affine[:3, :3]) == 0 or None in orientations.aff2axcodes(affine):
+        raise InputError(f"{shown} has a singular affine: repair its header.")
+    return affine
+
+
+def _notices(image: nibabel.Nifti1Image, volume: int | None, shown: str) -> list[str]:
+    notices = []
+    if len(image.shape) > 3 and image.shape[3] > 1 and volume is None:
+        notices.append(f"{shown} holds {image.shape[3]} volumes: the first was read.")
+    if not (int(image.header["sform_code"]) or int(image.header["qform_code"])):
+        notices.append(f"{shown} does not state its orientation: left and right are assumed.")
+    return notices

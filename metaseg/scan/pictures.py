@@ -11,8 +11,9 @@ from metaseg.limits import MAX_SLICE_PIXELS
 from metaseg.scan.types import Scan, display_name
 
 
-def read_picture(data: bytes, shown: str) -> Scan:
-    """A picture as a Scan of one slice; colour becomes grey, transparency lies on black."""
+def read_picture(data: bytes, shown: str, channel: int | None = None) -> Scan:
+    """A picture as a Scan of one slice; colour becomes grey, or one ``channel`` is taken, and
+    transparency lies on black."""
     try:
         with Image.open(io.BytesIO(data), formats=["PNG", "JPEG", "BMP", "WEBP"]) as picture:
             check_pixels(*picture.size, shown)
@@ -27,7 +28,9 @@ def read_picture(data: bytes, shown: str) -> Scan:
         raise
     except Exception as error:  # every decoder has its own exceptions for damaged data
         raise damaged(shown) from error
-    return Scan(to_grey(pixels)[None], display_name(shown), eight_bit=pixels.dtype == np.uint8)
+    return Scan(
+        to_grey(pixels, channel)[None], display_name(shown), eight_bit=pixels.dtype == np.uint8
+    )
 
 
 def _decode(picture: Image.Image) -> np.ndarray:
@@ -38,13 +41,15 @@ def _decode(picture: Image.Image) -> np.ndarray:
     return np.asarray(upright)
 
 
-def to_grey(pixels: np.ndarray) -> np.ndarray:
+def to_grey(pixels: np.ndarray, channel: int | None = None) -> np.ndarray:
     """(H, W), (H, W, 1..4) of any depth as float32 (H, W), in the source's units.
 
     Colour is weighed by ITU-R BT.601; a picture whose channels agree keeps its values exactly.
     """
     if pixels.ndim == 2:
         return pixels.astype(np.float32)
+    if channel is not None and channel < pixels.shape[-1]:
+        return pixels[..., channel].astype(np.float32)
     channels = pixels.shape[-1]
     grey = pixels[..., 0].astype(np.float32)
     if channels >= 3:

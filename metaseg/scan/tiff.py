@@ -11,7 +11,7 @@ from metaseg.scan.pictures import check_pixels, damaged, to_grey
 from metaseg.scan.types import Scan, display_name
 
 
-def read_tiff(data: bytes, shown: str) -> Scan:
+def read_tiff(data: bytes, shown: str, channel: int | None = None) -> Scan:
     """The first series of pages as a Scan, one slice a page. Pillow would cast 16-bit colour to
     8 bits without a word; tifffile with imagecodecs does not."""
     try:
@@ -24,6 +24,7 @@ def read_tiff(data: bytes, shown: str) -> Scan:
             pixels = series.asarray()
             axes, photometric = series.axes, page.photometric
             palette = page.colormap
+            left_out = sum(len(other) for other in file.series[1:] if not _reduced(other))
     except InputError:
         raise
     except Exception as error:  # every codec has its own exceptions for damaged data
@@ -44,8 +45,16 @@ def read_tiff(data: bytes, shown: str) -> Scan:
     if "S" in axes:
         pixels = np.moveaxis(pixels, axes.index("S"), -1)
         height, width, channels = pixels.shape[-3:]
-        voxels = to_grey(pixels.reshape(-1, width, channels)).reshape(-1, height, width)
+        voxels = to_grey(pixels.reshape(-1, width, channels), channel).reshape(-1, height, width)
     else:
         height, width = pixels.shape[-2:]
         voxels = pixels.reshape(-1, height, width).astype(np.float32)
-    return Scan(voxels, display_name(shown), eight_bit=eight_bit)
+    notices = ()
+    if left_out:
+        notices = (f"{shown} holds {left_out} more pages of another size or kind: not read.",)
+    return Scan(voxels, display_name(shown), eight_bit=eight_bit, notices=notices)
+
+
+def _reduced(series: tifffile.TiffPageSeries) -> bool:
+    """Whether these pages are thumbnails of others, which nobody misses."""
+    return bool(series.keyframe.is_reduced)

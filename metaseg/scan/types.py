@@ -4,8 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from pydicom import Dataset
 
-ENDINGS = (".nii.gz", ".nii", ".png", ".jpeg", ".jpg", ".bmp", ".webp", ".tiff", ".tif")
+Codes = tuple[str, str, str]
+"""Where three axes run to: each of R, L, A, P, S, I, as nibabel names them."""
+
+PICTURE_ENDINGS = (".png", ".jpeg", ".jpg", ".bmp", ".webp", ".tiff", ".tif")
+ENDINGS = (".nii.gz", ".nii", *PICTURE_ENDINGS, ".dicom", ".dcm", ".zip")
 
 
 def display_name(path: str | Path) -> str:
@@ -15,6 +20,16 @@ def display_name(path: str | Path) -> str:
         if name.lower().endswith(ending) and len(name) > len(ending):
             return name[: -len(ending)]
     return name
+
+
+@dataclass(frozen=True)
+class SourceSlice:
+    """A frame of a DICOM file."""
+
+    header: Dataset
+    """The file's header without the pixels."""
+    frame: int
+    """From 0; always 0 in a file of one slice."""
 
 
 @dataclass(frozen=True)
@@ -31,18 +46,21 @@ class Scan:
     """Distance of the voxels in mm, in the order of the array; None where the source has none."""
     affine: np.ndarray | None = None
     """(4, 4), from (column, row, slice) to patient coordinates in mm, RAS+ as in NIfTI."""
-    orientation: tuple[str, str, str] | None = None
+    orientation: Codes | None = None
     """The source's own axis codes, for example ("R", "A", "S"), to write back to."""
+    plane: str = "axial"
+    """The plane that the slices lie in: axial, coronal or sagittal."""
+    sources: tuple[SourceSlice | None, ...] = ()
+    """DICOM only: where the slices come from, in the order of the source and not of the plane;
+    None where one is missing. A DICOM-SEG refers to them."""
+    notices: tuple[str, ...] = ()
+    """Sentences about what the reader found odd and mended or left out."""
 
     @property
     def is_volume(self) -> bool:
         return len(self.voxels) > 1
 
-    def slice_index(self, index: int | None) -> int:
-        """``index``, checked, or the middle slice for None; ValueError outside the scan."""
-        depth = len(self.voxels)
-        if index is None:
-            return depth // 2
-        if not 0 <= index < depth:
-            raise IndexError(index)
-        return index
+    @property
+    def aspect(self) -> float:
+        """Height of a pixel over its width; 1 where the source does not say."""
+        return 1.0 if self.spacing is None else self.spacing[1] / self.spacing[2]

@@ -9,33 +9,36 @@ import cv2
 import numpy as np
 
 
-def build_augmentation() -> A.Compose:
-    """Flips, zoom, shift and rotation of slice and mask; contrast, noise and blur of the slice."""
+def build_augmentation(strength: float = 1.0) -> A.Compose:
+    """Flips, zoom, shift and rotation of slice and mask; contrast, noise and blur of the slice.
+
+    ``strength`` scales how far and how often they go.
+    """
     return A.Compose(
         [
             A.HorizontalFlip(p=0.5),
-            A.VerticalFlip(p=0.15),
+            A.VerticalFlip(p=0.15 * strength),
             A.Affine(
-                scale=(0.7, 1.3),
-                translate_percent=(-0.08, 0.08),
-                rotate=(-30, 30),
-                shear=(-6, 6),
+                scale=(1 - 0.3 * strength, 1 + 0.3 * strength),
+                translate_percent=(-0.08 * strength, 0.08 * strength),
+                rotate=(-30 * strength, 30 * strength),
+                shear=(-6 * strength, 6 * strength),
                 interpolation=cv2.INTER_LINEAR,
                 mask_interpolation=cv2.INTER_NEAREST,
                 p=0.9,
             ),
-            A.ElasticTransform(alpha=40, sigma=8, p=0.2),
-            A.RandomGamma(gamma_limit=(60, 160), p=0.5),
-            A.RandomBrightnessContrast(brightness_limit=0.15, contrast_limit=0.3, p=0.5),
+            A.ElasticTransform(alpha=40, sigma=8, p=0.2 * strength),
+            A.RandomGamma(gamma_limit=(60, 160), p=0.5 * strength),
+            A.RandomBrightnessContrast(brightness_limit=0.15, contrast_limit=0.3, p=0.5 * strength),
             A.OneOf(
                 [
                     A.GaussianBlur(blur_limit=(3, 5)),
                     A.Downscale(scale_range=(0.5, 0.9)),
                     A.Sharpen(alpha=(0.1, 0.3)),
                 ],
-                p=0.2,
+                p=0.2 * strength,
             ),
-            A.GaussNoise(std_range=(0.01, 0.05), p=0.2),
+            A.GaussNoise(std_range=(0.01, 0.05), p=0.2 * strength),
         ]
     )
 

@@ -28,6 +28,8 @@ class TrainingConfig(Variation):
     size_balance: float = 0.0
     """0 shows every slice with a lesion once an epoch; 1 shows every doubling of the lesion's area
     equally often, so that small lesions come more than once and large ones not every time."""
+    augmentation: float = 1.0
+    """Strength of flips, zoom, rotation, contrast and noise; 1 is strong, 0 none but mirroring."""
     loss: str = "bce+dice"
     """Losses joined by +, of bce, dice, jaccard, tversky and focal."""
     supervision: tuple[float, ...] = ()

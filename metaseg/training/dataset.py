@@ -58,6 +58,7 @@ class AugmentedDataset(SliceDataset):
         variation: Variation = UNCHANGED,
         donors: Sequence[Donor] = (),
         size_balance: float = 0.0,
+        strength: float = 1.0,
     ):
         random = np.random.default_rng((seed, epoch))
         lesion = draw_lesions(slices.masks, size_balance, random)
@@ -67,7 +68,7 @@ class AugmentedDataset(SliceDataset):
         super().__init__(slices, settings, random.permutation(indices))
         self.seed, self.epoch = seed, epoch
         self.variation, self.donors = variation, donors
-        self.pipeline = build_augmentation()
+        self.pipeline = build_augmentation(strength)
 
     def change(
         self, position: int, levels: np.ndarray, mask: np.ndarray

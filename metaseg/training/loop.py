@@ -177,9 +177,10 @@ def _epoch_loader(
             config.empty_share,
             config.seed,
             epoch,
-            config,
-            donors,
-            config.size_balance,
+            variation=config,
+            donors=donors,
+            size_balance=config.size_balance,
+            strength=config.augmentation,
         )
         if len(slices) < config.batch_size:
             raise InputError(

@@ -109,7 +109,7 @@ def _out_of_range(config: TrainingConfig) -> list[str]:
     faults += [f"{name} must be above 0" for name in POSITIVE if not getattr(config, name) > 0]
     faults += [
         f"{name} must not be below 0"
-        for name in ("patience", "empty_share", "weight_decay", "workers", "seed")
+        for name in ("patience", "empty_share", "weight_decay", "augmentation", "workers", "seed")
         if not getattr(config, name) >= 0
     ]
     if config.precision not in PRECISIONS:

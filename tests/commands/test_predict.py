@@ -29,9 +29,13 @@ def test_files_of_a_slice_and_of_a_volume(tmp_path):
         "meningioma_axial.json",
         "meningioma_axial_mask.png",
         "meningioma_axial_overlay.png",
+        "metaseg_manifest.json",
         "vol.json",
+        "vol_contact_sheet.png",
+        "vol_lesions.csv",
         "vol_mask.nii.gz",
         "vol_overlay.png",
+        "vol_probability.nii.gz",
     ]
     scan = read_scan(SLICE)
     expected = Segmenter(load_models(["nested_unet"])).predict(scan, "nested_unet").mask(0.4)[0]

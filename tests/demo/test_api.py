@@ -4,6 +4,7 @@ import zlib
 from pathlib import Path
 
 import cv2
+import nibabel
 import numpy as np
 import pytest
 import tifffile
@@ -113,6 +114,28 @@ def write(path: Path, content) -> Path:
     return path
 
 
+def test_a_volume_through_the_api(client, tmp_path):
+    slice_ = read_scan(SLICE).voxels[0]
+    path = tmp_path / "volume.nii.gz"
+    affine = np.diag([0.5, 0.5, 5.0, 1.0])
+    voxels = np.stack([slice_.T, slice_.T * 0], axis=-1).astype(np.int16)
+    nibabel.save(nibabel.Nifti1Image(voxels, affine), path)
+    mask, table, report = client.predict(
+        scan=handle_file(path), model="Nested U-Net", api_name="/segment_volume"
+    )
+    image = nibabel.load(mask)
+    found = np.asarray(image.dataobj)
+    assert found.shape == voxels.shape and np.allclose(image.affine, affine)
+    assert found[..., 0].any() and not found[..., 1].any()
+    assert Path(table).read_text().count("\n") == 1 + len(report["lesions"])
+    volume = sum(lesion["volume_mm3"] for lesion in report["lesions"])
+    assert volume == pytest.approx(found.sum() * 0.5 * 0.5 * 5)
+    one = client.predict(scan=handle_file(path), slice_index=0, api_name="/segment")[2]
+    assert one["lesions"][0]["area_mm2"] == pytest.approx(one["lesions"][0]["area_px"] / 4)
+    with pytest.raises(AppError, match="smallest lesion"):
+        client.predict(scan=handle_file(path), min_lesion_mm3=-1, api_name="/segment_volume")
+
+
 BAD_SCANS = [
     ("text.png", b"hello", "text.png is not an image"),
     ("empty.png", b"", "empty.png is empty"),
@@ -156,6 +179,6 @@ def test_bad_arguments_are_sentences(client, arguments, sentence):
 
 def test_only_the_public_endpoints_are_shown(client):
     endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert set(endpoints) == {"/segment", "/compare"}
+    assert set(endpoints) == {"/segment", "/compare", "/segment_volume"}
     parameters = [p["parameter_name"] for p in endpoints["/segment"]["parameters"]]
     assert parameters == ["scan", "ground_truth", "model", "threshold", "slice_index"]

@@ -1,17 +1,23 @@
 import shutil
+import zipfile
+from pathlib import Path
 
+import gradio as gr
 import numpy as np
 import pytest
 
+from metaseg.demo.batch import run_batch
+from metaseg.demo.files import write_files
 from metaseg.demo.gallery import read_examples
-from metaseg.demo.page import HINT, _render, build_page
+from metaseg.demo.page import build_page
+from metaseg.demo.render import HINT, Inputs, next_lesion, render
 from metaseg.demo.tables import lesion_table, metrics_table, notice_list
 from metaseg.demo.workbench import Workbench
-from metaseg.errors import InputError
 from metaseg.models import ARCHITECTURES
-from metaseg.scan import read_mask, read_scan
+from metaseg.scan import Scan, read_mask, read_scan
+from metaseg.scan.nifti import write_nifti
 from metaseg.segmenter import Segmenter
-from tests.conftest import EXAMPLES, small_checkpoint
+from tests.conftest import EXAMPLES, draw_head, small_checkpoint
 
 SLICE, TRUTH = str(EXAMPLES / "meningioma_axial.jpg"), str(EXAMPLES / "meningioma_axial_truth.png")
 
@@ -29,80 +35,150 @@ def workbench(passes):
     return Workbench(segmenter)
 
 
-def render(workbench, scan=SLICE, truth=TRUTH, model="Both", threshold=0.5, shown="As loaded"):
-    return _render(workbench, scan, truth, model, threshold, shown, None)
+def show(workbench, **changes):
+    """The page's updates: plane, position, marks, next, status, four pictures, figures, ..."""
+    inputs = {
+        "scan": SLICE,
+        "truth": TRUTH,
+        "model": "Both",
+        "threshold": 0.5,
+        "shown": "As loaded",
+        **changes,
+    }
+    updates = render(workbench, Inputs(**inputs), lambda batches: batches)
+    names = ["plane", "position", "marks", "next", "status", "a", "b", "c", "d", "figures"]
+    return dict(zip([*names, "lesions", "prepare"], updates, strict=True))
+
+
+def labels(page):
+    return [page[name].get("label") for name in "abcd"]
 
 
 def test_moving_the_threshold_runs_no_network(workbench, passes):
-    first = render(workbench)
+    first = show(workbench)
     assert len(passes) == 2
-    masks = []
-    for threshold in (0.0, 0.2, 0.45, 0.55, 1.0):
-        updates = render(workbench, threshold=threshold)
-        masks.append(updates[4]["value"])
-    render(workbench, shown="After CLAHE")
-    render(workbench, truth=None)
-    render(workbench, model="Nested U-Net")
+    masks = [show(workbench, threshold=t)["c"]["value"] for t in (0.0, 0.2, 0.45, 0.55, 1.0)]
+    show(workbench, shown="After CLAHE")
+    show(workbench, truth=None)
+    show(workbench, model="Nested U-Net")
     assert len(passes) == 2
     assert not np.array_equal(masks[0], masks[-1])
-    assert first[2]["value"].shape == (512, 512, 3)
+    assert first["a"]["value"].shape == (512, 512, 3)
 
 
 def test_another_slice_runs_the_networks_again(workbench, passes):
-    render(workbench)
-    render(workbench, scan=str(EXAMPLES / "glioma_coronal.jpg"), truth=None)
+    show(workbench)
+    show(workbench, scan=str(EXAMPLES / "glioma_coronal.jpg"), truth=None)
     assert len(passes) == 4
 
 
-def test_the_same_path_with_other_content_is_another_scan(workbench, passes, tmp_path):
+def test_the_same_path_with_other_content_is_another_scan(workbench, tmp_path):
     path = tmp_path / "slice.jpg"
     shutil.copy(SLICE, path)
-    before = workbench.load(str(path), None, None).scan.voxels
+    before = workbench.open(str(path), None).scan.voxels
     shutil.copy(EXAMPLES / "glioma_coronal.jpg", path)
-    assert not np.array_equal(before, workbench.load(str(path), None, None).scan.voxels)
+    assert not np.array_equal(before, workbench.open(str(path), None).scan.voxels)
 
 
 def test_both_shows_four_pictures_and_both_rows(workbench):
-    updates = render(workbench)
-    assert [picture["label"] for picture in updates[2:6]] == [
-        "Slice",
-        "Ground truth",
-        "Attention U-Net",
-        "Nested U-Net",
-    ]
-    assert updates[6].count("<tr>") >= 3 and "Agreement with the ground truth" in updates[6]
-    assert not np.array_equal(updates[2]["value"], updates[3]["value"])
-    alone = render(workbench, truth=None, model="U-Net (baseline)")
-    assert [p.get("label") for p in alone[2:6]] == ["Slice", "U-Net (baseline)", None, None]
-    assert "Agreement" not in alone[6]
+    page = show(workbench)
+    assert labels(page) == ["Slice", "Ground truth", "Attention U-Net", "Nested U-Net"]
+    assert page["figures"].count("<tr>") >= 3
+    assert "Agreement with the ground truth" in page["figures"]
+    assert not np.array_equal(page["a"]["value"], page["b"]["value"])
+    assert page["position"]["visible"] is False and page["lesions"]["visible"] is False
+    alone = show(workbench, truth=None, model="U-Net (baseline)")
+    assert labels(alone) == ["Slice", "U-Net (baseline)", None, None]
+    assert "Agreement" not in alone["figures"]
 
 
 def test_a_bad_truth_is_told_and_the_scan_shown(workbench):
-    updates = render(workbench, truth=str(EXAMPLES / "nothing_to_find_truth.png"))
-    assert "role='alert'" in updates[1] and "256 x 256" in updates[1]
-    assert [p.get("label") for p in updates[2:6]][:2] == ["Slice", "Attention U-Net"]
+    page = show(workbench, truth=str(EXAMPLES / "nothing_to_find_truth.png"))
+    assert "role='alert'" in page["status"] and "256 x 256" in page["status"]
+    assert labels(page)[:2] == ["Slice", "Attention U-Net"]
 
 
 def test_a_bad_scan_leaves_the_page_as_it_is(workbench, tmp_path):
     bad = tmp_path / "<b>bad.png"
     bad.write_text("no picture")
-    updates = render(workbench, scan=str(bad))
-    assert "&lt;b&gt;bad" in updates[1] and "<b>" not in updates[1]
-    assert all("value" not in update for update in updates[2:6])
-    assert render(workbench, scan=None)[1] == HINT
+    page = show(workbench, scan=str(bad))
+    assert "&lt;b&gt;bad" in page["status"] and "<b>" not in page["status"]
+    assert all("value" not in page[name] for name in "abcd")
+    assert show(workbench, scan=None)["status"] == HINT
 
 
-def test_a_volume_offers_its_slices(workbench, tmp_path):
-    from metaseg.scan.nifti import write_nifti
-    from metaseg.scan.types import Scan
+@pytest.fixture
+def volume(tmp_path):
+    """Seven slices, a drawn head on each but the first, as NIfTI with its truth."""
+    heads = [draw_head(seed=number) for number in range(7)]
+    voxels = np.stack([grey for grey, _ in heads])
+    voxels[0] = 0
+    affine = np.diag([-1.0, -1.0, 5.0, 1.0])
+    scan = Scan(voxels.astype(np.float32), "v", affine=affine, orientation=("L", "P", "S"))
+    paths = tmp_path / "v.nii.gz", tmp_path / "truth.nii.gz"
+    write_nifti(paths[0], scan.voxels, scan)
+    write_nifti(paths[1], np.stack([mask for _, mask in heads]).astype(np.uint8), scan)
+    return [str(path) for path in paths]
 
-    slices = np.stack([read_scan(SLICE).voxels[0]] * 5)
-    path = tmp_path / "v.nii.gz"
-    write_nifti(path, slices, Scan(slices, "v"))
-    slider = render(workbench, scan=str(path), truth=None)[0]
-    assert (slider["maximum"], slider["value"], slider["visible"]) == (4, 2, True)
-    with pytest.raises(InputError, match="There is no slice 5: v has 5"):
-        workbench.load(str(path), None, 5)
+
+def test_a_volume_is_segmented_once_and_stepped_through(workbench, passes, volume):
+    scan, truth = volume
+    first = show(workbench, scan=scan, truth=truth, threshold=0.3)
+    assert len(passes) == 12, "six slices with tissue through two networks"
+    assert (first["position"]["maximum"], first["position"]["value"]) == (6, 3)
+    assert first["plane"]["visible"] and first["plane"]["value"] == "axial"
+    assert "whole volume" in first["figures"] and "this slice" in first["figures"]
+    assert first["marks"]["value"].count("<svg") == 2 and first["lesions"]["value"]
+    later = show(workbench, scan=scan, truth=truth, threshold=0.3, position=5)
+    assert later["position"]["value"] == 5 and len(passes) == 12
+    assert not np.array_equal(first["a"]["value"], later["a"]["value"])
+    turned = show(workbench, scan=scan, truth=truth, plane="coronal")
+    assert turned["position"]["maximum"] == 127 and turned["plane"]["value"] == "coronal"
+    assert turned["b"]["value"].shape == turned["a"]["value"].shape
+
+
+def test_next_lesion_goes_round(workbench, volume):
+    def after(position):
+        inputs = Inputs(volume[0], None, "Both", 0.3, "As loaded", "axial", position)
+        return next_lesion(workbench, inputs)
+
+    stops, position = [], -1
+    for _ in range(20):
+        position = after(position)
+        stops.append(position)
+    assert min(stops) in stops[1:] and set(stops) <= set(range(7))
+    empty = Inputs(volume[0], None, "Both", 1.0, "As loaded", "axial", 2)
+    assert next_lesion(workbench, empty) == 2
+
+
+def test_the_files_of_the_page(workbench, volume):
+    names = {
+        Path(path).name
+        for path in write_files(
+            workbench, Inputs(volume[0], None, "Both", 0.3, "As loaded"), gr.File()
+        )
+    }
+    for model in ("attention_unet", "nested_unet"):
+        assert {f"{model}_mask.nii.gz", f"{model}_lesions.csv", f"{model}.json"} <= names
+
+
+def test_a_batch_goes_on_past_a_bad_scan(workbench, volume, tmp_path):
+    bad = tmp_path / "bad.png"
+    bad.write_text("no picture")
+    rows, path = run_batch(
+        workbench,
+        [str(bad), SLICE, volume[0]],
+        ["unet"],
+        0.5,
+        gr.File(),
+        lambda items, desc: items,
+    )
+    assert [row[2] == "done" for row in rows] == [False, True, True]
+    assert "bad.png is not an image" in rows[0][2]
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+    assert "002/002_unet_mask.png" in names and "003/003_unet_mask.nii.gz" in names
+    assert run_batch(workbench, [str(bad)], ["unet"], 0.5, gr.File(), lambda x, desc: x)[1] is None
 
 
 def test_examples_are_real_files_with_fitting_truth():

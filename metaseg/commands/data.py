@@ -1,0 +1,65 @@
+"""python -m metaseg data check DIR"""
+
+import argparse
+from collections import Counter
+from pathlib import Path
+
+from tqdm import tqdm
+
+from metaseg.data.case import Case, read_case
+from metaseg.data.cases import read_cases
+from metaseg.data.layouts import LAYOUTS, read_layout
+from metaseg.errors import InputError
+
+SHOWN_FAULTS = 20
+
+
+def add_parser(subparsers) -> None:
+    parser = subparsers.add_parser("data", help="look at data folders")
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    check = actions.add_parser("check", help="say what a data folder holds and what is wrong")
+    check.add_argument("folder", type=Path, metavar="DIR")
+    check.add_argument("--layout", choices=["cases.csv", *LAYOUTS], help="default: whichever fits")
+    check.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Read every case. Returns 2 where anything is wrong."""
+    name, cases, remarks = _find(options.folder, options.layout)
+    groups = {case.group for case in cases}
+    print(f"{options.folder.resolve().name}: {name}, {len(cases)} cases of {len(groups)} groups")
+    for split, count in sorted(Counter(case.split for case in cases).items()):
+        patients = len({case.group for case in cases if case.split == split})
+        print(f"  {split}: {count} cases of {patients} groups")
+    sizes, slices, empty, notices, faults = Counter(), 0, 0, Counter(), []
+    for case in tqdm(cases, desc="Reading", unit="case", leave=False):
+        try:
+            scan, truth = read_case(case)
+        except InputError as error:
+            faults.append(f"{case.name}: {error}")
+            continue
+        depth, height, width = scan.voxels.shape
+        sizes[f"{width} x {height}" + (f" x {depth}" if depth > 1 else "")] += 1
+        slices += depth
+        empty += depth - int(truth.any(axis=(1, 2)).sum())
+        notices.update(scan.notices)
+    common = ", ".join(f"{size} ({count})" for size, count in sizes.most_common(5))
+    print(f"  {slices} slices, {empty} of them with an empty mask; sizes: {common or 'none'}")
+    for remark in [*remarks, *notices]:
+        print(f"  note: {remark}")
+    for fault in faults[:SHOWN_FAULTS]:
+        print(f"  wrong: {fault}")
+    if len(faults) > SHOWN_FAULTS:
+        print(f"  wrong: {len(faults) - SHOWN_FAULTS} more cases")
+    print(f"{len(faults)} of {len(cases)} cases are faulty." if faults else "Nothing is wrong.")
+    return 2 if faults else 0
+
+
+def _find(folder: Path, layout: str | None) -> tuple[str, list[Case], list[str]]:
+    own = (folder / "cases.csv").is_file()
+    if layout == "cases.csv" and not own:
+        raise InputError(f"{folder.name} has no cases.csv: give a data folder that holds one.")
+    if layout == "cases.csv" or (layout is None and own) or not folder.is_dir():
+        return "cases.csv", read_cases(folder), []
+    name, cases, remarks = read_layout(folder, layout)
+    return LAYOUTS[name].title, cases, remarks

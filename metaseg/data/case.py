@@ -1,0 +1,38 @@
+"""One case, and how it is read."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from metaseg.scan import Scan, read_mask, read_scan
+
+
+@dataclass(frozen=True)
+class Case:
+    """A scan, its mask, the group (patient) it belongs to and its split."""
+
+    name: str
+    group: str
+    image: Path
+    mask: Path
+    split: str
+    source: str
+    """The name of the data folder."""
+    labels: tuple[int, ...] | None = None
+    """The values of the mask that count as lesion; None for a mask of 0 and 1 or 255."""
+    channel: int | None = None
+    """The colour channel that holds the scan; None for a grey one."""
+    row: int = 0
+    """Its line in ``cases.csv``, the head being line 1; 0 where it comes from no table."""
+
+    @property
+    def place(self) -> str:
+        """Where its user finds it, for messages."""
+        return f"row {self.row}" if self.row else f"case {self.name}"
+
+
+def read_case(case: Case) -> tuple[Scan, np.ndarray]:
+    """The scan of ``case`` and its mask (D, H, W) bool. InputError says what is wrong."""
+    scan = read_scan(case.image, channel=case.channel)
+    return scan, read_mask(case.mask, scan, case.labels)

@@ -1,0 +1,73 @@
+"""Several scans at once: a table of what came of each, and everything as one zip."""
+
+import zipfile
+from pathlib import Path
+
+import gradio as gr
+
+from metaseg.demo.files import new_folder
+from metaseg.demo.render import chosen_models
+from metaseg.demo.workbench import BOTH, Workbench
+from metaseg.errors import InputError
+from metaseg.results import write_results
+from metaseg.scan import read_scan
+from metaseg.segmenter import check_threshold
+
+COLUMNS = ["Scan", "Model", "Result", "Lesions"]
+
+
+def add_batch_tab(workbench: Workbench) -> None:
+    """Files, model and threshold in, table and zip out."""
+    with gr.Row():
+        with gr.Column(scale=1, min_width=290):
+            scans = gr.File(
+                label="Scans: pictures, NIfTI, DICOM, zipped series",
+                file_count="multiple",
+                height=180,
+                elem_id="batch-scans",
+            )
+            model = gr.Radio(
+                [BOTH, *workbench.segmenter.titles.values()], value=BOTH, label="Model"
+            )
+            threshold = gr.Slider(0, 1, 0.5, step=0.01, label="Threshold")
+            start = gr.Button("Segment all", variant="primary", elem_id="batch-start")
+        with gr.Column(scale=3, min_width=320):
+            table = gr.Dataframe(
+                headers=COLUMNS, label="Results", interactive=False, elem_id="batch-table"
+            )
+            results = gr.File(label="All results (zip)", interactive=False, elem_id="batch-zip")
+
+    def segment_all(paths, model, threshold, progress=gr.Progress()):
+        names = chosen_models(workbench, model)
+        return run_batch(workbench, paths or [], names, threshold, results, progress.tqdm)
+
+    start.click(segment_all, [scans, model, threshold], [table, results], api_visibility="private")
+
+
+def run_batch(
+    workbench: Workbench, paths: list[str], models: list[str], threshold: float, zip_file, progress
+) -> tuple[list[list[str]], str | None]:
+    """Rows of the table and the path of the zip; a bad scan is a row and stops no other."""
+    threshold = check_threshold(threshold)
+    folder = new_folder(zip_file)
+    rows = []
+    archive_path = folder / "metaseg.zip"
+    with zipfile.ZipFile(archive_path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number, path in enumerate(progress(paths, desc="Scans"), start=1):
+            shown = Path(path).name
+            try:
+                # Read past the cache: a batch may hold more than fits.
+                scan = read_scan(path)
+                for model in models:
+                    prediction = workbench.segmenter.predict(scan, model)
+                    name = f"{number:03d}_{prediction.model}"
+                    report, files = write_results(
+                        folder, name, workbench.segmenter, scan, prediction, threshold
+                    )
+                    for file in files:
+                        archive.write(folder / file, f"{number:03d}/{file}")
+                        (folder / file).unlink()
+                    rows.append([shown, prediction.title, "done", str(len(report["lesions"]))])
+            except InputError as error:
+                rows.append([shown, "", str(error), ""])
+    return rows, str(archive_path) if any(row[2] == "done" for row in rows) else None

@@ -1,0 +1,83 @@
+"""The machine-readable record of a run, by which a run that was stopped also goes on."""
+
+import hashlib
+import json
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from metaseg.checkpoint import write_whole
+
+MANIFEST = "metaseg_manifest.json"
+SCHEMA = 1
+PACKAGES = ("torch", "numpy", "nibabel", "pydicom", "highdicom", "opencv-python-headless", "scipy")
+CHUNK = 1 << 20
+
+
+class Manifest:
+    """``metaseg_manifest.json`` of an output folder: what made the results, and each scan's state.
+
+    Written whole after every scan. Entries of an earlier run are kept; ``is_done`` says which of
+    them still hold.
+    """
+
+    def __init__(self, folder: Path, run: dict[str, Any]):
+        """``run`` names model, revision, device and options: whatever the results depend on."""
+        self.path = folder / MANIFEST
+        self.run = run
+        self.scans: dict[str, dict[str, Any]] = _read_scans(self.path)
+
+    def is_done(self, name: str, digest: str) -> bool:
+        """Whether ``name`` was finished from the same input with the same run."""
+        entry = self.scans.get(name, {})
+        same = entry.get("input_sha256") == digest and entry.get("run") == self.run
+        files = [self.path.parent / file for file in entry.get("files", [])]
+        return entry.get("status") == "done" and same and all(file.is_file() for file in files)
+
+    def add(self, name: str, digest: str | None, status: str, **values: Any) -> None:
+        """Record one scan as "done" or "failed" and write the file."""
+        self.scans[name] = {
+            "status": status,
+            "input_sha256": digest,
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            **values,
+            "run": self.run,
+        }
+        content = {"schema": SCHEMA, "versions": versions(), "run": self.run, "scans": self.scans}
+        write_whole(self.path, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the packages that the results depend on."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file, or of a folder's files with their names in order."""
+    digest = hashlib.sha256()
+    files = [path]
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.is_file())
+    for file in files:
+        if path.is_dir():
+            digest.update(file.relative_to(path).as_posix().encode() + b"\0")
+        with file.open("rb") as stream:
+            while chunk := stream.read(CHUNK):
+                digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _read_scans(path: Path) -> dict[str, dict[str, Any]]:
+    try:
+        scans = json.loads(path.read_text(encoding="utf-8"))["scans"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}  # none yet, or one that is no use
+    return {name: entry for name, entry in scans.items() if isinstance(entry, dict)}

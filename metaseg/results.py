@@ -1,0 +1,80 @@
+"""The files that come out of a prediction: the same from the command line and the API."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from metaseg.checkpoint import write_whole
+from metaseg.contact_sheet import contact_sheet
+from metaseg.errors import InputError
+from metaseg.lesions3d import drop_small, lesion_table
+from metaseg.overlay import PREDICTION_COLOURS, draw_overlay, write_png
+from metaseg.report import build_report, build_volume_report
+from metaseg.scan import Scan
+from metaseg.scan.dicom_seg import write_dicom_seg
+from metaseg.scan.nifti import write_nifti
+from metaseg.segmenter import Prediction, Segmenter
+
+
+def write_results(
+    folder: Path,
+    name: str,
+    segmenter: Segmenter,
+    scan: Scan,
+    prediction: Prediction,
+    threshold: float,
+    minimum: float = 0.0,
+    each_slice: bool = False,
+) -> tuple[dict, list[str]]:
+    """Everything about one scan into ``folder``; returns the report and the names of the files.
+
+    A slice gives mask, overlay and report. A volume gives mask and probability as NIfTI, the
+    lesion table and a contact sheet as well, without lesions smaller than ``minimum`` (mm3;
+    voxels where the scan has no spacing); ``each_slice`` adds mask and overlay of every slice.
+    Whatever comes from DICOM also gives a DICOM-SEG.
+    """
+    mask = prediction.mask(threshold)
+    colour = PREDICTION_COLOURS[segmenter.find(prediction.model).config.architecture]
+    files: list[str] = []
+
+    def to(ending: str) -> Path:
+        files.append(f"{name}{ending}")
+        return folder / files[-1]
+
+    def view(index: int) -> np.ndarray:
+        return segmenter.view(scan, index, enhanced=False)
+
+    def overlay(index: int) -> np.ndarray:
+        return draw_overlay(view(index), [(mask[index], colour)])
+
+    if scan.is_volume:
+        mask = drop_small(mask, minimum, scan.spacing)
+        report, lesions = build_volume_report(scan, prediction, mask, threshold, minimum)
+        write_nifti(to("_mask.nii.gz"), mask, scan)
+        write_nifti(to("_probability.nii.gz"), prediction.probability, scan)
+        write_whole(to("_lesions.csv"), lesion_table(lesions).encode())
+        write_png(to("_contact_sheet.png"), contact_sheet(view, mask, colour, scan.aspect))
+    else:
+        report = build_report(scan, prediction, threshold)
+        write_png(to("_mask.png"), mask[0])
+    if scan.sources:
+        try:
+            title, revision = prediction.title, prediction.revision
+            write_dicom_seg(folder / f"{name}_seg.dcm", mask, scan, title, revision)
+            files.append(f"{name}_seg.dcm")
+        except InputError as error:
+            report["notices"].insert(0, f"There is no DICOM-SEG: {error}")
+    write_png(to("_overlay.png"), overlay(_most_lesion(mask)))
+    if each_slice and scan.is_volume:
+        for index, slice_ in enumerate(mask):
+            write_png(to(f"_slice{index:04d}_mask.png"), slice_)
+            write_png(to(f"_slice{index:04d}_overlay.png"), overlay(index))
+    write_whole(to(".json"), (json.dumps(report, indent=2) + "\n").encode())
+    return report, files
+
+
+def _most_lesion(mask: np.ndarray) -> int:
+    """The slice with the most lesion, or the middle one where there is none."""
+    areas = mask.sum(axis=(1, 2))
+    return int(areas.argmax()) if areas.any() else len(areas) // 2

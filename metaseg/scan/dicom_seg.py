@@ -1,0 +1,168 @@
+"""DICOM-SEG: masks that open in a viewer on top of the series they belong to."""
+
+import io
+import warnings
+from pathlib import Path
+
+import highdicom
+import numpy as np
+from highdicom.seg import (
+    SegmentAlgorithmTypeValues,
+    Segmentation,
+    SegmentationTypeValues,
+    SegmentDescription,
+)
+from pydicom import dcmread
+from pydicom.sr.codedict import codes
+from pydicom.uid import generate_uid
+
+from metaseg.errors import InputError
+from metaseg.scan.archive import Entry
+from metaseg.scan.dicom_frames import Frame, frames_of, is_dicom, read_header
+from metaseg.scan.dicom_stack import place_affine
+from metaseg.scan.pictures import damaged
+from metaseg.scan.planes import from_plane
+from metaseg.scan.types import Scan
+
+SAME_GRID = 0.1
+"""A mask lies on the grid of a scan where its voxels are off by no more than this share of one."""
+
+TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+def write_dicom_seg(
+    path: str | Path, mask: np.ndarray, scan: Scan, algorithm: str, version: str
+) -> None:
+    """``mask`` (D, H, W) bool in the grid of ``scan`` as a binary DICOM-SEG of one segment
+    (PS3.3, A.51) that refers to the scan's own slices.
+
+    ``algorithm`` and ``version`` name the network and its revision. InputError for a scan that
+    does not come from DICOM, or from files that lack what a reference needs.
+    """
+    if not scan.sources:
+        raise InputError(f"{scan.name} is no DICOM series: a DICOM-SEG needs one to refer to.")
+    frames = _in_source_order(mask, scan)
+    headers, pixels = _referenced(frames, scan)
+    segment = SegmentDescription(
+        segment_number=1,
+        segment_label="Lesion",
+        segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
+        segmented_property_type=codes.SCT.Lesion,
+        algorithm_type=SegmentAlgorithmTypeValues.AUTOMATIC,
+        algorithm_identification=highdicom.AlgorithmIdentificationSequence(
+            name=algorithm,
+            version=version[:64],
+            family=codes.DCM.ArtificialIntelligence,
+        ),
+        anatomic_regions=[codes.SCT.Brain],
+    )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an empty mask is a result like any other
+            result = Segmentation(
+                source_images=headers,
+                pixel_array=pixels,
+                segmentation_type=SegmentationTypeValues.BINARY,
+                segment_descriptions=[segment],
+                series_instance_uid=generate_uid(),
+                series_number=int(headers[0].get("SeriesNumber") or 0) + 1000,
+                sop_instance_uid=generate_uid(),
+                instance_number=1,
+                manufacturer="MetaSeg",
+                manufacturer_model_name=algorithm,
+                software_versions=version[:64],
+                device_serial_number="none",
+                content_description="Research use only",
+                series_description="MetaSeg lesions, research use only",
+            )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{scan.name} lacks what a DICOM-SEG refers to (patient, study or frame of "
+            "reference): use the NIfTI mask."
+        ) from error
+    result.save_as(path)
+
+
+def is_dicom_seg(path: str | Path) -> bool:
+    """Whether the file at ``path`` is a DICOM-SEG."""
+    try:
+        with Path(path).open("rb") as file:
+            if not is_dicom(file.read(512)):
+                return False
+        return dcmread(path, specific_tags=["Modality"], force=True).get("Modality") == "SEG"
+    except Exception:  # whatever it is, the reader of images will say it
+        return False
+
+
+def read_dicom_seg(path: str | Path, scan: Scan) -> np.ndarray:
+    """All segments of a DICOM-SEG together as a mask (D, H, W) bool in the grid of ``scan``.
+
+    A fractional one counts from half its maximum on. InputError where the scan has no patient
+    coordinates, or where the segments do not lie on its grid.
+    """
+    path = Path(path)
+    shown = f"The ground truth {path.name}"
+    if scan.affine is None:
+        raise InputError(f"{shown} is a DICOM-SEG: give the scan as DICOM or NIfTI with it.")
+    data = path.read_bytes()
+    entry = Entry(path.name, lambda: io.BytesIO(data))
+    header = read_header(entry, shown)
+    frames = frames_of(entry, header, shown)
+    references = {str(s.header.get("FrameOfReferenceUID")) for s in scan.sources if s is not None}
+    if references and str(header.get("FrameOfReferenceUID")) not in references:
+        raise InputError(f"{shown} belongs to another scan: give the one of this series.")
+    try:
+        pixels = dcmread(entry.open()).pixel_array.reshape(len(frames), *_size(header))
+        pixels = pixels * 2 >= int(header.get("MaximumFractionalValue", 1))
+    except Exception as error:  # every decoder has its own
+        raise damaged(shown) from error
+    mask = np.zeros(scan.voxels.shape, bool)
+    to_scan = np.linalg.inv(scan.affine) @ TO_RAS
+    for frame, slice_ in zip(frames, pixels):
+        if slice_.any():
+            _place(mask, frame, slice_, to_scan, shown)
+    return mask
+
+
+def _in_source_order(mask: np.ndarray, scan: Scan) -> np.ndarray:
+    """(slices, rows, columns) as the source has them."""
+    if scan.affine is None or scan.orientation is None:
+        return mask
+    array, _ = from_plane(mask, scan.affine, scan.orientation, scan.plane)
+    return array.transpose(2, 1, 0)
+
+
+def _referenced(frames: np.ndarray, scan: Scan) -> tuple[list, np.ndarray]:
+    """The headers to refer to and the pixels (n, rows, columns) uint8 that belong to them."""
+    pairs = [(source, frame) for source, frame in zip(scan.sources, frames) if source is not None]
+    first = pairs[0][0].header
+    if "NumberOfFrames" not in first:
+        pixels = np.stack([frame for _, frame in pairs])
+        return [source.header for source, _ in pairs], pixels.astype(np.uint8)
+    # One file of many frames: highdicom wants all of them, in the order of the file.
+    pixels = np.zeros((int(first.NumberOfFrames), *frames.shape[1:]), np.uint8)
+    for source, frame in pairs:
+        pixels[source.frame] = frame
+    return [first], pixels
+
+
+def _size(header) -> tuple[int, int]:
+    return int(header.Rows), int(header.Columns)
+
+
+def _place(
+    mask: np.ndarray, frame: Frame, slice_: np.ndarray, to_scan: np.ndarray, shown: str
+) -> None:
+    """Set the voxels of ``mask`` that ``slice_`` (rows, columns) marks."""
+    if not frame.is_placed:
+        raise InputError(f"{shown} does not say where its frames lie: give a NIfTI mask.")
+    rows, columns = np.nonzero(slice_)
+    points = np.stack([columns, rows, np.zeros_like(rows), np.ones_like(rows)])
+    found = (to_scan @ place_affine(frame) @ points)[2::-1]  # slice, row, column
+    index = np.rint(found).astype(int)
+    if len(mask) == 1 and (np.abs(found[0]) > 0.5).all():
+        return  # a frame of another slice than the one at hand
+    outside = (index < 0) | (index >= np.array(mask.shape)[:, None])
+    if outside.any() or np.abs(found - index).max() > SAME_GRID:
+        raise InputError(f"{shown} lies on another grid than the scan: export it for this series.")
+    mask[tuple(index)] = True

@@ -1,0 +1,213 @@
+"""DICOM series: which there are in a folder, a zip or a file, and one of them as a Scan."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from nibabel import orientations
+
+from metaseg.errors import InputError
+from metaseg.limits import MAX_SCAN_VOXELS
+from metaseg.scan.archive import Entry
+from metaseg.scan.dicom_frames import (
+    Frame,
+    frames_of,
+    is_dicom,
+    is_eight_bit,
+    read_header,
+    read_pixels,
+)
+from metaseg.scan.dicom_stack import Stack, stack_frames
+from metaseg.scan.planes import natural_plane, spacing_of, to_plane
+from metaseg.scan.types import Scan, SourceSlice, display_name
+
+SPLITTERS = (
+    "EchoTime",
+    "TemporalPositionIdentifier",
+    "AcquisitionNumber",
+    "ImageType",
+    "DiffusionBValue",
+    "FlipAngle",
+    "ContrastBolusAgent",
+)
+"""What tells apart images that one series has at the same place, in the order it is tried."""
+
+TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+"""From DICOM's patient coordinates (left, back, head) to NIfTI's (right, front, head)."""
+
+
+class SeriesChoiceError(InputError):
+    """Several series, of which the user must choose one; ``choices`` describes each."""
+
+    def __init__(self, shown: str, choices: list[str]):
+        self.choices = tuple(choices)
+        listed = "; ".join(f"{number}) {text}" for number, text in enumerate(choices, start=1))
+        super().__init__(
+            f"{shown} holds {len(choices)} series: choose one by its number or description: "
+            f"{listed}."
+        )
+
+
+@dataclass(frozen=True)
+class Series:
+    """Frames that belong to one stack of slices."""
+
+    description: str
+    uid: str
+    frames: list[Frame]
+
+
+def find_series(entries: list[Entry], shown: str) -> tuple[list[Series], list[str]]:
+    """Every series of images among ``entries``, and notices about files that were left out."""
+    groups: dict[tuple, list[Frame]] = defaultdict(list)
+    unreadable, seen, repeated = [], set(), 0
+    for entry in entries:
+        if not is_dicom(entry.head()):
+            continue
+        try:
+            header = read_header(entry, shown)
+            if len(entries) > 1 and (header.get("Modality") == "SEG" or "Rows" not in header):
+                continue  # reports, plans and results lie beside the images they belong to
+            frames = frames_of(entry, header, shown)
+        except InputError:
+            if len(entries) == 1:
+                raise
+            unreadable.append(entry.name)
+            continue
+        instance = str(header.get("SOPInstanceUID", entry.name))
+        if instance in seen:
+            repeated += 1
+            continue
+        seen.add(instance)
+        for frame in frames:
+            groups[_key(frame)].append(frame)
+    notices = []
+    if unreadable:
+        notices.append(f"{len(unreadable)} damaged DICOM files of {shown} were left out.")
+    if repeated:
+        notices.append(f"{repeated} files of {shown} are there twice: one of each was read.")
+    parts = [part for frames in groups.values() for part in _split(frames)]
+    series = [Series(_describe(part), _uid(part[0]), part) for part in parts]
+    return sorted(series, key=lambda one: (one.description, one.uid)), notices
+
+
+def choose_series(series: list[Series], choice: str | None, shown: str) -> Series:
+    """One of ``series``: by its number from 1, its instance UID or a part of its description."""
+    if not series:
+        raise InputError(f"{shown} holds no DICOM images: give a folder or zip of one series.")
+    if choice is None:
+        if len(series) == 1:
+            return series[0]
+        raise SeriesChoiceError(shown, [one.description for one in series])
+    wanted = choice.strip().lower()
+    if wanted.isdigit() and 1 <= int(wanted) <= len(series):
+        return series[int(wanted) - 1]
+    found = [one for one in series if wanted in (one.uid, one.description.lower())] or [
+        one for one in series if wanted and wanted in one.description.lower()
+    ]
+    if len(found) != 1:
+        raise SeriesChoiceError(shown, [one.description for one in series])
+    return found[0]
+
+
+def read_series(series: Series, shown: str, notices: list[str]) -> Scan:
+    """The frames of ``series`` as a Scan, cut in their natural plane."""
+    stack = stack_frames(series.frames, shown)
+    array, stack = _decode(stack, shown)
+    present = [frame for frame in stack.slots if frame is not None]
+    notices = (*notices, *stack.notices)
+    eight_bit = all(is_eight_bit(frame) for frame in present)
+    name, sources = display_name(shown), tuple(map(_source, stack.slots))
+    if stack.affine is None:
+        spacing = None
+        if present[0].spacing is not None:
+            spacing = (stack.step or 1.0, *present[0].spacing)
+        return Scan(array, name, eight_bit, spacing, notices=notices, sources=sources)
+    affine = TO_RAS @ stack.affine
+    codes = orientations.aff2axcodes(affine)
+    source = array.transpose(2, 1, 0)
+    plane = natural_plane(source.shape, affine)
+    voxels, turned = to_plane(source, affine, codes, plane)
+    return Scan(voxels, name, eight_bit, spacing_of(turned), turned, codes, plane, sources, notices)
+
+
+def _key(frame: Frame) -> tuple:
+    turned = None if frame.orientation is None else tuple(np.round(frame.orientation, 1) + 0.0)
+    size = int(frame.header.Rows), int(frame.header.Columns)
+    return _uid(frame), size, turned
+
+
+def _uid(frame: Frame) -> str:
+    return str(frame.header.get("SeriesInstanceUID", ""))
+
+
+def _place(frame: Frame) -> tuple | int:
+    if frame.position is None:
+        return int(frame.header.get("InstanceNumber") or 0) * 100_000 + frame.index
+    return tuple(np.round(frame.position, 2))
+
+
+def _split(frames: list[Frame]) -> list[list[Frame]]:
+    """Echoes, time points and the like, which lie at the same places, each for itself."""
+    if len({_place(frame) for frame in frames}) == len(frames):
+        return [frames]
+    for attribute in SPLITTERS:
+        parts: dict[str, list[Frame]] = defaultdict(list)
+        for frame in frames:
+            parts[str(frame.header.get(attribute))].append(frame)
+        if len(parts) > 1 and _all_unique(parts.values(), _place):
+            return list(parts.values())
+    return [frames]
+
+
+def _all_unique(parts, place: Callable[[Frame], object]) -> bool:
+    return all(len({place(frame) for frame in part}) == len(part) for part in parts)
+
+
+def _describe(frames: list[Frame]) -> str:
+    header = frames[0].header
+    text = str(header.get("SeriesDescription") or header.get("ProtocolName") or "no description")
+    words = " ".join("".join(c if c.isprintable() else " " for c in text).split())[:60]
+    echo = header.get("EchoTime")
+    timing = f", echo time {float(echo):g} ms" if echo else ""
+    slices = "1 slice" if len(frames) == 1 else f"{len(frames)} slices"
+    return f"{words}, {slices} of {header.Columns} x {header.Rows}{timing}"
+
+
+def _decode(stack: Stack, shown: str) -> tuple[np.ndarray, Stack]:
+    """(D, H, W) float32 in the order of the stack, whose damaged slices become missing ones;
+    missing slices hold the least value."""
+    present = [frame for frame in stack.slots if frame is not None]
+    rows, columns = int(present[0].header.Rows), int(present[0].header.Columns)
+    if len(stack.slots) * rows * columns > MAX_SCAN_VOXELS:
+        raise InputError(f"{shown} holds too many slices: give a smaller series.")
+    array = np.empty((len(stack.slots), rows, columns), np.float32)
+    files: dict[int, list[tuple[int, Frame]]] = defaultdict(list)
+    for slot, frame in enumerate(stack.slots):
+        if frame is not None:
+            files[id(frame.entry)].append((slot, frame))
+    least, slots, damaged = np.inf, list(stack.slots), 0
+    for members in files.values():
+        try:
+            for (slot, _), pixels in zip(members, read_pixels([f for _, f in members], shown)):
+                array[slot] = pixels
+                least = min(least, float(pixels.min()))
+        except InputError:
+            damaged += 1
+            if 2 * damaged >= len(files):
+                raise
+            for slot, _ in members:
+                slots[slot] = None
+    array[[frame is None for frame in slots]] = least
+    if not damaged:
+        return array, stack
+    notice = (
+        f"{damaged} slice{'s' if damaged > 1 else ''} of {shown} "
+        f"{'are' if damaged > 1 else 'is'} damaged: left empty, and nothing can be found there."
+    )
+    return array, replace(stack, slots=slots, notices=(*stack.notices, notice))
+
+
+def _source(frame: Frame | None) -> SourceSlice | None:
+    return None if frame is None else SourceSlice(frame.header, frame.index)

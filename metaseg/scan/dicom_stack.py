@@ -1,0 +1,114 @@
+"""The slices of a series in their order in the patient, with gaps and duplicates noticed."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from metaseg.errors import InputError
+from metaseg.scan.dicom_frames import Frame
+
+SAME_PLACE = 0.01
+"""Slices nearer to each other than this, in mm, lie at the same place."""
+
+EVEN = 0.1
+"""Steps may differ from a whole number of the usual step by this share of it."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Frames in order; None where one is missing."""
+
+    slots: list[Frame | None]
+    affine: np.ndarray | None
+    """(4, 4) from (column, row, slot) to DICOM's patient coordinates; None without positions."""
+    step: float | None
+    """Distance of the slices in mm."""
+    notices: tuple[str, ...]
+
+
+def stack_frames(frames: list[Frame], shown: str) -> Stack:
+    """Sorts ``frames`` by where they lie in the patient (never by name or instance number)."""
+    if not all(frame.is_placed for frame in frames):
+        return _unplaced(frames, shown)
+    ordered = sorted(frames, key=lambda frame: (frame.distance, _number(frame)))
+    kept = [ordered[0]]
+    for frame in ordered[1:]:
+        if frame.distance - kept[-1].distance > SAME_PLACE:
+            kept.append(frame)
+    notices = []
+    if len(kept) < len(ordered):
+        notices.append(
+            f"{shown} has {len(ordered) - len(kept)} slices at places where another one lies: "
+            "the first of each was read."
+        )
+    if len(kept) == 1:
+        step = kept[0].thickness or 1.0
+        return Stack(kept, _affine(kept[0], _normal(kept[0]) * step), step, tuple(notices))
+    slots, gap_notices = _fill_gaps(kept, shown)
+    across = (kept[-1].position - kept[0].position) / (len(slots) - 1)
+    step = float(np.linalg.norm(across))
+    return Stack(slots, _affine(kept[0], across), step, (*notices, *gap_notices))
+
+
+def _fill_gaps(frames: list[Frame], shown: str) -> tuple[list[Frame | None], list[str]]:
+    distances = np.array([frame.distance for frame in frames])
+    steps = np.diff(distances)
+    usual = float(np.sort(steps)[(len(steps) - 1) // 2])  # the lower median: gaps are longer
+    counts = np.rint(steps / usual).astype(int)
+    uneven = (np.abs(steps / usual - counts) > EVEN).any() or counts.min() < 1
+    if uneven:
+        return list(frames), [
+            f"The slices of {shown} lie at uneven distances ({steps.min():.2f} to "
+            f"{steps.max():.2f} mm): volumes and places along them are approximate."
+        ]
+    places = [0, *np.cumsum(counts).tolist()]
+    missing = places[-1] + 1 - len(frames)
+    if not missing:
+        return list(frames), []
+    if missing > len(frames):
+        raise InputError(
+            f"{shown} lacks {missing} of its {places[-1] + 1} slices: export the whole series."
+        )
+    slots: list[Frame | None] = [None] * (places[-1] + 1)
+    for place, frame in zip(places, frames):
+        slots[place] = frame
+    holes = ", ".join(str(place + 1) for place, frame in enumerate(slots) if frame is None)
+    return slots, [
+        f"{shown} lacks {missing} of its {len(slots)} slices (number {holes} along the series): "
+        "they are left empty, and nothing can be found there."
+    ]
+
+
+def _unplaced(frames: list[Frame], shown: str) -> Stack:
+    ordered = sorted(frames, key=lambda frame: (_number(frame), frame.index))
+    notices = ()
+    if len(frames) > 1:
+        notices = (
+            f"{shown} does not say where its slices lie: they are in the order of their numbers, "
+            "and orientation is unknown.",
+        )
+    return Stack(list(ordered), None, frames[0].thickness, notices)
+
+
+def _number(frame: Frame) -> int:
+    return int(frame.header.get("InstanceNumber") or 0)
+
+
+def _normal(frame: Frame) -> np.ndarray:
+    normal = np.cross(frame.orientation[:3], frame.orientation[3:])
+    return normal / np.linalg.norm(normal)
+
+
+def place_affine(frame: Frame) -> np.ndarray:
+    """(4, 4) from (column, row, 0) of a placed frame to DICOM's patient coordinates."""
+    return _affine(frame, _normal(frame))
+
+
+def _affine(first: Frame, across: np.ndarray) -> np.ndarray:
+    """PS3.3, equation C.7.6.2.1-1, with the step from slice to slice as its third column."""
+    affine = np.eye(4)
+    affine[:3, 0] = first.orientation[:3] * first.spacing[1]
+    affine[:3, 1] = first.orientation[3:] * first.spacing[0]
+    affine[:3, 2] = across
+    affine[:3, 3] = first.position
+    return affine

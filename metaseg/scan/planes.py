@@ -1,0 +1,94 @@
+"""Planes: which way the slices of a volume are cut, and the exact way back to the source's grid."""
+
+from dataclasses import replace
+
+import numpy as np
+from nibabel import orientations
+
+from metaseg.errors import InputError
+from metaseg.scan.types import Codes, Scan
+
+PLANES: dict[str, Codes] = {
+    "axial": ("L", "P", "S"),
+    "coronal": ("L", "I", "P"),
+    "sagittal": ("P", "I", "L"),
+}
+"""Where columns, rows and slices run to. In axial and coronal slices the patient's right is on the
+left of the page, as radiologists expect; in all but axial ones the head is up."""
+
+ANISOTROPY = 2.0
+"""A volume is cut along its thickest direction where that exceeds the others by this factor."""
+
+
+def natural_plane(shape: tuple[int, int, int], affine: np.ndarray) -> str:
+    """The plane in which a source array (i, j, k) of ``shape`` is best looked at.
+
+    Axial, unless the source was taken in another plane with slices so thick, or so alone, that an
+    axial cut through them would show stripes.
+    """
+    spacing = np.linalg.norm(affine[:3, :3], axis=0)
+    single = [axis for axis in range(3) if shape[axis] == 1]
+    axis = single[0] if len(single) == 1 else int(np.argmax(spacing))
+    others = np.delete(spacing, axis)
+    if len(single) != 1 and spacing[axis] < ANISOTROPY * others.max():
+        return "axial"
+    code = orientations.aff2axcodes(affine)[axis]
+    return next(plane for plane, codes in PLANES.items() if _same_axis(codes[2], code))
+
+
+def to_plane(
+    array: np.ndarray, affine: np.ndarray, codes: Codes, plane: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """A source array (i, j, k) with axis ``codes`` as slices (D, H, W), and their affine from
+    (column, row, slice) to patient coordinates."""
+    turn = _turn(codes, PLANES[plane])
+    moved = affine @ orientations.inv_ornt_aff(turn, array.shape)
+    slices = orientations.apply_orientation(array, turn).transpose(2, 1, 0)
+    return np.ascontiguousarray(slices), moved
+
+
+def from_plane(
+    voxels: np.ndarray, affine: np.ndarray, codes: Codes, plane: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """The inverse of ``to_plane``: slices (D, H, W) as the source's array and affine."""
+    turn = _turn(PLANES[plane], codes)
+    array = voxels.transpose(2, 1, 0)
+    moved = affine @ orientations.inv_ornt_aff(turn, array.shape)
+    return orientations.apply_orientation(array, turn), moved
+
+
+def in_plane(scan: Scan, plane: str) -> Scan:
+    """``scan`` cut into slices of another plane ("axial", "coronal" or "sagittal").
+
+    InputError for an unknown plane and for a scan that does not know its orientation.
+    """
+    if plane not in PLANES:
+        raise InputError(f"There is no plane «{plane}»: choose {', '.join(PLANES)}.")
+    if plane == scan.plane:
+        return scan
+    if scan.affine is None or scan.orientation is None or not scan.is_volume:
+        raise InputError(f"{scan.name} cannot be cut in another plane: give an oriented volume.")
+    array, affine = from_plane(scan.voxels, scan.affine, scan.orientation, scan.plane)
+    voxels, affine = to_plane(array, affine, scan.orientation, plane)
+    return replace(scan, voxels=voxels, affine=affine, spacing=spacing_of(affine), plane=plane)
+
+
+def array_in_plane(voxels: np.ndarray, scan: Scan, plane: str) -> np.ndarray:
+    """``voxels`` (D, H, W) in the grid of ``scan``, as ``in_plane(scan, plane)`` would lie."""
+    return in_plane(replace(scan, voxels=voxels), plane).voxels
+
+
+def spacing_of(affine: np.ndarray) -> tuple[float, float, float]:
+    """Distances of slices, rows and columns in mm."""
+    column, row, slice_ = (float(length) for length in np.linalg.norm(affine[:3, :3], axis=0))
+    return slice_, row, column
+
+
+def _turn(source: Codes, target: Codes) -> np.ndarray:
+    return orientations.ornt_transform(
+        orientations.axcodes2ornt(source), orientations.axcodes2ornt(target)
+    )
+
+
+def _same_axis(one: str, other: str) -> bool:
+    return any({one, other} <= set(pair) for pair in ("RL", "AP", "SI"))

@@ -1,0 +1,138 @@
+"""A folder of studies at once: bad ones are told, and a stopped run goes on."""
+
+import json
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+
+from metaseg.__main__ import main
+from metaseg.checkpoint import save_checkpoint
+from metaseg.manifest import MANIFEST
+from metaseg.segmenter import Segmenter
+from tests.conftest import draw_head, small_checkpoint
+from tests.dicom_files import save_series, series_of
+from tests.test_results import head_volume
+from tests.volumes import affine_of, save
+
+AFFINE = affine_of("LPS", (0.9, 0.9, 4.0))
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> str:
+    folder = tmp_path_factory.mktemp("models") / "small"
+    checkpoint = small_checkpoint("unet")
+    save_checkpoint(folder, checkpoint.config, checkpoint.network.state_dict())
+    return str(folder)
+
+
+@pytest.fixture
+def studies(tmp_path):
+    """A DICOM series, the same zipped, a NIfTI, a picture, a broken one and a letter."""
+    folder = tmp_path / "studies"
+    save_series(folder / "anna", series_of(head_volume(), AFFINE))
+    shutil.make_archive(str(folder / "berta"), "zip", folder / "anna")
+    save(folder / "clara.nii.gz", head_volume(), AFFINE)
+    cv2.imwrite(str(folder / "dora.png"), draw_head()[0])
+    (folder / "emil").mkdir()
+    (folder / "emil" / "broken.dcm").write_bytes(b"\0" * 128 + b"DICM and no more")
+    (folder / "readme.txt").write_text("a letter")
+    return folder
+
+
+def predict(folder, output, model, *options) -> int:
+    return main(["predict", str(folder), "--model", model, "--output", str(output), *options])
+
+
+def count_runs(monkeypatch) -> list:
+    runs, original = [], Segmenter.predict
+    monkeypatch.setattr(
+        Segmenter,
+        "predict",
+        lambda self, scan, *rest: runs.append(scan.name) or original(self, scan, *rest),
+    )
+    return runs
+
+
+def test_a_folder_of_studies(studies, tmp_path, model, capsys, monkeypatch):
+    runs = count_runs(monkeypatch)
+    output = tmp_path / "out"
+    assert predict(studies, output, model) == 2
+    assert runs == ["anna", "berta", "clara", "dora"]
+    out, err = capsys.readouterr()
+    assert "emil" in out and "4 of 5 done, 1 failed." in out
+    assert "metaseg: emil" in err
+    assert str(tmp_path) not in out
+    for name in ("anna", "berta"):
+        assert (output / f"{name}_seg.dcm").is_file()
+    content = json.loads((output / MANIFEST).read_text())
+    assert content["run"]["revision"] and content["versions"]["torch"]
+    assert content["scans"]["emil"]["status"] == "failed"
+    assert len(content["scans"]["anna"]["input_sha256"]) == 64
+    masks = [(output / f"{name}_mask.nii.gz").read_bytes() for name in ("anna", "clara")]
+    assert len(masks[0]) and len(masks[1])
+    assert str(tmp_path) not in (output / MANIFEST).read_text()
+
+    # Again: only what failed is tried, and what was mended is done.
+    runs.clear()
+    shutil.rmtree(studies / "emil")
+    shutil.copytree(studies / "anna", studies / "emil")
+    assert predict(studies, output, model) == 0
+    assert runs == ["emil"]
+    assert "done before" in capsys.readouterr().out
+
+    # Another option, another input or a lost file: done again.
+    runs.clear()
+    (output / "clara_lesions.csv").unlink()
+    cv2.imwrite(str(studies / "dora.png"), draw_head(seed=3)[0])
+    assert predict(studies, output, model) == 0
+    assert runs == ["clara", "dora"]
+    runs.clear()
+    assert predict(studies, output, model, "--threshold", "0.3") == 0
+    assert len(runs) == 5
+
+
+def test_one_series_given_as_a_folder(studies, tmp_path, model, capsys):
+    assert predict(studies / "anna", tmp_path / "out", model, "--plane", "coronal") == 0
+    report = json.loads((tmp_path / "out" / "anna.json").read_text())
+    assert report["plane"] == "coronal"
+    assert capsys.readouterr().out == ""
+
+
+def test_ignored_spacing_is_said(studies, tmp_path, model):
+    path = studies / "clara.nii.gz"
+    options = ("--ignore-spacing", "--min-lesion-mm3", "2")
+    assert predict(path, tmp_path / "out", model, *options) == 0
+    report = json.loads((tmp_path / "out" / "clara.json").read_text())
+    assert report["spacing_mm"] is report["min_lesion_mm3"] is None
+    assert report["min_lesion_voxels"] == 2
+    assert any("pixels and voxels" in notice for notice in report["notices"])
+
+
+def test_several_series_and_a_choice(tmp_path, model, capsys):
+    study = tmp_path / "study"
+    save_series(study / "a", series_of(head_volume(), AFFINE, "T1 post"))
+    save_series(study / "b", series_of(head_volume() // 2, AFFINE, "FLAIR"))
+    folder = tmp_path / "all"
+    folder.mkdir()
+    shutil.move(study, folder / "study")
+    assert predict(folder, tmp_path / "out", model) == 2
+    assert "holds 2 series" in capsys.readouterr().err
+    assert predict(folder, tmp_path / "out", model, "--series", "T1") == 0
+
+
+def test_a_folder_without_scans(tmp_path, model, capsys):
+    (tmp_path / "empty").mkdir()
+    assert predict(tmp_path / "empty", tmp_path / "out", model) == 2
+    assert "empty holds no scan" in capsys.readouterr().err
+    assert predict(tmp_path / "gone.nii", tmp_path / "out", model) == 2
+    assert "gone.nii cannot be opened" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("size", ["-1", "nan"])
+def test_smallest_lesion_below_zero(tmp_path, model, size, capsys):
+    picture = tmp_path / "a.png"
+    cv2.imwrite(str(picture), np.zeros((40, 40), np.uint8))
+    assert predict(picture, tmp_path / "out", model, f"--min-lesion-mm3={size}") == 2
+    assert "0 mm3 or more" in capsys.readouterr().err
