@@ -81,6 +81,15 @@ def test_a_mirrored_slice_gives_the_mirrored_answer():
     assert np.abs(alone - answers[0]).max() > 1e-4
 
 
+def test_the_temperature_divides_the_logits():
+    checkpoint = small_checkpoint("unet")
+    warm = replace(checkpoint, config=replace(checkpoint.config, temperature=2.0))
+    images = np.random.default_rng(0).normal(size=(1, 64, 64)).astype(np.float32)
+    plain, changed = (Segmenter([c], "cpu")._forward("unet", images) for c in (checkpoint, warm))
+    logits = np.log(plain / (1 - plain))
+    np.testing.assert_allclose(changed, 1 / (1 + np.exp(-logits / 2)), atol=1e-5)
+
+
 def test_models_are_found_by_name_and_by_title(small_segmenter):
     assert small_segmenter.find("Nested U-Net") is small_segmenter.find("nested_unet")
     with pytest.raises(InputError, match="no model «other»: choose one of «Attention U-Net»"):

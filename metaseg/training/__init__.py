@@ -1,6 +1,7 @@
 """Training: the only wing that knows accelerate and albumentations."""
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 from accelerate import PartialState
@@ -43,10 +44,13 @@ def train(
     # One process prepares the slices, the others read what it kept.
     with PartialState().main_process_first():
         slices = together(
-            lambda: prepare_cases(training, settings, cache),
-            lambda: prepare_cases(validation, settings, cache),
+            partial(prepare_cases, training, settings, cache),
+            partial(prepare_cases, validation, settings, cache),
         )
-    together(*(lambda part=part: _check_lesions(*part) for part in zip(PARTS, slices)))
+    together(
+        partial(_check_lesions, "training", slices[0]),
+        partial(_check_lesions, "validation", slices[1]),
+    )
     record = {"training": _describe(training), "validation": _describe(validation)}
     folders = []
     for model in models:
@@ -61,9 +65,6 @@ def train(
 def _resolve(folder: Path, output: Path) -> Path:
     drawn = str(folder) == SYNTHETIC and not folder.is_dir()
     return write_synthetic_folder(output / SYNTHETIC) if drawn else folder
-
-
-PARTS = ("training", "validation")
 
 
 def _check_lesions(part: str, slices: PreparedSlices) -> None:
