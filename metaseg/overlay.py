@@ -18,21 +18,31 @@ DISPLAY_SIDE = 512
 
 
 def draw_overlay(
-    grey: np.ndarray, masks: list[tuple[np.ndarray, tuple[int, int, int]]]
+    grey: np.ndarray,
+    masks: list[tuple[np.ndarray, tuple[int, int, int]]],
+    aspect: float = 1.0,
 ) -> np.ndarray:
     """``grey`` (H, W) uint8 with each mask (H, W) bool filled and outlined in its colour.
 
-    Returns (h, w, 3) uint8 RGB: the slice's own size, times a whole number where it is small.
+    ``aspect`` is a pixel's height over its width. Returns (h, w, 3) uint8 RGB: the slice's own
+    size, times a whole number where it is small, and stretched along the longer side of its
+    pixels where they are not square.
     """
+    height, width = grey.shape
     factor = max(1, DISPLAY_SIDE // max(grey.shape))
-    large = cv2.resize(grey, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
+    size = (
+        round(width * factor * max(1.0, 1 / aspect)),
+        round(height * factor * max(1.0, aspect)),
+    )
+    large = cv2.resize(grey, size, interpolation=cv2.INTER_CUBIC)
     picture = cv2.cvtColor(large, cv2.COLOR_GRAY2RGB)
-    thickness = max(1, round(max(large.shape) / 400))
+    thickness = max(1, round(max(size) / 400))
     for mask, colour in masks:
-        area = np.kron(mask, np.ones((factor, factor), np.uint8)).astype(bool)
+        shape = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+        area = shape > 0
         mixed = picture[area] * (1 - FILL_OPACITY) + np.array(colour) * FILL_OPACITY
         picture[area] = mixed.astype(np.uint8)
-        outlines, _ = cv2.findContours(area.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+        outlines, _ = cv2.findContours(shape, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(picture, outlines, -1, colour, thickness, cv2.LINE_AA)
     return picture
 

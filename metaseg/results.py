@@ -46,7 +46,7 @@ def write_results(
         return segmenter.view(scan, index, enhanced=False)
 
     def overlay(index: int) -> np.ndarray:
-        return draw_overlay(view(index), [(mask[index], colour)])
+        return draw_overlay(view(index), [(mask[index], colour)], scan.aspect)
 
     if scan.is_volume:
         mask = drop_small(mask, minimum, scan.spacing)

@@ -118,7 +118,7 @@ class Workbench:
         grey = self.segmenter.view(one.scan, 0, enhanced=False)
         return Segmentation(
             title=prediction.title,
-            overlay=draw_overlay(grey, [(mask[0], colour)]),
+            overlay=draw_overlay(grey, [(mask[0], colour)], one.scan.aspect),
             mask=mask[0].astype(np.uint8) * 255,
             report=build_report(one.scan, prediction, threshold, one.truth),
         )
@@ -149,7 +149,8 @@ class Workbench:
         """A slice as a picture (h, w, 3) uint8, with the truth drawn on it where asked."""
         grey = self.segmenter.view(opened.scan, index, enhanced)
         drawn = with_truth and opened.truth is not None
-        return draw_overlay(grey, [(opened.truth[index], TRUTH_COLOUR)] if drawn else [])
+        masks = [(opened.truth[index], TRUTH_COLOUR)] if drawn else []
+        return draw_overlay(grey, masks, opened.scan.aspect)
 
     def _once(self, key: tuple, make: Callable):
         """What ``make`` returns, made once for each visitor."""
