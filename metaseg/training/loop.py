@@ -199,7 +199,8 @@ def _epoch_loader(
 def _has_stalled(history: list[dict], patience: int) -> bool:
     """Whether the best of ``history`` is ``patience`` epochs old or older; never with 0."""
     dice = [entry["dice"] for entry in history]
-    return bool(patience and dice) and dice[::-1].index(max(dice)) >= patience
+    # The first of equals: a Dice that only stays the same is no better one.
+    return bool(patience and dice) and len(dice) - 1 - dice.index(max(dice)) >= patience
 
 
 def _freeze_batch_norm(network: nn.Module) -> None:
