@@ -1,6 +1,8 @@
 """python -m metaseg evaluate DATA --split SPLIT --model NAME [--model NAME] --output DIR"""
 
 import argparse
+import csv
+import io
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -48,7 +50,7 @@ def add_parser(subparsers) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write ``metrics.json`` and print its main figures.
+    """Write ``metrics.json``, and ``cases.csv`` with one row a case, and print the main figures.
 
     ``perturbed`` and ``stress`` are objects of their own beside each model's other figures.
     """
@@ -56,6 +58,10 @@ def run(options: argparse.Namespace) -> int:
     segmenter = Segmenter(load_models(options.models))
     folder = output_folder(options.output)
     results = evaluate(segmenter, cases, _progress("as they are"))
+    rows = [
+        {"model": name} | row for name, result in results.items() for row in result.pop("case_rows")
+    ]
+    write_whole(folder / "cases.csv", _table(rows).encode())
     more = {}
     if options.perturbed:
         more["perturbed"] = evaluate_perturbed(segmenter, cases, _progress("perturbed"))
@@ -95,6 +101,16 @@ def run(options: argparse.Namespace) -> int:
             )
     print(f"Written to {folder / 'metrics.json'}. Pixel-wise F1 equals Dice.")
     return 0
+
+
+def _table(rows: list[dict]) -> str:
+    """``rows`` as CSV; what is undefined stays empty."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]))
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({key: "" if value != value else value for key, value in row.items()})
+    return text.getvalue()
 
 
 def _progress(title: str) -> Callable[[Iterable], Iterable]:

@@ -28,13 +28,14 @@ def evaluate(
     for case in progress(cases):
         scan, truth = read_case(case)
         for name, tally in tallies.items():
-            tally.add(case.group, scan, truth, segmenter.predict(scan, name))
+            tally.add(case.name, case.group, scan, truth, segmenter.predict(scan, name))
     return {
         name: {
             "revision": checkpoint.revision,
             "threshold": checkpoint.config.threshold,
             "temperature": checkpoint.config.temperature,
             **tallies[name].summarise(),
+            "case_rows": tallies[name].case_rows(),
             "cost": {**network_cost(checkpoint), **tallies[name].speed()},
             "differences": {
                 other: mean_with_interval(_differences(tallies[name], tally))

@@ -1,5 +1,7 @@
 """What one checkpoint's predictions add up to, slice by slice."""
 
+from dataclasses import asdict
+
 import numpy as np
 
 from metaseg.data.brain import brain_mask
@@ -25,6 +27,7 @@ class Tally:
         """``threshold`` makes the masks; ``temperature`` is in the probabilities already."""
         self.threshold, self.temperature = threshold, temperature
         self.slices: list[tuple[str, Counts]] = []
+        self.cases: list[tuple[str, str, int, Counts]] = []
         self.lesions: list[tuple[str, Matched]] = []
         self.surfaces: dict[str, dict[str, list[float]]] = {"hd95": {}, "surface_dice": {}}
         self.volumes: dict[str, list[float]] = {}
@@ -32,9 +35,12 @@ class Tally:
         self.froc = Froc()
         self.seconds = 0.0
 
-    def add(self, group: str, scan: Scan, truth: np.ndarray, prediction: Prediction) -> None:
-        """One case: ``truth`` is (D, H, W) bool in the grid of ``scan``."""
+    def add(
+        self, name: str, group: str, scan: Scan, truth: np.ndarray, prediction: Prediction
+    ) -> None:
+        """The case ``name``: ``truth`` is (D, H, W) bool in the grid of ``scan``."""
         masks = prediction.mask(self.threshold)
+        self.cases.append((name, group, len(masks), Counts.of(masks, truth)))
         self.seconds += prediction.seconds
         for slice_, probability, mask, real in zip(
             scan.voxels, prediction.probability, masks, truth
@@ -75,6 +81,13 @@ class Tally:
                 "ece": brain.calibration_error(),
             },
         }
+
+    def case_rows(self) -> list[dict]:
+        """One row a case, its slices pooled."""
+        return [
+            {"case": name, "group": group, "slices": slices, **asdict(counts), "dice": counts.dice}
+            for name, group, slices, counts in self.cases
+        ]
 
     def speed(self) -> dict[str, float]:
         """Seconds per slice, from the scan to its probabilities, on the device used."""

@@ -1,3 +1,4 @@
+import csv
 import json
 
 import numpy as np
@@ -66,6 +67,10 @@ def test_command_writes_metrics(data_folder, checkpoint_folders, tmp_path, capsy
     arguments = ["evaluate", str(data_folder), "--split", "test", *options, "--output", str(output)]
     assert main(arguments) == 0
     metrics = json.loads((output / "metrics.json").read_text())
+    with (output / "cases.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["case"] for row in rows] == ["case10", "case11"] * 2
+    assert rows[0]["model"] == "attention_unet" and rows[0]["slices"] == "1"
     assert list(metrics) == ["attention_unet", "nested_unet"]
     for entry in metrics.values():
         assert entry["data"] == "heads" and entry["split"] == "test"
@@ -82,7 +87,7 @@ def test_command_writes_metrics(data_folder, checkpoint_folders, tmp_path, capsy
     ("arguments", "sentence"),
     [
         (["evaluate", "DATA", "--split", "nowhere", "--output", "OUT"], "split «nowhere»"),
-        (["evaluate", "OUT", "--output", "OUT"], "no cases.csv"),
+        (["evaluate", "OUT", "--output", "OUT"], "There is no data folder out"),
         (["evaluate", "DATA", "--model", "other", "--output", "OUT"], "no model «other»"),
     ],
 )
