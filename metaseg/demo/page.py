@@ -138,7 +138,13 @@ def add_scan_tab(workbench: Workbench) -> None:
     inputs = [*fresh, plane, position]
     outputs = [plane, position, marks, following, status, *pictures, figures, lesions, prepare]
     private = {"api_visibility": "private"}
-    drawn = {"outputs": outputs, **private, "show_progress_on": status}
+    # always_last: what is set while an answer is under way must not be lost.
+    drawn = {
+        "outputs": outputs,
+        **private,
+        "show_progress_on": status,
+        "trigger_mode": "always_last",
+    }
     quiet = {**drawn, "show_progress": "hidden"}
     gallery.select(choose, None, [scan, truth], **private).then(show, fresh, **drawn)
     scan.upload(show, fresh, **drawn)
@@ -146,7 +152,7 @@ def add_scan_tab(workbench: Workbench) -> None:
     scan.clear(lambda: None, None, truth, **private).then(show, fresh, **quiet)
     gr.on([truth.upload, truth.clear, model.input, plane.input], show, inputs, **drawn)
     moved = [threshold.input, shown.input, position.input]
-    gr.on(moved, show, inputs, trigger_mode="always_last", **quiet)
+    gr.on(moved, show, inputs, **quiet)
     following.click(jump, inputs, position, **private).then(show, inputs, **quiet)
     lesions.select(go_to_lesion, lesions, position, **private).then(show, inputs, **quiet)
     prepare.click(make_files, inputs, files, **private)

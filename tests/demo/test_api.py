@@ -96,11 +96,12 @@ def test_a_constant_slice_is_empty_with_a_notice(client, tmp_path):
 
 
 def large_png() -> bytes:
-    """The header of a picture of 20,000 x 20,000 pixels, and nothing behind it."""
+    """A picture of 20,000 x 20,000 pixels by its header, with next to nothing behind it."""
     header = struct.pack(">IIBBBBB", 20_000, 20_000, 8, 0, 0, 0, 0)
-    chunk = b"IHDR" + header
-    return (
-        b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b"")), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
     )
 
 
