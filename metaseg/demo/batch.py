@@ -1,6 +1,7 @@
 """Several scans at once: a table of what came of each, and everything as one zip."""
 
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import gradio as gr
@@ -10,7 +11,8 @@ from metaseg.demo.render import chosen_models
 from metaseg.demo.workbench import BOTH, Workbench
 from metaseg.errors import InputError
 from metaseg.results import write_results
-from metaseg.scan import read_scan
+from metaseg.scan import Scan
+from metaseg.scan.reading import open_all
 from metaseg.segmenter import check_threshold
 
 COLUMNS = ["Scan", "Model", "Result", "Lesions"]
@@ -21,7 +23,7 @@ def add_batch_tab(workbench: Workbench) -> None:
     with gr.Row():
         with gr.Column(scale=1, min_width=290):
             scans = gr.File(
-                label="Scans: pictures, NIfTI, DICOM, zipped series",
+                label="Scans: pictures, NIfTI, DICOM, or a zip of them",
                 file_count="multiple",
                 height=180,
                 elem_id="batch-scans",
@@ -51,23 +53,46 @@ def run_batch(
     threshold = check_threshold(threshold)
     folder = new_folder(zip_file)
     rows = []
+    number = 0
     archive_path = folder / "metaseg.zip"
     with zipfile.ZipFile(archive_path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for number, path in enumerate(progress(paths, desc="Scans"), start=1):
-            shown = Path(path).name
+        for path in progress(paths, desc="Scans"):
             try:
-                # Read past the cache: a batch may hold more than fits.
-                scan = read_scan(path)
-                for model in models:
-                    prediction = workbench.segmenter.predict(scan, model)
-                    name = f"{number:03d}_{prediction.model}"
-                    report, files = write_results(
-                        folder, name, workbench.segmenter, scan, prediction, threshold
+                for shown, read in open_all(path):
+                    number += 1
+                    rows += _segment_one(
+                        workbench, shown, read, models, threshold, folder, number, archive
                     )
-                    for file in files:
-                        archive.write(folder / file, f"{number:03d}/{file}")
-                        (folder / file).unlink()
-                    rows.append([shown, prediction.title, "done", str(len(report["lesions"]))])
             except InputError as error:
-                rows.append([shown, "", str(error), ""])
+                rows.append([Path(path).name, "", str(error), ""])
     return rows, str(archive_path) if any(row[2] == "done" for row in rows) else None
+
+
+def _segment_one(
+    workbench: Workbench,
+    shown: str,
+    read: Callable[[], Scan],
+    models: list[str],
+    threshold: float,
+    folder: Path,
+    number: int,
+    archive: zipfile.ZipFile,
+) -> list[list[str]]:
+    """Rows of one scan, whose results go into ``archive``."""
+    rows = []
+    try:
+        # Read past the cache: a batch may hold more than fits.
+        scan = read()
+        for model in models:
+            prediction = workbench.segmenter.predict(scan, model)
+            name = f"{number:03d}_{prediction.model}"
+            report, files = write_results(
+                folder, name, workbench.segmenter, scan, prediction, threshold
+            )
+            for file in files:
+                archive.write(folder / file, f"{number:03d}/{file}")
+                (folder / file).unlink()
+            rows.append([shown, prediction.title, "done", str(len(report["lesions"]))])
+    except InputError as error:
+        rows.append([shown, "", str(error), ""])
+    return rows

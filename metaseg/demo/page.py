@@ -9,7 +9,7 @@ from metaseg.demo.batch import add_batch_tab
 from metaseg.demo.files import write_files
 from metaseg.demo.gallery import read_examples
 from metaseg.demo.render import AFTER_CLAHE, AS_LOADED, HINT, PICTURES, Inputs, next_lesion, render
-from metaseg.demo.style import HEADER, LEGEND
+from metaseg.demo.style import HEADER, legend
 from metaseg.demo.tables import VOLUME_LESION_COLUMNS, notice_list
 from metaseg.demo.workbench import BOTH, Workbench
 from metaseg.scan.planes import PLANES
@@ -27,7 +27,8 @@ def build_page(segmenter: Segmenter, notices: Sequence[str] = ()) -> gr.Blocks:
             add_scan_tab(workbench)
         with gr.Tab("Several scans"):
             add_batch_tab(workbench)
-        gr.HTML(LEGEND)
+        served = segmenter.checkpoints.values()
+        gr.HTML(legend(checkpoint.config.architecture for checkpoint in served))
         add_api(workbench)
     return page
 

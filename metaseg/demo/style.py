@@ -1,5 +1,7 @@
 """How the page looks, and the words that stand still on it."""
 
+from collections.abc import Iterable
+
 import gradio as gr
 
 from metaseg.models import TITLES
@@ -85,14 +87,12 @@ CSS = """
 """
 
 
-def _legend() -> str:
+def legend(architectures: Iterable[str]) -> str:
+    """The colours of the ground truth and of the networks that are served."""
     colours = {"Ground truth": TRUTH_COLOUR}
-    colours |= {TITLES[name]: colour for name, colour in PREDICTION_COLOURS.items()}
+    colours |= {TITLES[name]: PREDICTION_COLOURS[name] for name in architectures}
     entries = "".join(
         f"<span><i style='background: rgb{colour}'></i>{title}</span>"
         for title, colour in colours.items()
     )
     return f"<p class='legend'>{entries}</p>"
-
-
-LEGEND = _legend()

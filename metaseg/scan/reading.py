@@ -1,7 +1,8 @@
 """One door for every format: the content decides, never the file's ending."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,34 @@ def is_readable(path: str | Path) -> bool:
     except OSError:
         return False
     return is_zip(head) or is_dicom(head) or _is_image(head)
+
+
+def open_all(path: str | Path) -> Iterator[tuple[str, Callable[[], Scan]]]:
+    """Every scan in the file or zip at ``path``, by what to call it, and how to read it.
+
+    A zip gives each of its DICOM series, or each of its images. InputError for a damaged zip; what
+    is wrong with a scan is said when it is read.
+    """
+    path = Path(path)
+    if not is_readable(path) or not is_zip(_head(path)):
+        yield path.name, partial(read_scan, path)
+        return
+    with open_folder_or_zip(path, path.name) as entries:
+        heads = [entry.head() for entry in entries]
+        if not any(is_dicom(head) for head in heads):
+            for entry, head in zip(entries, heads):
+                if _is_image(head):
+                    name = entry.name.rpartition("/")[2]
+                    yield f"{path.name}: {name}", partial(_read_entry, entry, name)
+            return
+    for number, description in enumerate(list_series(path), start=1):
+        yield f"{path.name}: {description}", partial(read_scan, path, series=str(number))
+
+
+def _read_entry(entry: Entry, shown: str) -> Scan:
+    scan = _read_bytes(entry.read(), shown, None, None, None)
+    _check(scan, shown)
+    return scan
 
 
 def list_series(path: str | Path) -> list[str]:

@@ -181,6 +181,25 @@ def test_a_batch_goes_on_past_a_bad_scan(workbench, volume, tmp_path):
     assert run_batch(workbench, [str(bad)], ["unet"], 0.5, gr.File(), lambda x, desc: x)[1] is None
 
 
+def test_a_zip_of_slices_is_a_batch_of_its_own(workbench, tmp_path):
+    path = tmp_path / "slices.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("meningioma_axial.jpg", "glioblastoma_axial.png"):
+            archive.write(EXAMPLES / name, f"study/{name}")
+        archive.writestr("study/notes.txt", "no picture")
+        archive.writestr("study/cut.jpg", Path(SLICE).read_bytes()[:3000])
+    rows, zipped = run_batch(
+        workbench, [str(path)], ["unet"], 0.5, gr.File(), lambda items, desc: items
+    )
+    assert [row[0] for row in rows] == [
+        "slices.zip: cut.jpg",
+        "slices.zip: glioblastoma_axial.png",
+        "slices.zip: meningioma_axial.jpg",
+    ]
+    assert [row[2] == "done" for row in rows] == [False, True, True]
+    assert "cut.jpg is damaged" in rows[0][2] and zipped
+
+
 def test_examples_are_real_files_with_fitting_truth():
     examples = read_examples()
     assert len(examples) >= 6
