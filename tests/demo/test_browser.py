@@ -10,6 +10,9 @@ from tests.conftest import EXAMPLES
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 
+# A busy machine answers late, and that is no fault of the page.
+expect.set_options(timeout=30_000)
+
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 
 
