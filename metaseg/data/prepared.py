@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -47,7 +48,8 @@ def prepare_cases(cases: list[Case], settings: Preprocessing, cache: Path) -> Pr
     file = cache / f"slices-{hashlib.sha256(recipe).hexdigest()[:16]}.npz"
     if not file.is_file():
         cache.mkdir(parents=True, exist_ok=True)
-        partial = file.with_suffix(".partial.npz")
+        # Two trainings may share the folder; each writes its own file first.
+        partial = file.with_suffix(f".{os.getpid()}.npz")
         np.savez(partial, **asdict(_prepare(cases, settings)))
         partial.replace(file)
     with np.load(file) as arrays:
