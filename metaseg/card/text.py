@@ -75,6 +75,7 @@ def describe_training(config: Config, history: list[dict], picture: str | None) 
     """How it was trained, on how many cases, for how long."""
     record = config.training
     earlier = record.get("started_from")
+    settings = record.get("config", {})
     lines = [
         "## How it was trained\n",
         f"{'Further' if earlier else 'From scratch'}, encoder `{config.encoder}`, on slices of "
@@ -91,8 +92,12 @@ def describe_training(config: Config, history: list[dict], picture: str | None) 
                 for split in ("training", "validation")
             ]
             lines.append(f"| `{name}`: {data_title(name)} | {counts[0]} | {counts[1]} | {source} |")
-        lines.append("\nNo group (patient, or what stands for one) is on both sides of a split.")
-    settings = record.get("config", {})
+        lines.append(
+            "\nValidation took single cases at random, so groups (patients, or what stands for "
+            "them) lie on both sides: its Dice flatters."
+            if settings.get("validation_by") == "slice"
+            else "\nNo group (patient, or what stands for one) is on both sides of a split."
+        )
     if settings:
         lines.append(
             f"{settings['epochs']} epochs, batches of {settings['batch_size']}, loss "

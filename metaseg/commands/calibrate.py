@@ -33,8 +33,12 @@ def run(options: argparse.Namespace) -> int:
     """
     checkpoint = load_checkpoint(options.checkpoint)
     plain = replace(checkpoint, config=replace(checkpoint.config, temperature=1.0))
-    share = checkpoint.config.training.get("config", {}).get("validation_share", 0.1)
-    _, validation = carve_validation(cases_of_split(options.data, "train"), share)
+    settings = checkpoint.config.training.get("config", {})
+    _, validation = carve_validation(
+        cases_of_split(options.data, "train"),
+        settings.get("validation_share", 0.1),
+        settings.get("validation_by", "group"),
+    )
     found = calibrate(
         Segmenter([plain]), plain.name, validation, lambda items: tqdm(items, unit="case")
     )

@@ -3,8 +3,11 @@ published layout."""
 
 import csv
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+
+import numpy as np
 
 from metaseg.data.case import Case
 from metaseg.data.layouts import read_layout
@@ -72,26 +75,48 @@ def cases_of_split(folders: list[Path], split: str) -> list[Case]:
     return cases
 
 
-def carve_validation(cases: list[Case], share: float) -> tuple[list[Case], list[Case]]:
-    """Training and validation cases; whole groups move, about ``share`` of them per data folder.
+def carve_validation(
+    cases: list[Case], share: float, by: str = "group"
+) -> tuple[list[Case], list[Case]]:
+    """Training and validation cases; about ``share`` of the groups of each data folder move whole,
+    or with ``by`` slice that share of its cases, whatever their group.
 
-    The groups are taken at even distances from their sorted names, so that kinds of tumour or
-    hospitals that the names begin with are all represented, and every run takes the same ones.
+    Every run takes the same ones, in whatever order ``cases`` come. InputError names the folders
+    that have too few.
     """
+    kind, name_of, choose = CARVED_BY[by]
     chosen, faults = set(), []
     for source in sorted({case.source for case in cases}):
-        groups = sorted({case.group for case in cases if case.source == source})
-        count = max(1, round(share * len(groups)))
-        if count >= len(groups):
+        names = sorted({name_of(case) for case in cases if case.source == source})
+        count = max(1, round(share * len(names)))
+        if count >= len(names):
             faults.append(
-                f"{source} has {len(groups)} training groups, too few to set some aside for "
-                "validation: give more groups."
+                f"{source} has {len(names)} training {kind}, too few to set some aside for "
+                f"validation: give more {kind}."
             )
             continue
-        step = len(groups) / count
-        chosen |= {(source, groups[int((k + 0.5) * step)]) for k in range(count)}
+        chosen |= {(source, name) for name in choose(names, count)}
     if faults:
         raise InputError("\n".join(faults))
-    validation = [case for case in cases if (case.source, case.group) in chosen]
-    training = [case for case in cases if (case.source, case.group) not in chosen]
+    validation = [case for case in cases if (case.source, name_of(case)) in chosen]
+    training = [case for case in cases if (case.source, name_of(case)) not in chosen]
     return training, validation
+
+
+def _evenly(names: list[str], count: int) -> list[str]:
+    """``count`` of the sorted ``names`` at even distances, so that kinds of tumour or hospitals
+    that the names begin with are all represented."""
+    step = len(names) / count
+    return [names[int((k + 0.5) * step)] for k in range(count)]
+
+
+def _at_random(names: list[str], count: int) -> list[str]:
+    """``count`` of ``names``, the same ones in every run."""
+    return np.random.default_rng(0).permutation(names)[:count].tolist()
+
+
+CARVED_BY: dict[str, tuple[str, Callable[[Case], str], Callable[[list[str], int], list[str]]]] = {
+    "group": ("groups", lambda case: case.group, _evenly),
+    "slice": ("cases", lambda case: case.name, _at_random),
+}
+"""What validation sets aside: what it is called, a case's name for it, and how it is chosen."""

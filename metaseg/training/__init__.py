@@ -38,7 +38,7 @@ def train(
     with PartialState().main_process_first():
         data = [_resolve(folder, output) for folder in data]
     cases = cases_of_split(data, "train")
-    training, validation = carve_validation(cases, config.validation_share)
+    training, validation = carve_validation(cases, config.validation_share, config.validation_by)
     settings = Preprocessing(size=config.size)
     cache = output / "cache"
     # One process prepares the slices, the others read what it kept.

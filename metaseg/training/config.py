@@ -54,5 +54,8 @@ class TrainingConfig(Variation):
     """Processes that prepare slices beside each training process; they change no result."""
     validation_share: float = 0.1
     """Share of each data folder's training groups that is set aside to choose the best epoch."""
+    validation_by: str = "group"
+    """Whether whole groups or single cases are set aside, group or slice; slice only to show how
+    much it flatters when slices of one patient lie on both sides."""
     seed: int = 0
     """Seeds the weights, the order of the slices and their augmentation."""

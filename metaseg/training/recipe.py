@@ -7,6 +7,7 @@ from typing import Any, get_args, get_type_hints
 
 import yaml
 
+from metaseg.data.cases import CARVED_BY
 from metaseg.errors import InputError
 from metaseg.training.config import TrainingConfig
 from metaseg.training.losses import build_loss
@@ -114,6 +115,8 @@ def _out_of_range(config: TrainingConfig) -> list[str]:
     ]
     if config.precision not in PRECISIONS:
         faults.append(f"precision must be one of {', '.join(PRECISIONS)}")
+    if config.validation_by not in CARVED_BY:
+        faults.append(f"validation_by must be one of {', '.join(CARVED_BY)}")
     if len(config.decoder_channels) != 4 or min(config.decoder_channels) < 1:
         faults.append("decoder_channels must be four widths")
     return faults

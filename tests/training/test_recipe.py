@@ -29,7 +29,7 @@ def test_all_faults_of_a_recipe_are_listed(tmp_path: Path) -> None:
     recipe = tmp_path / "mine.yaml"
     recipe.write_text(
         "epoch: 3\nbatch_size: many\nsize: 160.5\nloss: bce+hinge\nmetastases: 2\n"
-        "freeze_batch_norm: 1\nseed: true\n"
+        "freeze_batch_norm: 1\nseed: true\nvalidation_by: patient\n"
     )
     with pytest.raises(InputError, match=r"recipe mine\.yaml") as error:
         read_config(recipe, {})
@@ -41,6 +41,7 @@ def test_all_faults_of_a_recipe_are_listed(tmp_path: Path) -> None:
         "metastases must lie between 0 and 1",
         "freeze_batch_norm cannot be 1",
         "seed cannot be True",
+        "validation_by must be one of group, slice",
     ):
         assert part in str(error.value)
 

@@ -94,6 +94,26 @@ def test_validation_groups_are_apart_and_the_same_every_time(data_folder):
         carve_validation([case for case in cases if case.group == "group0"], 0.2)
 
 
+def test_validation_of_single_slices_splits_groups(data_folder):
+    cases = cases_of_split([data_folder], "train")
+    training, validation = carve_validation(cases, 0.3, "slice")
+    assert len(validation) == 3 and len(training) == 7
+    assert sorted(training + validation, key=cases.index) == cases
+    assert {case.group for case in training} & {case.group for case in validation}
+    assert carve_validation(cases[::-1], 0.3, "slice")[1][::-1] == validation
+    with pytest.raises(InputError, match="1 training cases, too few"):
+        carve_validation(cases[:1], 0.3, "slice")
+
+
+def test_a_training_with_single_slices_says_so(data_folder, tmp_path):
+    config = replace(TINY, epochs=1, validation_share=0.4, validation_by="slice")
+    train(["unet"], [data_folder], tmp_path / "run", config)
+    record = load_checkpoint(tmp_path / "run/unet").config.training
+    assert record["config"]["validation_by"] == "slice"
+    assert record["validation"]["heads"]["cases"] == 4
+    assert "at random" in (tmp_path / "run/unet/README.md").read_text()
+
+
 def test_epochs_differ_and_repeat(data_folder, tmp_path):
     cases = cases_of_split([data_folder], "train")
     settings = Preprocessing(size=64)
