@@ -31,11 +31,9 @@ def from_pretrained(name: str, revision: str | None = None) -> Checkpoint:
     InputError says what is wrong; nothing is ever half loaded.
     """
     name = str(name)
-    key = next((key for key in shipped_models() if name in (key, TITLES[key])), None)
-    if revision is None and key is not None:
-        return load_checkpoint(SHIPPED / key)
-    if revision is None and Path(name).is_dir():
-        return load_checkpoint(Path(name))
+    folder = None if revision else local_folder(name)
+    if folder is not None:
+        return load_checkpoint(folder)
     # The Hub's client takes a moment to import, which local checkpoints need not wait for.
     from metaseg.hub import HubName, pull
 
@@ -45,6 +43,15 @@ def from_pretrained(name: str, revision: str | None = None) -> Checkpoint:
             "checkpoint folder, or one on the Hub as USER/NAME or USER/NAME@REVISION."
         )
     return pull(HubName.parse(name, revision))
+
+
+def local_folder(name: str) -> Path | None:
+    """The checkpoint folder that ``name`` means: a shipped one by name or title, or a path. None
+    where it is neither."""
+    key = next((key for key in shipped_models() if name in (key, TITLES[key])), None)
+    if key is not None:
+        return SHIPPED / key
+    return Path(name) if Path(name).is_dir() else None
 
 
 def load_models(names: Iterable[str] = ()) -> list[Checkpoint]:

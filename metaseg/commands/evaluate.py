@@ -20,7 +20,7 @@ from metaseg.evaluation.perturbations import evaluate_perturbed
 from metaseg.evaluation.stress import evaluate_stress
 from metaseg.metrics import to_json
 from metaseg.segmenter import Segmenter
-from metaseg.sources import SHIPPED, load_models
+from metaseg.sources import load_models, local_folder
 
 
 def add_parser(subparsers) -> None:
@@ -34,7 +34,7 @@ def add_parser(subparsers) -> None:
     parser.add_argument(
         "--record",
         action="store_true",
-        help="also keep the figures beside the shipped checkpoints and in their cards",
+        help="also keep the figures in the folders of the models and in their cards",
     )
     parser.add_argument(
         "--perturbed",
@@ -55,12 +55,16 @@ def run(options: argparse.Namespace) -> int:
     ``perturbed`` and ``stress`` are objects of their own beside each model's other figures.
     """
     cases = cases_of_split([options.data], options.split)
-    segmenter = Segmenter(load_models(options.models))
+    checkpoints = load_models(options.models)
+    names = [checkpoint.name for checkpoint in checkpoints]
+    if len(set(names)) < len(names):
+        raise InputError("Two of the models have the same name: evaluate one after the other.")
+    homes = _homes(options.models or names) if options.record else []
+    segmenter = Segmenter(checkpoints)
     folder = output_folder(options.output)
     results = evaluate(segmenter, cases, _progress("as they are"))
-    rows = [
-        {"model": name} | row for name, result in results.items() for row in result.pop("case_rows")
-    ]
+    case_rows = {name: result.pop("case_rows") for name, result in results.items()}
+    rows = [{"model": name} | row for name in names for row in case_rows[name]]
     write_whole(folder / "cases.csv", _table(rows).encode())
     more = {}
     if options.perturbed:
@@ -77,9 +81,8 @@ def run(options: argparse.Namespace) -> int:
     metrics = {name: {**data, **result} for name, result in results.items()}
     text = json.dumps(to_json(metrics), indent=2) + "\n"
     write_whole(folder / "metrics.json", text.encode())
-    if options.record:
-        for name in metrics:
-            record_metrics(SHIPPED / name, data["data"], to_json(metrics[name]))
+    for home, name in zip(homes, names):
+        record_metrics(home, data["data"], to_json(metrics[name]), case_rows[name])
     for name, result in results.items():
         dice = result["dice"]
         print(
@@ -101,6 +104,15 @@ def run(options: argparse.Namespace) -> int:
             )
     print(f"Written to {folder / 'metrics.json'}. Pixel-wise F1 equals Dice.")
     return 0
+
+
+def _homes(models: list[str]) -> list[Path]:
+    """The folders of ``models``; InputError where one has none here, because it is on the Hub."""
+    homes = [local_folder(model) for model in models]
+    for model, home in zip(models, homes):
+        if home is None:
+            raise InputError(f"{model} has no folder here to record in: leave out --record.")
+    return homes
 
 
 def _table(rows: list[dict]) -> str:

@@ -74,11 +74,28 @@ class PixelHistogram:
         ``temperature`` (Guo et al. 2017, ICML); NaN without a pixel."""
         if not self.pixels:
             return float("nan")
+        said, lesion, _ = self._by_probability(temperature)
+        return float(np.abs(said - lesion).sum() / self.pixels)
+
+    def reliability(self, temperature: float = 1.0) -> list[dict[str, float]]:
+        """The bins of ``calibration_error``: the mean probability ``said`` in each, the share of
+        its pixels that are ``lesion``, and how many ``pixels`` it has; NaN where it has none."""
+        said, lesion, count = self._by_probability(temperature)
+        with np.errstate(invalid="ignore"):
+            return [
+                {"said": float(s), "lesion": float(share), "pixels": int(n)}
+                for s, share, n in zip(said / count, lesion / count, count)
+            ]
+
+    def _by_probability(self, temperature: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """For each of ECE_BINS: the sum of probabilities, the pixels of lesion, all pixels."""
         said = expit(CENTRES / temperature)
         bins = np.minimum((said * ECE_BINS).astype(int), ECE_BINS - 1)
         count = self.positives + self.negatives
-        gap = np.bincount(bins, said * count - self.positives, minlength=ECE_BINS)
-        return float(np.abs(gap).sum() / self.pixels)
+        return tuple(
+            np.bincount(bins, weights, minlength=ECE_BINS)
+            for weights in (said * count, self.positives, count)
+        )
 
     def fit_temperature(self) -> float:
         """The temperature, 0.1 to 10, under which the pixels are most likely; 1 where they do not

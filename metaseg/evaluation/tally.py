@@ -79,6 +79,8 @@ class Tally:
                 "slices": self.brain_slices,
                 "ece_before": brain.calibration_error(1 / self.temperature),
                 "ece": brain.calibration_error(),
+                "reliability_before": brain.reliability(1 / self.temperature),
+                "reliability": brain.reliability(),
             },
         }
 

@@ -1,10 +1,12 @@
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from metaseg.__main__ import main
+from metaseg.card import read_case_dice
 from metaseg.checkpoint import load_checkpoint, save_checkpoint
 from metaseg.data.cases import read_cases
 from metaseg.data.stress import StressSlice, place_for_test
@@ -78,9 +80,31 @@ def test_command_writes_metrics(data_folder, checkpoint_folders, tmp_path, capsy
         assert set(entry["dice"]) == {"mean", "low", "high"} and entry["dice"]["low"] is None
         assert entry["brats_lesion_dice"]["mean"] is None and entry["lesion_wise"]["lesions"] == 1
         assert len(entry["differences"]) == 1 and entry["cost"]["parameters"] > 1000
-        assert set(entry["calibration"]) == {"slices", "ece_before", "ece"}
+        assert {"slices", "ece_before", "ece"} < set(entry["calibration"])
         assert {"group_dice", "pooled_dice", "empty_false_positive_rate"} <= set(entry)
     assert "mean Dice" in capsys.readouterr().out
+
+
+def test_figures_are_recorded_in_the_folder_of_each_model(
+    data_folder, checkpoint_folders, tmp_path, capsys
+):
+    models = [part for folder in checkpoint_folders for part in ("--model", folder)]
+    options = [*models, "--record", "--output", str(tmp_path / "out")]
+    assert main(["evaluate", str(data_folder), *options]) == 0
+    other = data_folder.rename(tmp_path / "others")
+    assert main(["evaluate", str(other), *options]) == 0
+    for folder in map(Path, checkpoint_folders):
+        metrics = json.loads((folder / "metrics.json").read_text())
+        assert set(metrics) == {"heads", "others"} and metrics["heads"]["cases"] == 2
+        rows = read_case_dice(folder)
+        assert [(row["data"], row["case"]) for row in rows] == [
+            ("heads", "case10"), ("heads", "case11"), ("others", "case10"), ("others", "case11"),
+        ]  # fmt: skip
+        assert rows[0]["group"] == "group5" and int(rows[0]["lesion_pixels"]) > 50
+        assert rows[1]["lesion_pixels"] == "0" and "others" in (folder / "README.md").read_text()
+    twice = [*models[:2], *models[:2], "--output", str(tmp_path / "out")]
+    assert main(["evaluate", str(other), *twice]) == 2
+    assert "same name" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
