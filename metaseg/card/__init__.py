@@ -15,9 +15,9 @@ from metaseg.errors import InputError
 
 METRICS = "metrics.json"
 """What the evaluation measured: one object per data set."""
-CASE_DICE = "case_dice.csv"
-"""Dice of every case that was measured, to find the best and the worst again."""
-CASE_COLUMNS = ("data", "case", "group", "slices", "lesion_pixels", "dice")
+SLICE_DICE = "slice_dice.csv"
+"""Dice of every slice that was measured: for paired differences, and to find the best and worst."""
+SLICE_COLUMNS = ("data", "case", "slice", "group", "lesion_pixels", "dice")
 CURVES, CURVES_PICTURE = "curves.json", "curves.png"
 
 
@@ -32,43 +32,41 @@ def write_card(folder: Path, repo_id: str | None = None) -> Path:
 
 
 def record_metrics(
-    folder: Path, data_set: str, measured: dict[str, Any], case_rows: Iterable[dict] = ()
+    folder: Path, data_set: str, measured: dict[str, Any], slice_rows: Iterable[dict] = ()
 ) -> None:
     """Keep what the evaluation measured on ``data_set`` beside the checkpoint, and in its card.
 
-    ``measured`` is one model's object of the evaluation's ``metrics.json``, ``case_rows`` are the
-    model's rows of its ``cases.csv``. What was measured on other data sets stays. InputError as
-    for ``write_card``.
+    ``measured`` is one model's object of the evaluation's ``metrics.json``, ``slice_rows`` are those
+    of ``Tally.slice_rows``. What was measured on other data sets stays. InputError as for
+    ``write_card``.
     """
     path = Path(folder) / METRICS
     metrics = {**(_read_json(path) or {}), data_set: measured}
     write_whole(path, (json.dumps(metrics, indent=2) + "\n").encode())
-    kept = [row for row in read_case_dice(folder) if row["data"] != data_set]
+    kept = [row for row in read_slice_dice(folder) if row["data"] != data_set]
     text = io.StringIO()
-    writer = csv.DictWriter(text, CASE_COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(text, SLICE_COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows([*kept, *(_case_line(data_set, row) for row in case_rows)])
-    write_whole(Path(folder) / CASE_DICE, text.getvalue().encode())
+    writer.writerows([*kept, *(_slice_line(data_set, row) for row in slice_rows)])
+    write_whole(Path(folder) / SLICE_DICE, text.getvalue().encode())
     write_card(folder)
 
 
-def read_case_dice(folder: Path) -> list[dict[str, str]]:
-    """The rows of the checkpoint's ``case_dice.csv``, none where it has no such file."""
-    path = Path(folder) / CASE_DICE
+def read_slice_dice(folder: Path) -> list[dict[str, str]]:
+    """The rows of the checkpoint's ``slice_dice.csv``, none where it has no such file."""
+    path = Path(folder) / SLICE_DICE
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    if rows and set(rows[0]) != set(CASE_COLUMNS):
-        raise InputError(f"{CASE_DICE} of the checkpoint {path.parent.name} is damaged.")
-    return rows
+        reader = csv.DictReader(file)
+        if tuple(reader.fieldnames or ()) != SLICE_COLUMNS:
+            raise InputError(f"{SLICE_DICE} of the checkpoint {path.parent.name} is damaged.")
+        return list(reader)
 
 
-def _case_line(data_set: str, row: dict) -> dict:
+def _slice_line(data_set: str, row: dict) -> dict:
     dice = "" if math.isnan(row["dice"]) else f"{row['dice']:.4f}"
-    lesion = row["true_positives"] + row["false_negatives"]
-    kept = {name: row[name] for name in ("case", "group", "slices")}
-    return {"data": data_set, **kept, "lesion_pixels": lesion, "dice": dice}
+    return {"data": data_set, **row, "dice": dice}
 
 
 def render_card(folder: Path, repo_id: str | None = None) -> str:

@@ -63,8 +63,10 @@ def run(options: argparse.Namespace) -> int:
     segmenter = Segmenter(checkpoints)
     folder = output_folder(options.output)
     results = evaluate(segmenter, cases, _progress("as they are"))
-    case_rows = {name: result.pop("case_rows") for name, result in results.items()}
-    rows = [{"model": name} | row for name in names for row in case_rows[name]]
+    slice_rows = {name: result.pop("slice_rows") for name, result in results.items()}
+    rows = [
+        {"model": name} | row for name, result in results.items() for row in result.pop("case_rows")
+    ]
     write_whole(folder / "cases.csv", _table(rows).encode())
     more = {}
     if options.perturbed:
@@ -82,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
     text = json.dumps(to_json(metrics), indent=2) + "\n"
     write_whole(folder / "metrics.json", text.encode())
     for home, name in zip(homes, names):
-        record_metrics(home, data["data"], to_json(metrics[name]), case_rows[name])
+        record_metrics(home, data["data"], to_json(metrics[name]), slice_rows[name])
     for name, result in results.items():
         dice = result["dice"]
         print(

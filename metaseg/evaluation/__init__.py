@@ -36,6 +36,7 @@ def evaluate(
             "temperature": checkpoint.config.temperature,
             **tallies[name].summarise(),
             "case_rows": tallies[name].case_rows(),
+            "slice_rows": tallies[name].slice_rows(),
             "cost": {**network_cost(checkpoint), **tallies[name].speed()},
             "differences": {
                 other: mean_with_interval(_differences(tallies[name], tally))

@@ -91,6 +91,20 @@ class Tally:
             for name, group, slices, counts in self.cases
         ]
 
+    def slice_rows(self) -> list[dict]:
+        """One row a slice, in the order of the cases; ``slice`` counts from 0 in its case."""
+        places = [(name, index) for name, _, depth, _ in self.cases for index in range(depth)]
+        return [
+            {
+                "case": name,
+                "slice": index,
+                "group": group,
+                "lesion_pixels": counts.true_positives + counts.false_negatives,
+                "dice": counts.dice,
+            }
+            for (name, index), (group, counts) in zip(places, self.slices)
+        ]
+
     def speed(self) -> dict[str, float]:
         """Seconds per slice, from the scan to its probabilities, on the device used."""
         count = len(self.slices)

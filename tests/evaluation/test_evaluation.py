@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from metaseg.__main__ import main
-from metaseg.card import read_case_dice
+from metaseg.card import read_slice_dice
 from metaseg.checkpoint import load_checkpoint, save_checkpoint
 from metaseg.data.cases import read_cases
 from metaseg.data.stress import StressSlice, place_for_test
@@ -96,11 +96,15 @@ def test_figures_are_recorded_in_the_folder_of_each_model(
     for folder in map(Path, checkpoint_folders):
         metrics = json.loads((folder / "metrics.json").read_text())
         assert set(metrics) == {"heads", "others"} and metrics["heads"]["cases"] == 2
-        rows = read_case_dice(folder)
+        rows = read_slice_dice(folder)
         assert [(row["data"], row["case"]) for row in rows] == [
             ("heads", "case10"), ("heads", "case11"), ("others", "case10"), ("others", "case11"),
         ]  # fmt: skip
-        assert rows[0]["group"] == "group5" and int(rows[0]["lesion_pixels"]) > 50
+        assert (
+            rows[0]["group"] == "group5"
+            and rows[0]["slice"] == "0"
+            and int(rows[0]["lesion_pixels"]) > 50
+        )
         assert rows[1]["lesion_pixels"] == "0" and "others" in (folder / "README.md").read_text()
     twice = [*models[:2], *models[:2], "--output", str(tmp_path / "out")]
     assert main(["evaluate", str(other), *twice]) == 2
@@ -139,6 +143,9 @@ def test_volumes_count_slice_by_slice(tmp_path, small_segmenter):
     result = evaluate(small_segmenter, [case])["unet"]
     assert (result["cases"], result["groups"], result["empty_cases"]) == (3, 1, 1)
     assert 0 <= result["brats_lesion_dice"]["mean"] <= 1
+    rows = result["slice_rows"]
+    assert [(row["case"], row["slice"]) for row in rows] == [("v", 0), ("v", 1), ("v", 2)]
+    assert [row["lesion_pixels"] for row in rows] == mask.sum(axis=(1, 2)).tolist()
 
 
 def test_perturbed_copies_and_the_stress_set(small_segmenter, data_folder):
