@@ -39,10 +39,8 @@ def find_lesions(
 
     ``probability`` is (H, W) float, ``spacing`` the height and width of a pixel in mm, or None.
     """
-    labels, count = ndimage.label(mask, EIGHT_CONNECTED)
     lesions = []
-    for label, window in zip(range(1, count + 1), ndimage.find_objects(labels)):
-        component = labels[window] == label
+    for window, component in split_lesions(mask):
         rows, columns = np.nonzero(component)
         values = probability[window][component]
         centroid = rows.mean() + window[0].start, columns.mean() + window[1].start
@@ -57,7 +55,18 @@ def find_lesions(
                 max_probability=float(values.max()),
             )
         )
-    return sorted(lesions, key=lambda lesion: -lesion.area_px)
+    return lesions
+
+
+def split_lesions(mask: np.ndarray) -> list[tuple[tuple[slice, slice], np.ndarray]]:
+    """The 8-connected components of ``mask`` (H, W) bool, the largest first: the window of each,
+    and the pixels in it (h, w) bool."""
+    labels, _ = ndimage.label(mask, EIGHT_CONNECTED)
+    components = [
+        (window, labels[window] == label)
+        for label, window in enumerate(ndimage.find_objects(labels), start=1)
+    ]
+    return sorted(components, key=lambda found: -np.count_nonzero(found[1]))
 
 
 def longest_diameter(rows: np.ndarray, columns: np.ndarray, spacing: tuple[float, float]) -> float:

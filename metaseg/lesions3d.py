@@ -87,6 +87,33 @@ def find_volume_lesions(
     ]
 
 
+@dataclass(frozen=True)
+class LesionNumbers:
+    """Which lesion every voxel belongs to, kept for the box around all lesions alone."""
+
+    start: tuple[int, int, int]
+    labels: np.ndarray
+    """(d, h, w) int32; 0 is no lesion, the others are as in ``VolumeLesion.number``."""
+
+    def at(self, slice_: int, row: int, column: int) -> int:
+        """The lesion at a voxel of the mask; there must be one."""
+        depth, top, left = self.start
+        return int(self.labels[slice_ - depth, row - top, column - left])
+
+
+def number_lesions(mask: np.ndarray) -> LesionNumbers:
+    """The numbers of the 26-connected lesions of ``mask`` (D, H, W) bool, the largest first."""
+    boxes = ndimage.find_objects(mask.astype(np.uint8))
+    if not boxes:
+        return LesionNumbers((0, 0, 0), np.zeros((0, 0, 0), np.int32))
+    (box,) = boxes
+    labels, count = ndimage.label(mask[box], TWENTY_SIX_CONNECTED)
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
+    numbers = np.zeros(count + 1, np.int32)
+    numbers[np.argsort(-sizes, kind="stable") + 1] = np.arange(1, count + 1)
+    return LesionNumbers(tuple(part.start for part in box), numbers[labels])
+
+
 def drop_small(
     mask: np.ndarray, minimum: float, spacing: tuple[float, float, float] | None
 ) -> np.ndarray:

@@ -69,6 +69,25 @@ def _ratio(numerator: int, denominator: int) -> float:
     return numerator / denominator if denominator else math.nan
 
 
+def dice_by_threshold(
+    probability: np.ndarray, truth: np.ndarray, thresholds: np.ndarray
+) -> np.ndarray:
+    """Dice of ``probability`` against ``truth`` (bool, same shape) at each of ``thresholds``, which
+    rise: (T,) float, NaN where truth and prediction are both empty.
+
+    A pixel counts from its threshold on, and never at a probability of zero.
+    """
+    reached = np.searchsorted(thresholds, probability, side="right")
+    reached[probability <= 0] = 0
+    count = len(thresholds) + 1
+    found, hits = (
+        np.bincount(values.ravel(), minlength=count)[::-1].cumsum()[::-1][1:]
+        for values in (reached, reached[truth])
+    )
+    sizes = found + np.count_nonzero(truth)
+    return np.divide(2.0 * hits, sizes, out=np.full(len(thresholds), np.nan), where=sizes > 0)
+
+
 def summarise(slices: list[tuple[str, Counts]]) -> dict:
     """What the evaluation reports of (group, counts) of every slice; ``cases`` counts slices."""
     groups: dict[str, list[Counts]] = {}

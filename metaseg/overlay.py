@@ -12,6 +12,10 @@ PREDICTION_COLOURS = {
     "nested_unet": (230, 159, 0),
     "unet": (204, 121, 167),
 }
+# Of the same palette: what is in both masks, and what a prediction has wrong.
+BOTH_COLOUR = (240, 228, 66)
+FALSE_POSITIVE_COLOUR = (213, 94, 0)
+MISSED_COLOUR = (204, 121, 167)
 FILL_OPACITY = 0.35
 DISPLAY_SIDE = 512
 """Slices smaller than this are enlarged for the page, so that outlines stay thin and sharp."""

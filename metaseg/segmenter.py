@@ -10,6 +10,7 @@ import torch
 
 from metaseg.checkpoint import Checkpoint
 from metaseg.errors import InputError
+from metaseg.models import AttentionUNet
 from metaseg.preprocess import enhance, prepare, standardise, to_grey_levels
 from metaseg.scan import Scan
 from metaseg.zero_gpu import lend_gpu
@@ -37,6 +38,19 @@ class Prediction:
         return (self.probability >= threshold) & (self.probability > 0)
 
 
+@dataclass(frozen=True)
+class Explanation:
+    """What a network did inside for one slice. All maps are (H, W) float32 in [0, 1], in the
+    slice's own grid."""
+
+    attention: tuple[np.ndarray, ...]
+    """The attention gates' maps from the finest on; empty for networks without gates."""
+    supervised: tuple[np.ndarray, ...]
+    """The probabilities of the supervised outputs, coarse to fine; the last is the prediction."""
+    mirror_difference: np.ndarray
+    """How far the probability moves when the slice is mirrored, left for right."""
+
+
 class Segmenter:
     """Holds checkpoints on a device and segments scans with them."""
 
@@ -55,6 +69,7 @@ class Segmenter:
         for checkpoint in self.checkpoints.values():
             checkpoint.network.to(self.device, memory_format=torch.channels_last)
         self._run = lend_gpu(self._forward)
+        self._look = lend_gpu(self._look_inside)
 
     @property
     def titles(self) -> dict[str, str]:
@@ -112,29 +127,75 @@ class Segmenter:
             (*scan.notices, *_notices(len(scan.voxels), len(scan.voxels) - len(inputs))),
         )
 
+    def explain(self, scan: Scan, model: str) -> Explanation | None:
+        """What the network ``model`` did inside for ``scan``, one slice; None without tissue.
+
+        One more forward pass, of the slice and its mirror image.
+        """
+        checkpoint = self.find(model)
+        settings = checkpoint.config.preprocessing
+        levels = to_grey_levels(scan.voxels[0], scan.eight_bit, settings)
+        prepared = prepare(levels, settings, scan.aspect)
+        if prepared is None:
+            return None
+        levels, geometry = prepared
+        maps = self._look(checkpoint.name, standardise(levels, settings))
+        attention, supervised, difference = (
+            tuple(geometry.inverse(values).clip(0, 1) for values in part) for part in maps
+        )
+        return Explanation(attention, supervised, difference[0])
+
+    def _look_inside(self, name: str, image: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Attention maps (L, S, S), supervised probabilities (K, S, S) and mirror difference
+        (1, S, S) of a standardised ``image`` (S, S)."""
+        checkpoint = self.checkpoints[name]
+        network = checkpoint.network
+        batch = self._to_batch(image[None], mirror=True)
+        with torch.inference_mode(), self._autocast():
+            if isinstance(network, AttentionUNet):
+                logits, maps = network.forward_with_attention(batch)
+                attention = torch.cat(maps, dim=1)[0]
+            else:
+                logits = network(batch)
+                attention = logits.new_empty(0, *image.shape)
+        probability = _calibrate(torch.sigmoid(logits.float()), checkpoint.config.temperature)
+        seen, mirrored = probability[0], probability[1].flip(-1)
+        supervised = (seen + mirrored) / 2 if checkpoint.config.mirror else seen
+        difference = (seen[-1:] - mirrored[-1:]).abs()
+        return tuple(part.float().cpu().numpy() for part in (attention, supervised, difference))
+
+    def _to_batch(self, images: np.ndarray, mirror: bool) -> torch.Tensor:
+        """``images`` (N, S, S) on the device as (N, 1, S, S), followed by their mirror images."""
+        batch = torch.from_numpy(images)[:, None].to(self.device)
+        if mirror:
+            batch = torch.cat([batch, batch.flip(-1)])
+        return batch.contiguous(memory_format=torch.channels_last)
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self._has_bf16())
+
     def _forward(self, name: str, images: np.ndarray) -> np.ndarray:
         """Probabilities (N, S, S) of standardised ``images`` (N, S, S): the one forward pass."""
         checkpoint = self.checkpoints[name]
-        batch = torch.from_numpy(images)[:, None].to(self.device)
-        if checkpoint.config.mirror:
-            batch = torch.cat([batch, batch.flip(-1)])
-        batch = batch.contiguous(memory_format=torch.channels_last)
-        autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=self._has_bf16())
-        with torch.inference_mode(), autocast:
+        batch = self._to_batch(images, checkpoint.config.mirror)
+        with torch.inference_mode(), self._autocast():
             logits = checkpoint.network(batch)[:, -1]
         probability = torch.sigmoid(logits.float())
         if checkpoint.config.mirror:
             seen, mirrored = probability.chunk(2)
             probability = (seen + mirrored.flip(-1)) / 2
-        if checkpoint.config.temperature != 1:
-            logits = torch.logit(probability, eps=1e-6)
-            probability = torch.sigmoid(logits / checkpoint.config.temperature)
-        return probability.cpu().numpy()
+        return _calibrate(probability, checkpoint.config.temperature).cpu().numpy()
 
     def _has_bf16(self) -> bool:
         if self.device.type == "cuda":
             return torch.cuda.is_bf16_supported()
         return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+
+
+def _calibrate(probability: torch.Tensor, temperature: float) -> torch.Tensor:
+    if temperature == 1:
+        return probability
+    return torch.sigmoid(torch.logit(probability, eps=1e-6) / temperature)
 
 
 def _notices(slices: int, without_tissue: int) -> tuple[str, ...]:

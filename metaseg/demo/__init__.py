@@ -1,12 +1,13 @@
 """The demo: the only wing that knows gradio."""
 
 from metaseg.demo.page import build_page
-from metaseg.demo.style import CSS, THEME
+from metaseg.demo.style import CSS, SCRIPT, THEME
 from metaseg.limits import MAX_FILE_BYTES
 
 LAUNCH_OPTIONS = {
     "theme": THEME,
     "css": CSS,
+    "head": f"<script>{SCRIPT}</script>",
     "max_file_size": MAX_FILE_BYTES,
     "allowed_paths": [],
     "show_error": False,

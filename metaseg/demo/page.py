@@ -8,12 +8,32 @@ from metaseg.demo.api import add_api, in_our_words
 from metaseg.demo.batch import add_batch_tab
 from metaseg.demo.files import write_files
 from metaseg.demo.gallery import read_examples
-from metaseg.demo.render import AFTER_CLAHE, AS_LOADED, HINT, PICTURES, Inputs, next_lesion, render
-from metaseg.demo.style import HEADER, legend
-from metaseg.demo.tables import VOLUME_LESION_COLUMNS, notice_list
+from metaseg.demo.render import (
+    AFTER_CLAHE,
+    AS_LOADED,
+    EXPLAIN,
+    HINT,
+    Inputs,
+    next_lesion,
+    render,
+    render_explanation,
+)
+from metaseg.demo.style import HEADER
+from metaseg.demo.tables import notice_list
+from metaseg.demo.toolbar import KEYS, TOOLBAR
 from metaseg.demo.workbench import BOTH, Workbench
 from metaseg.scan.planes import PLANES
 from metaseg.segmenter import Segmenter
+
+# The browser adds what it alone knows, such as the zoom, to whatever is drawn anew.
+DRAWN = {
+    "apply_default_css": False,
+    "js_on_load": """
+        const drawn = () => document.dispatchEvent(new Event("metaseg:drawn"));
+        watch("value", drawn);
+        drawn();
+    """,
+}
 
 
 def build_page(segmenter: Segmenter, notices: Sequence[str] = ()) -> gr.Blocks:
@@ -27,8 +47,6 @@ def build_page(segmenter: Segmenter, notices: Sequence[str] = ()) -> gr.Blocks:
             add_scan_tab(workbench)
         with gr.Tab("Several scans"):
             add_batch_tab(workbench)
-        served = segmenter.checkpoints.values()
-        gr.HTML(legend(checkpoint.config.architecture for checkpoint in served))
         add_api(workbench)
     return page
 
@@ -85,26 +103,18 @@ def add_scan_tab(workbench: Workbench) -> None:
                 elem_id="examples",
             )
             status = gr.HTML(HINT, elem_id="status")
-            with gr.Row(elem_id="pictures"):
-                pictures = [
-                    gr.Image(
-                        format="png",
-                        visible=False,
-                        interactive=False,
-                        buttons=["download", "fullscreen"],
-                        min_width=240,
-                        elem_id=f"picture-{number}",
-                    )
-                    for number in range(PICTURES)
-                ]
-            figures = gr.HTML(elem_id="figures")
-            lesions = gr.Dataframe(
-                headers=VOLUME_LESION_COLUMNS,
-                label="Lesions of the volume: click a row to see the lesion",
-                interactive=False,
-                visible=False,
-                elem_id="lesions",
-            )
+            with gr.Column(visible=False, elem_id="results") as results:
+                gr.HTML(TOOLBAR, elem_id="toolbar", **DRAWN)
+                picture = gr.HTML(elem_id="picture", **DRAWN)
+                with gr.Tabs(elem_id="views"):
+                    with gr.Tab("Outlines") as outlines_tab:
+                        outlines = gr.HTML(elem_id="outlines", **DRAWN)
+                    with gr.Tab("Compare") as compare_tab:
+                        comparison = gr.HTML(elem_id="compare", **DRAWN)
+                    with gr.Tab(EXPLAIN) as explain_tab:
+                        explanation = gr.HTML(elem_id="explain", **DRAWN)
+                figures = gr.HTML(elem_id="figures", apply_default_css=False)
+                gr.HTML(KEYS, apply_default_css=False)
             with gr.Row():
                 prepare = gr.Button(
                     "Prepare the files", size="sm", visible=False, elem_id="prepare"
@@ -120,6 +130,15 @@ def add_scan_tab(workbench: Workbench) -> None:
     def show(*values, progress=gr.Progress()):
         return render(workbench, Inputs(*values), progress.tqdm)
 
+    def outline_again(*values, progress=gr.Progress()):
+        """As ``show``, without what no threshold changes."""
+        updates = dict(zip(outputs, show(*values, progress=progress)))
+        return [gr.skip() if part in (picture, explanation) else updates[part] for part in outputs]
+
+    @in_our_words
+    def explain(*values):
+        return render_explanation(workbench, Inputs(*values)) if values[0] else ""
+
     def choose(event: gr.SelectData):
         example = examples[event.index]
         return example.scan, example.truth
@@ -128,23 +147,27 @@ def add_scan_tab(workbench: Workbench) -> None:
     def jump(*values):
         return next_lesion(workbench, Inputs(*values))
 
-    def go_to_lesion(table, event: gr.SelectData):
-        return int(table.iloc[event.index[0]]["Slice"])
-
     @in_our_words
     def make_files(*values):
         return gr.update(value=write_files(workbench, Inputs(*values), files), visible=True)
 
-    fresh = [scan, truth, model, threshold, shown]
-    inputs = [*fresh, plane, position]
-    outputs = [plane, position, marks, following, status, *pictures, figures, lesions, prepare]
+    view, unset = gr.State(None), gr.State(None)
+    chosen = [scan, truth, model, threshold, shown]
+    fresh = [*chosen, unset, unset, view]
+    inputs = [*chosen, plane, position, view]
+    outputs = [
+        *[plane, position, marks, following, status, picture],
+        *[outlines, comparison, figures, explanation, results, prepare],
+    ]
     private = {"api_visibility": "private"}
-    # always_last: what is set while an answer is under way must not be lost.
+    # always_last: what is set while an answer is under way must not be lost. One queue for all, so
+    # that the answers come in the order of what was asked.
     drawn = {
         "outputs": outputs,
         **private,
         "show_progress_on": status,
         "trigger_mode": "always_last",
+        "concurrency_id": "draw",
     }
     quiet = {**drawn, "show_progress": "hidden"}
     gallery.select(choose, None, [scan, truth], **private).then(show, fresh, **drawn)
@@ -152,10 +175,14 @@ def add_scan_tab(workbench: Workbench) -> None:
     # A truth belongs to its scan, and must not be laid on the next one.
     scan.clear(lambda: None, None, truth, **private).then(show, fresh, **quiet)
     gr.on([truth.upload, truth.clear, model.input, plane.input], show, inputs, **drawn)
-    moved = [threshold.input, shown.input, position.input]
-    gr.on(moved, show, inputs, **quiet)
+    gr.on([shown.input, position.input], show, inputs, **quiet)
+    threshold.input(outline_again, inputs, **quiet)
     following.click(jump, inputs, position, **private).then(show, inputs, **quiet)
-    lesions.select(go_to_lesion, lesions, position, **private).then(show, inputs, **quiet)
+    for tab in (outlines_tab, compare_tab):
+        tab.select(lambda: None, None, view, show_progress="hidden", **private)
+    explain_tab.select(lambda: EXPLAIN, None, view, show_progress="hidden", **private).then(
+        explain, inputs, explanation, show_progress="hidden", concurrency_id="draw", **private
+    )
     prepare.click(make_files, inputs, files, **private)
     # Files of the scan before must not stand under this one.
     gone = gr.update(value=None, visible=False)

@@ -1,29 +1,35 @@
 """What the page shows for the inputs it has: every picture and table, from what is stored."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
 import gradio as gr
+import numpy as np
 
-from metaseg.demo.tables import (
-    lesion_table,
-    metrics_table,
-    notice_list,
-    slice_marks,
-    volume_lesion_rows,
-)
+from metaseg.demo.compare import compare_view
+from metaseg.demo.explain import WAITING, explain_view
+from metaseg.demo.figure import Frame, figure, lesion_layer, slice_store, swatch
+from metaseg.demo.reading import Reading
+from metaseg.demo.tables import count_of, lesion_list, metrics_table, notice_list, slice_marks
 from metaseg.demo.workbench import BOTH, OpenScan, VolumeFindings, Workbench
 from metaseg.errors import InputError
+from metaseg.outlines import outline_lesions
+from metaseg.overlay import TRUTH_COLOUR
 
 AS_LOADED, AFTER_CLAHE = "As loaded", "After CLAHE"
-HINT = (
-    "<p class='hint'>Drop an MRI slice or volume, or choose an example. "
-    "The outlines of both networks appear here.</p>"
-)
-PICTURES = 4
+EXPLAIN = "Explain"
+HINT = """
+<div class='hint'><h2>See where two networks find a lesion</h2><ol>
+<li><b>Drop an MRI slice</b> or a volume on the left, or choose an example above.</li>
+<li><b>Compare the outlines</b> of both networks, with a ground truth if you have one.</li>
+<li><b>Move the threshold</b> and look inside the networks.</li></ol>
+<p>Your images are kept apart from those of other visitors and deleted within two hours.</p></div>
+"""
 VOLUME_PARTS = 4
 """Plane, position, marks and the button to the next lesion: shown for volumes alone."""
+RESULTS = 4
+"""The slice, the outlines, the comparison and the figures: empty without a scan."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,8 @@ class Inputs:
     shown: str
     plane: str | None = None
     position: float | None = None
+    view: str | None = None
+    """The view that is open."""
 
     @property
     def enhanced(self) -> bool:
@@ -44,14 +52,14 @@ class Inputs:
 
 
 def render(workbench: Workbench, inputs: Inputs, progress: Callable) -> list:
-    """Updates of plane, position, marks, next lesion, status, pictures, figures, lesions and the
-    button that prepares the files.
+    """Updates of plane, position, marks, next lesion, status, slice, outlines, comparison, figures,
+    explanation, results and the button that prepares the files.
 
     A fault in the scan leaves the pictures as they are; a fault in the ground truth is told, and
     the scan is shown without it.
     """
     if not inputs.scan:
-        return [*[hide()] * VOLUME_PARTS, HINT, *[hide(None)] * PICTURES, "", hide(None), hide()]
+        return [*[hide()] * VOLUME_PARTS, HINT, *[""] * RESULTS, "", hide(), hide()]
     trouble = ""
     try:
         try:
@@ -60,33 +68,79 @@ def render(workbench: Workbench, inputs: Inputs, progress: Callable) -> list:
             opened = workbench.open(inputs.scan, None, inputs.plane)
             trouble = alert(error)
         names = chosen_models(workbench, inputs.model)
-        depth = len(opened.scan.voxels)
-        index = depth // 2 if inputs.position is None else min(int(inputs.position), depth - 1)
+        index = present_slice(opened, inputs)
         for name in names:
             workbench.predict(opened, name, progress)
-        results = [workbench.segment(opened, name, inputs.threshold, index) for name in names]
+        readings = [workbench.read(opened, name, inputs.threshold, index) for name in names]
         volumes = []
         if opened.scan.is_volume:
             volumes = [workbench.find_in_volume(opened, n, inputs.threshold) for n in names]
+        explanation = render_explanation(workbench, inputs) if inputs.view == EXPLAIN else WAITING
     except InputError as error:
-        kept = [gr.skip()] * (PICTURES + 3)
+        kept = [gr.skip()] * (RESULTS + 3)
         return [*[gr.skip()] * VOLUME_PARTS, alert(error), *kept]
-    reports = [result.report for result in results]
-    notices = [n for report in reports for n in report["notices"]]
-    status = trouble + notice_list(notices)
-    panels = [("Slice", workbench.view(opened, index, inputs.enhanced))]
-    if opened.truth is not None:
-        panels.append(("Ground truth", workbench.view(opened, index, inputs.enhanced, True)))
-    panels += [(result.title, result.overlay) for result in results]
-    pictures = [
-        gr.update(value=picture, label=title, alt_text=f"{title}: {opened.scan.name}", visible=True)
-        for title, picture in panels
+    frame = frame_of(opened)
+    truth = None if opened.truth is None else opened.truth[index]
+    spacing = opened.scan.spacing
+    grey = workbench.segmenter.view(opened.scan, index, inputs.enhanced)
+    reports = [volume.report for volume in volumes]
+    notices = [n for reading in readings for n in reading.report["notices"]]
+    return [
+        *_volume_parts(opened, index, volumes),
+        trouble + notice_list(notices),
+        slice_store(grey, frame.aspect),
+        outlines_view(frame, readings, truth, reports),
+        compare_view(frame, readings, truth, spacing and spacing[1] * spacing[2]),
+        metrics_table([reading.report for reading in readings], reports),
+        explanation,
+        gr.update(visible=True),
+        gr.update(visible=True),
     ]
-    pictures += [hide(None)] * (PICTURES - len(panels))
-    figures = metrics_table(reports, [volume.report for volume in volumes])
-    figures += "".join(map(lesion_table, reports))
-    parts, ready = _volume_parts(opened, index, volumes), gr.update(visible=True)
-    return [*parts, status, *pictures, figures, _table(volumes), ready]
+
+
+def render_explanation(workbench: Workbench, inputs: Inputs) -> str:
+    """The view «Explain» of the present slice; the networks run for it once."""
+    opened = workbench.open(inputs.scan, None, inputs.plane)
+    names = chosen_models(workbench, inputs.model)
+    index = present_slice(opened, inputs)
+    readings = [workbench.read(opened, name, inputs.threshold, index) for name in names]
+    explanations = [workbench.explain(opened, name, index) for name in names]
+    return explain_view(frame_of(opened), readings, explanations)
+
+
+def outlines_view(
+    frame: Frame, readings: Sequence[Reading], truth: np.ndarray | None, volumes: Sequence[dict]
+) -> str:
+    """The slice, the truth (H, W) bool and each network's outlines, and the list of lesions."""
+    panels = [figure("Slice", frame, "", "<b>Slice</b> without outlines")]
+    if truth is not None:
+        outlines = outline_lesions(truth.astype(np.float32), 0.5)
+        numbers = [outline.number for outline in outlines]
+        layer = lesion_layer(outlines, numbers, "truth", "Ground truth", TRUTH_COLOUR)
+        count = count_of(outlines)
+        caption = f"{swatch(TRUTH_COLOUR)}<b>Ground truth</b> {count}"
+        panels.append(figure("Ground truth", frame, layer, caption, count))
+    for r in readings:
+        layer = lesion_layer(r.outlines, r.numbers, r.name, r.title, r.colour)
+        count = count_of(set(r.numbers))
+        caption = f"{swatch(r.colour)}<b>{escape(r.title)}</b> {count}"
+        panels.append(figure(r.title, frame, layer, caption, count))
+    return (
+        f"<div class='beside'><div class='panels'>{''.join(panels)}</div>"
+        f"<div class='lesions'>{lesion_list(readings, volumes)}</div></div>"
+    )
+
+
+def frame_of(opened: OpenScan) -> Frame:
+    """The frame that the slices of ``opened`` are drawn in."""
+    _, height, width = opened.scan.voxels.shape
+    return Frame(opened.scan.name, height, width, opened.scan.aspect)
+
+
+def present_slice(opened: OpenScan, inputs: Inputs) -> int:
+    """The slice that is looked at; the middle one at first."""
+    depth = len(opened.scan.voxels)
+    return depth // 2 if inputs.position is None else min(int(inputs.position), depth - 1)
 
 
 def chosen_models(workbench: Workbench, model: str) -> list[str]:
@@ -108,12 +162,6 @@ def _volume_parts(opened: OpenScan, index: int, volumes: list[VolumeFindings]) -
     ]
 
 
-def _table(volumes: list[VolumeFindings]) -> dict:
-    if not volumes:
-        return hide(None)
-    return gr.update(value=volume_lesion_rows([v.report for v in volumes]), visible=True)
-
-
 def next_lesion(workbench: Workbench, inputs: Inputs) -> float | None:
     """The slice of the next lesion after the present one, round again from the first."""
     opened = workbench.open(inputs.scan, None, inputs.plane)
@@ -126,9 +174,9 @@ def next_lesion(workbench: Workbench, inputs: Inputs) -> float | None:
     return (later or slices or [inputs.position])[0]
 
 
-def hide(*value) -> dict:
-    """An update that hides a component, and sets its value where one is given."""
-    return gr.update(visible=False, **({"value": value[0]} if value else {}))
+def hide() -> dict:
+    """An update that hides a component."""
+    return gr.update(visible=False)
 
 
 def alert(error: InputError) -> str:

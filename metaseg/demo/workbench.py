@@ -7,13 +7,15 @@ from pathlib import Path
 import gradio as gr
 import numpy as np
 
+from metaseg.demo.reading import Reading
 from metaseg.errors import InputError
-from metaseg.lesions3d import VolumeLesion, drop_small
-from metaseg.overlay import PREDICTION_COLOURS, TRUTH_COLOUR, draw_overlay
+from metaseg.lesions3d import VolumeLesion, drop_small, number_lesions
+from metaseg.outlines import Outline, outline_lesions
+from metaseg.overlay import PREDICTION_COLOURS, draw_overlay
 from metaseg.report import build_report, build_volume_report
 from metaseg.scan import Scan, read_mask, read_scan
 from metaseg.scan.planes import array_in_plane, in_plane
-from metaseg.segmenter import Prediction, Segmenter, check_threshold, take_slice
+from metaseg.segmenter import Explanation, Prediction, Segmenter, check_threshold, take_slice
 
 BOTH = "Both"
 COMPARED = ("attention_unet", "nested_unet")
@@ -143,31 +145,67 @@ class Workbench:
         key = ("findings", opened.key, prediction.model, threshold, minimum, has_truth)
         return self._once(key, find)
 
-    def view(
-        self, opened: OpenScan, index: int, enhanced: bool, with_truth: bool = False
-    ) -> np.ndarray:
-        """A slice as a picture (h, w, 3) uint8, with the truth drawn on it where asked."""
-        grey = self.segmenter.view(opened.scan, index, enhanced)
-        drawn = with_truth and opened.truth is not None
-        masks = [(opened.truth[index], TRUTH_COLOUR)] if drawn else []
-        return draw_overlay(grey, masks, opened.scan.aspect)
+    def read(self, opened: OpenScan, model: str, threshold: float, index: int) -> Reading:
+        """Slice ``index`` of ``opened`` as ``model`` reads it, with outlines to be drawn."""
+        threshold = check_threshold(threshold)
+        whole = self.predict(opened, model)
+        one = opened.only(index)
+        probability = whole.probability[index]
+        checkpoint = self.segmenter.find(model)
+        prediction = replace(whole, probability=probability[None])
+        outlines = outline_lesions(probability, threshold)
+        return Reading(
+            name=checkpoint.name,
+            title=whole.title,
+            colour=PREDICTION_COLOURS[checkpoint.config.architecture],
+            probability=probability,
+            threshold=threshold,
+            outlines=outlines,
+            numbers=self._numbers(opened, whole, threshold, index, outlines),
+            report=build_report(one.scan, prediction, threshold, one.truth),
+        )
+
+    def explain(self, opened: OpenScan, model: str, index: int) -> Explanation | None:
+        """What ``model`` did inside for slice ``index``, or what it showed before."""
+        name = self.segmenter.find(model).name
+        one = opened.only(index)
+        return self._once(
+            ("explanation", one.key, name), lambda: self.segmenter.explain(one.scan, name)
+        )
+
+    def _numbers(
+        self,
+        opened: OpenScan,
+        prediction: Prediction,
+        threshold: float,
+        index: int,
+        outlines: list[Outline],
+    ) -> list[int]:
+        """The lesion that each outline of slice ``index`` is a part of."""
+        if not opened.scan.is_volume:
+            return [outline.number for outline in outlines]
+        key = ("numbers", opened.key, prediction.model, threshold)
+        numbers = self._once(key, lambda: number_lesions(prediction.mask(threshold)))
+        return [numbers.at(index, *outline.pixel) for outline in outlines]
 
     def _once(self, key: tuple, make: Callable):
         """What ``make`` returns, made once for each visitor."""
         stored = self.cache.get(key)
         if stored is None:
             value = make()
-            # The array stands apart so that the cache can count its memory.
-            self.cache.set(key, value=value, array=_array_of(value))
+            # The arrays stand apart so that the cache can count their memory.
+            self.cache.set(key, value=value, **_arrays_of(value))
             return value
         return stored["value"]
 
 
-def _array_of(value: object) -> np.ndarray:
-    for name in ("voxels", "probability", "mask"):
-        if hasattr(value, name):
-            return getattr(value, name)
-    return value
+def _arrays_of(value: object) -> dict[str, np.ndarray]:
+    if isinstance(value, Explanation):
+        maps = [*value.attention, *value.supervised, value.mirror_difference]
+        return {f"map{number}": array for number, array in enumerate(maps)}
+    names = ("voxels", "probability", "mask", "labels")
+    held = {name: getattr(value, name) for name in names if hasattr(value, name)}
+    return held or ({"array": value} if isinstance(value, np.ndarray) else {})
 
 
 def _file_key(path: str) -> tuple:

@@ -24,4 +24,4 @@ def build_network(architecture: str, encoder: str, decoder_channels: tuple[int, 
     return ARCHITECTURES[architecture](encoder, tuple(decoder_channels))
 
 
-__all__ = ["ARCHITECTURES", "TITLES", "Network", "build_network"]
+__all__ = ["ARCHITECTURES", "TITLES", "AttentionUNet", "Network", "build_network"]

@@ -1,0 +1,106 @@
+"""The view «Compare»: where the networks agree, where they are right, what the threshold does."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from metaseg.demo.curve import threshold_curve
+from metaseg.demo.figure import Colour, Frame, area_layer, figure, lesion_layer, swatch
+from metaseg.demo.reading import Reading
+from metaseg.outlines import outline_lesions, outline_mask
+from metaseg.overlay import BOTH_COLOUR, FALSE_POSITIVE_COLOUR, MISSED_COLOUR, TRUTH_COLOUR
+
+Area = tuple[str, np.ndarray, Colour, str]
+"""What people read, its mask (H, W) bool, its colour and its hatching."""
+
+
+def compare_view(
+    frame: Frame, readings: Sequence[Reading], truth: np.ndarray | None, unit_mm2: float | None
+) -> str:
+    """HTML of the view. ``truth`` is (H, W) bool or None, ``unit_mm2`` a pixel's area or None."""
+    maps = [_before_and_after(frame, readings, truth)]
+    if len(readings) == 2:
+        maps.append(_agreement(frame, readings, unit_mm2))
+    if truth is not None:
+        maps += [_errors(frame, reading, truth, unit_mm2) for reading in readings]
+    parts = [f"<div class='panels'>{''.join(maps)}</div>"]
+    if len(readings) == 1:
+        parts.append("<p class='aside'>Choose the model «Both» to see where two agree.</p>")
+    if truth is None:
+        parts.append(
+            "<p class='aside'>Add a ground truth mask on the left to see what is right, what is "
+            "too much and what is missed.</p>"
+        )
+    elif truth.any():
+        lines = [(r.title, r.colour, r.probability) for r in readings]
+        threshold = readings[0].threshold
+        parts.append(
+            "<h3>Dice against the threshold</h3><p class='aside'>Dice is 1 where outline and "
+            "ground truth are the same and 0 where they do not touch. The upright line is the "
+            f"threshold now.</p>{threshold_curve(lines, truth, threshold)}"
+        )
+    else:
+        parts.append("<p class='aside'>The ground truth is empty here: there is no Dice.</p>")
+    return "".join(parts)
+
+
+def _before_and_after(frame: Frame, readings: Sequence[Reading], truth: np.ndarray | None) -> str:
+    layers = [lesion_layer(r.outlines, r.numbers, r.name, r.title, r.colour) for r in readings]
+    if truth is not None:
+        outlines = outline_lesions(truth.astype(np.float32), 0.5)
+        numbers = [outline.number for outline in outlines]
+        layers.insert(0, lesion_layer(outlines, numbers, "truth", "Ground truth", TRUTH_COLOUR))
+    width, height = frame.width, frame.height
+    layer = (
+        f"<clipPath id='after'><rect class='after' data-width='{width}' x='{width / 2}' y='0' "
+        f"width='{width}' height='{height}'/></clipPath>"
+        f"<g class='lines' clip-path='url(#after)'>{''.join(layers)}</g>"
+        f"<line class='divider' data-width='{width}' x1='{width / 2}' x2='{width / 2}' y1='0' "
+        f"y2='{height}'/>"
+    )
+    caption = (
+        "<b>Before and after</b> Left of the line the slice alone, right of it all outlines."
+        "<label class='split'>Move the line <input type='range' data-setting='split' min='0' "
+        "max='100' value='50'></label>"
+    )
+    return figure("Before and after", frame, layer, caption)
+
+
+def _agreement(frame: Frame, readings: Sequence[Reading], unit_mm2: float | None) -> str:
+    first, second = readings
+    one, other = first.mask, second.mask
+    areas = [
+        ("Both", one & other, BOTH_COLOUR, "plain"),
+        (f"Only {first.title}", one & ~other, first.colour, "rising"),
+        (f"Only {second.title}", other & ~one, second.colour, "falling"),
+    ]
+    return _map("Agreement", "Where the two networks agree.", frame, areas, unit_mm2)
+
+
+def _errors(frame: Frame, reading: Reading, truth: np.ndarray, unit_mm2: float | None) -> str:
+    mask = reading.mask
+    areas = [
+        ("Rightly found", mask & truth, TRUTH_COLOUR, "plain"),
+        ("Too much", mask & ~truth, FALSE_POSITIVE_COLOUR, "rising"),
+        ("Missed", truth & ~mask, MISSED_COLOUR, "falling"),
+    ]
+    return _map(reading.title, "Against the ground truth.", frame, areas, unit_mm2)
+
+
+def _map(
+    title: str, words: str, frame: Frame, areas: Sequence[Area], unit_mm2: float | None
+) -> str:
+    layers = "".join(area_layer(outline_mask(mask), colour, cue) for _, mask, colour, cue in areas)
+    measured = [(name, _area(mask, unit_mm2)) for name, mask, _, _ in areas]
+    legend = "".join(
+        f"<li>{swatch(colour, cue)}{name}: {size}</li>"
+        for (name, size), (_, _, colour, cue) in zip(measured, areas)
+    )
+    caption = f"<b>{title}</b> {words}<ul class='legend'>{legend}</ul>"
+    spoken = "; ".join(f"{name} {size}" for name, size in measured)
+    return figure(title, frame, layers, caption, f"{words} {spoken}.")
+
+
+def _area(mask: np.ndarray, unit_mm2: float | None) -> str:
+    count = int(np.count_nonzero(mask))
+    return f"{count} px" if unit_mm2 is None else f"{count * unit_mm2:.0f} mm²"

@@ -1,0 +1,144 @@
+"""The view «Explain»: what the networks looked at, how sure they are, and how they got there."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from metaseg.demo.figure import Frame, figure, heat_layer
+from metaseg.demo.reading import Reading
+from metaseg.segmenter import Explanation
+
+COLOUR_MAP = cv2.COLORMAP_MAGMA
+"""Even to the eye, and readable without telling red from green."""
+
+LONGEST_SIDE = 384
+"""Maps are softer than the slice: more pixels would show nothing more."""
+
+CLEAR_BELOW = 0.12
+"""Share of the scale over which a map fades in, so that the slice shows where nothing is."""
+
+WAITING = "<p class='aside' role='status'>Looking inside the networks …</p>"
+NO_TISSUE = "<p class='aside'>There is no tissue in this slice, so no network looked at it.</p>"
+
+
+def explain_view(
+    frame: Frame, readings: Sequence[Reading], explanations: Sequence[Explanation | None]
+) -> str:
+    """HTML of the view, a section for each question that a reader may have."""
+    pairs = [(r, e) for r, e in zip(readings, explanations) if e is not None]
+    if not pairs:
+        return NO_TISSUE
+    sections = [
+        _section(
+            "How likely is a lesion?",
+            "The brighter a pixel, the more the network believes that it belongs to a lesion.",
+            [_panel(r.title, r.probability, frame) for r, _ in pairs],
+            ("0", "1"),
+        ),
+        _section(
+            "How sure is the network?",
+            "The brighter a pixel, the closer the network is to a coin toss between lesion and no "
+            "lesion (entropy of the probability, in bits).",
+            [_panel(r.title, entropy(r.probability), frame) for r, _ in pairs],
+            ("sure", "undecided"),
+        ),
+        _section(
+            "Where does the answer waver?",
+            "The brighter a pixel, the more the answer changes when the slice is mirrored left for "
+            "right, or when the other network is asked.",
+            _wavering(pairs, frame),
+            ("same answer", "opposite answer"),
+        ),
+    ]
+    for reading, explanation in pairs:
+        if explanation.attention:
+            sections.append(_attention(reading.title, explanation, frame))
+        if len(explanation.supervised) > 1:
+            sections.append(_supervised(reading.title, explanation, frame))
+    return "".join(sections)
+
+
+def entropy(probability: np.ndarray) -> np.ndarray:
+    """Entropy in bits of ``probability`` (H, W) in [0, 1], lesion or not (Shannon 1948)."""
+    p = np.clip(probability.astype(np.float64), 1e-7, 1 - 1e-7)
+    return -(p * np.log2(p) + (1 - p) * np.log2(1 - p))
+
+
+def combine(maps: Sequence[np.ndarray]) -> np.ndarray:
+    """The mean of ``maps`` (H, W), each stretched to its own range first."""
+    return np.mean([_stretch(values) for values in maps], axis=0)
+
+
+def _wavering(pairs: Sequence[tuple[Reading, Explanation]], frame: Frame) -> list[str]:
+    panels = [_panel(f"{r.title}, mirrored", e.mirror_difference, frame) for r, e in pairs]
+    if len(pairs) == 2:
+        (first, _), (second, _) = pairs
+        difference = np.abs(first.probability - second.probability)
+        panels.append(_panel("Between the two networks", difference, frame))
+    return panels
+
+
+def _attention(title: str, explanation: Explanation, frame: Frame) -> str:
+    maps = explanation.attention
+    panels = [_panel("All levels together", combine(maps), frame, fades=False)]
+    panels += [
+        _panel(f"Level {level}, {words}", _stretch(values), frame, fades=False)
+        for level, (values, words) in enumerate(
+            zip(maps, ("finest detail", "fine detail", "coarse shapes", "coarsest shapes")), start=1
+        )
+    ]
+    return _section(
+        f"What does the {title} attend to?",
+        "Bright parts are passed on to the outline, dark parts are held back; every map is "
+        "stretched to its own range.",
+        panels,
+        ("held back", "passed on"),
+    )
+
+
+def _supervised(title: str, explanation: Explanation, frame: Frame) -> str:
+    last = len(explanation.supervised)
+    panels = [
+        _panel(f"Step {step} of {last}", values, frame)
+        for step, values in enumerate(explanation.supervised, start=1)
+    ]
+    return _section(
+        f"How does the {title} get there?",
+        "The same question answered four times, from a coarse first guess to the answer that is "
+        "outlined (deep supervision).",
+        panels,
+        ("0", "1"),
+    )
+
+
+def _section(title: str, words: str, panels: list[str], ends: tuple[str, str]) -> str:
+    low, high = ends
+    return (
+        f"<section class='why'><h3>{title}</h3><p class='aside'>{words}</p>"
+        f"<div class='panels small'>{''.join(panels)}</div>"
+        f"<p class='scale'><span>{low}</span><i aria-hidden='true'></i><span>{high}</span></p>"
+        "</section>"
+    )
+
+
+def _panel(title: str, values: np.ndarray, frame: Frame, fades: bool = True) -> str:
+    peak = float(values.max())
+    caption = f"<b>{title}</b>" + (f" up to {peak:.2f}" if fades else "")
+    return figure(title, frame, heat_layer(_colour(values, fades), frame), caption)
+
+
+def _colour(values: np.ndarray, fades: bool) -> np.ndarray:
+    """``values`` (H, W) in [0, 1] as RGBA (h, w, 4) uint8, clear near zero where it ``fades``."""
+    shrink = min(1.0, LONGEST_SIDE / max(values.shape))
+    height, width = (max(1, round(side * shrink)) for side in values.shape)
+    small = cv2.resize(values.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+    levels = np.rint(small.clip(0, 1) * 255).astype(np.uint8)
+    colours = cv2.cvtColor(cv2.applyColorMap(levels, COLOUR_MAP), cv2.COLOR_BGR2RGB)
+    opacity = (small / CLEAR_BELOW).clip(0, 1) if fades else np.ones_like(small)
+    return np.dstack([colours, np.rint(opacity * 255).astype(np.uint8)])
+
+
+def _stretch(values: np.ndarray) -> np.ndarray:
+    low, high = float(values.min()), float(values.max())
+    return (values - low) / (high - low) if high > low else np.zeros_like(values)

@@ -1,0 +1,123 @@
+"""Pictures for the page as SVG: the slice once, and outlines as paths that stay sharp at any size.
+
+The slice is embedded once on the page and every figure refers to it, so that a new threshold sends
+paths alone. Opacity, window and level, zoom and selection are the browser's own (``page.js``).
+"""
+
+import base64
+from collections.abc import Iterable
+from dataclasses import dataclass
+from html import escape
+
+import cv2
+import numpy as np
+
+from metaseg.outlines import Outline, Ring
+
+Colour = tuple[int, int, int]
+
+HATCHES = 72
+"""Stripes of a hatching over the longer side of a slice."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The slice that figures are drawn on."""
+
+    name: str
+    height: int
+    width: int
+    aspect: float
+    """Height of a pixel over its width."""
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width and height of the figure, in widths of a pixel."""
+        return self.width, self.height * self.aspect
+
+
+def rgb(colour: Colour) -> str:
+    return f"rgb{colour}".replace(" ", "")
+
+
+def slice_store(grey: np.ndarray, aspect: float) -> str:
+    """The slice ``grey`` (H, W) uint8 for all figures, with the hatchings in its measure."""
+    height, width = grey.shape
+    step = max(width, height * aspect) / HATCHES
+    _, data = cv2.imencode(".png", grey)
+    address = f"data:image/png;base64,{base64.b64encode(data).decode()}"
+    hatchings = "".join(
+        f"<pattern id='{name}' width='{step:.2f}' height='{step:.2f}' "
+        f"patternUnits='userSpaceOnUse' patternTransform='rotate({angle})'>"
+        f"<rect width='{step * 0.45:.2f}' height='{step:.2f}' fill='{colour}'/></pattern>"
+        for name, angle, colour in (("rising", 45, "#fff"), ("falling", -45, "#000"))
+    )
+    return (
+        "<svg class='store' width='0' height='0' aria-hidden='true' focusable='false'><defs>"
+        f"<image id='mri' width='{width}' height='{height * aspect:.3f}' "
+        f"preserveAspectRatio='none' href='{address}'/>{hatchings}</defs></svg>"
+    )
+
+
+def figure(title: str, frame: Frame, layers: str, caption: str, description: str = "") -> str:
+    """A panel with the slice under ``layers``; ``caption`` is HTML, the rest plain text."""
+    width, height = frame.size
+    label = escape(f"{title}, {frame.name}. {description}".strip())
+    return (
+        f"<figure class='panel'><svg class='scan' role='img' aria-label='{label}' "
+        f"data-width='{width:g}' data-height='{height:g}' data-rows='{frame.height}' "
+        f"viewBox='0 0 {width:g} {height:g}'>"
+        f"<use href='#mri' class='mri'/><g transform='scale(1 {frame.aspect:g})'>{layers}</g></svg>"
+        f"<figcaption>{caption}</figcaption></figure>"
+    )
+
+
+def lesion_layer(
+    outlines: Iterable[Outline], numbers: Iterable[int], model: str, title: str, colour: Colour
+) -> str:
+    """One path for each lesion, known to the browser by its model and number."""
+    paths = []
+    for outline, number in zip(outlines, numbers):
+        top, bottom, left, right = outline.box
+        paths.append(
+            f"<path class='lesion' data-model='{escape(model)}' data-lesion='{number}' "
+            f"data-box='{left} {top} {right} {bottom}' d='{path_data(outline.rings)}'>"
+            f"<title>{escape(title)}, lesion {number}</title></path>"
+        )
+    return f"<g style='color:{rgb(colour)}'>{''.join(paths)}</g>"
+
+
+def area_layer(rings: list[Ring], colour: Colour, cue: str) -> str:
+    """An area; ``cue`` is ``plain``, ``rising`` or ``falling`` (a hatching) beside its colour."""
+    if not rings:
+        return ""
+    data = path_data(rings)
+    hatching = "" if cue == "plain" else f"<path class='hatching' fill='url(#{cue})' d='{data}'/>"
+    return (
+        f"<g class='area {cue}' style='color:{rgb(colour)}'><path class='ground' d='{data}'/>"
+        f"{hatching}</g>"
+    )
+
+
+def heat_layer(picture: np.ndarray, frame: Frame) -> str:
+    """A colour map ``picture`` (h, w, 4) uint8 RGBA over the whole slice."""
+    _, data = cv2.imencode(
+        ".webp", cv2.cvtColor(picture, cv2.COLOR_RGBA2BGRA), [cv2.IMWRITE_WEBP_QUALITY, 85]
+    )
+    address = f"data:image/webp;base64,{base64.b64encode(data).decode()}"
+    return (
+        f"<image class='heat' width='{frame.width}' height='{frame.height}' "
+        f"preserveAspectRatio='none' href='{address}'/>"
+    )
+
+
+def swatch(colour: Colour, cue: str = "plain") -> str:
+    """A sample of a colour, with its hatching, for legends."""
+    return f"<i class='swatch {cue}' style='--colour:{rgb(colour)}' aria-hidden='true'></i>"
+
+
+def path_data(rings: Iterable[Ring]) -> str:
+    """Closed lines as the ``d`` of an SVG path, to a hundredth of a pixel."""
+    return "".join(
+        "M" + " ".join(f"{x:g},{y:g}" for x, y in np.round(ring[:-1], 2)) + "Z" for ring in rings
+    )

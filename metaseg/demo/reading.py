@@ -1,0 +1,30 @@
+"""One slice as one network reads it: what every view of the page draws from."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from metaseg.demo.figure import Colour
+from metaseg.outlines import Outline
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A network's word on one slice at one threshold."""
+
+    name: str
+    """The checkpoint's name."""
+    title: str
+    colour: Colour
+    probability: np.ndarray
+    """(H, W) float32 in [0, 1]."""
+    threshold: float
+    outlines: list[Outline]
+    numbers: list[int]
+    """The lesion that each outline belongs to: in a volume, several may be parts of one."""
+    report: dict
+
+    @property
+    def mask(self) -> np.ndarray:
+        """(H, W) bool, as ``Prediction.mask``."""
+        return (self.probability >= self.threshold) & (self.probability > 0)
