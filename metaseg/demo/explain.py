@@ -18,6 +18,9 @@ LONGEST_SIDE = 384
 CLEAR_BELOW = 0.12
 """Share of the scale over which a map fades in, so that the slice shows where nothing is."""
 
+SEEN = 0.01
+"""The least of a stretched map where the network looked at all."""
+
 WAITING = "<p class='aside' role='status'>Looking inside the networks …</p>"
 NO_TISSUE = "<p class='aside'>There is no tissue in this slice, so no network looked at it.</p>"
 
@@ -66,7 +69,7 @@ def entropy(probability: np.ndarray) -> np.ndarray:
 
 
 def combine(maps: Sequence[np.ndarray]) -> np.ndarray:
-    """The mean of ``maps`` (H, W), each stretched to its own range first."""
+    """The mean of ``maps`` (H, W), each stretched to its own range first; zero where all are."""
     return np.mean([_stretch(values) for values in maps], axis=0)
 
 
@@ -81,9 +84,9 @@ def _wavering(pairs: Sequence[tuple[Reading, Explanation]], frame: Frame) -> lis
 
 def _attention(title: str, explanation: Explanation, frame: Frame) -> str:
     maps = explanation.attention
-    panels = [_panel("All levels together", combine(maps), frame, fades=False)]
+    panels = [_attention_panel("All levels together", "their mean", combine(maps), frame)]
     panels += [
-        _panel(f"Level {level}, {words}", _stretch(values), frame, fades=False)
+        _attention_panel(f"Level {level}, {words}", _range(values), _stretch(values), frame)
         for level, (values, words) in enumerate(
             zip(maps, ("finest detail", "fine detail", "coarse shapes", "coarsest shapes")), start=1
         )
@@ -122,23 +125,40 @@ def _section(title: str, words: str, panels: list[str], ends: tuple[str, str]) -
     )
 
 
-def _panel(title: str, values: np.ndarray, frame: Frame, fades: bool = True) -> str:
-    peak = float(values.max())
-    caption = f"<b>{title}</b>" + (f" up to {peak:.2f}" if fades else "")
-    return figure(title, frame, heat_layer(_colour(values, fades), frame), caption)
+def _panel(title: str, values: np.ndarray, frame: Frame) -> str:
+    caption = f"<b>{title}</b> up to {values.max():.2f}"
+    return figure(title, frame, heat_layer(_colour(values, CLEAR_BELOW), frame), caption)
 
 
-def _colour(values: np.ndarray, fades: bool) -> np.ndarray:
-    """``values`` (H, W) in [0, 1] as RGBA (h, w, 4) uint8, clear near zero where it ``fades``."""
+def _attention_panel(title: str, words: str, stretched: np.ndarray, frame: Frame) -> str:
+    layer = heat_layer(_colour(stretched, SEEN), frame)
+    return figure(title, frame, layer, f"<b>{title}</b> {words}", words)
+
+
+def _colour(values: np.ndarray, clear_below: float) -> np.ndarray:
+    """``values`` (H, W) in [0, 1] as RGBA (h, w, 4) uint8, fading in up to ``clear_below``."""
     shrink = min(1.0, LONGEST_SIDE / max(values.shape))
     height, width = (max(1, round(side * shrink)) for side in values.shape)
     small = cv2.resize(values.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
     levels = np.rint(small.clip(0, 1) * 255).astype(np.uint8)
     colours = cv2.cvtColor(cv2.applyColorMap(levels, COLOUR_MAP), cv2.COLOR_BGR2RGB)
-    opacity = (small / CLEAR_BELOW).clip(0, 1) if fades else np.ones_like(small)
+    opacity = (small / clear_below).clip(0, 1)
     return np.dstack([colours, np.rint(opacity * 255).astype(np.uint8)])
 
 
 def _stretch(values: np.ndarray) -> np.ndarray:
-    low, high = float(values.min()), float(values.max())
-    return (values - low) / (high - low) if high > low else np.zeros_like(values)
+    """``values`` (H, W) from SEEN to 1; what the network did not see stays 0."""
+    low, high = _ends(values)
+    # A map that hardly varies is left flat: its noise would look like a finding.
+    stretched = SEEN + (1 - SEEN) * (values - low) / max(high - low, 0.05)
+    return np.where(values > 0, stretched, 0).clip(0, 1)
+
+
+def _range(values: np.ndarray) -> str:
+    low, high = _ends(values)
+    return f"{low:.2f} to {high:.2f}"
+
+
+def _ends(values: np.ndarray) -> tuple[float, float]:
+    seen = values[values > 0]
+    return (float(seen.min()), float(seen.max())) if seen.size else (0.0, 0.0)

@@ -161,19 +161,19 @@
     else selected = { model, lesion };
     const path = document.querySelector(
       `#outlines path[data-model="${model}"][data-lesion="${lesion}"]`);
-    if (selected && path) centre(path);
+    if (element.tagName === "TR") selected && path ? zoomTo(path) : fit();
     if (selected && element.dataset.slice) step("#position", Number(element.dataset.slice));
     draw();
     const row = document.querySelector(`tr[data-model="${model}"][data-lesion="${lesion}"]`);
     row?.scrollIntoView({ block: "nearest" });
   }
-  // A zoomed view moves to the lesion; the whole picture shows it already.
-  function centre(path) {
-    if (zoom.factor === 1) return;
-    const svg = path.closest("svg.scan");
+  // So near that the lesion takes a quarter of the picture, but never so near that one is lost.
+  function zoomTo(path) {
+    const { width, rows } = path.closest("svg.scan").dataset;
     const [left, top, right, bottom] = path.dataset.box.split(" ").map(Number);
-    const rows = Number(svg.dataset.rows);
-    moveTo((left + right) / 2 / Number(svg.dataset.width), (top + bottom) / 2 / rows);
+    const share = Math.max((right - left) / width, (bottom - top) / rows);
+    const factor = Math.min(4, Math.max(1, 0.25 / share));
+    moveTo((left + right) / 2 / width, (top + bottom) / 2 / rows, factor);
   }
 
   // ---- sliders of the server's own
