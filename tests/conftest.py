@@ -76,12 +76,19 @@ def write_data_folder(folder: Path, groups: int = 6, slices: int = 2) -> Path:
 
 
 @pytest.fixture(scope="session")
-def server():
-    """The real demo with the shipped checkpoints, on a free port of this machine."""
-    from metaseg.demo import LAUNCH_OPTIONS, build_page
+def served() -> Segmenter:
+    """What the demo serves: the shipped checkpoints."""
     from metaseg.sources import load_models
 
-    page = build_page(Segmenter(load_models()))
+    return Segmenter(load_models())
+
+
+@pytest.fixture(scope="session")
+def server(served):
+    """The real demo with the shipped checkpoints, on a free port of this machine."""
+    from metaseg.demo import LAUNCH_OPTIONS, build_page
+
+    page = build_page(served)
     _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **LAUNCH_OPTIONS)
     yield url
     page.close()

@@ -18,6 +18,9 @@ LONGEST_SIDE = 384
 CLEAR_BELOW = 0.12
 """Share of the scale over which a map fades in, so that the slice shows where nothing is."""
 
+LEAST_WAVERING = 0.2
+"""A difference that is drawn brightest at the least, so that trifles stay dark."""
+
 SEEN = 0.01
 """The least of a stretched map where the network looked at all."""
 
@@ -51,7 +54,7 @@ def explain_view(
             "The brighter a pixel, the more the answer changes when the slice is mirrored left for "
             "right, or when the other network is asked.",
             _wavering(pairs, frame),
-            ("same answer", "opposite answer"),
+            ("same answer", "most different"),
         ),
     ]
     for reading, explanation in pairs:
@@ -69,17 +72,20 @@ def entropy(probability: np.ndarray) -> np.ndarray:
 
 
 def combine(maps: Sequence[np.ndarray]) -> np.ndarray:
-    """The mean of ``maps`` (H, W), each stretched to its own range first; zero where all are."""
-    return np.mean([_stretch(values) for values in maps], axis=0)
+    """The mean of ``maps`` (H, W), each stretched to its own range, without those that are even."""
+    telling = [values for values in maps if not _is_even(values)] or maps
+    return np.mean([_stretch(values) for values in telling], axis=0)
 
 
 def _wavering(pairs: Sequence[tuple[Reading, Explanation]], frame: Frame) -> list[str]:
-    panels = [_panel(f"{r.title}, mirrored", e.mirror_difference, frame) for r, e in pairs]
+    maps = {f"{reading.title}, mirrored": found.mirror_difference for reading, found in pairs}
     if len(pairs) == 2:
         (first, _), (second, _) = pairs
-        difference = np.abs(first.probability - second.probability)
-        panels.append(_panel("Between the two networks", difference, frame))
-    return panels
+        maps["Between the two networks"] = np.abs(first.probability - second.probability)
+    return [
+        _panel(title, values, frame, max(float(values.max()), LEAST_WAVERING))
+        for title, values in maps.items()
+    ]
 
 
 def _attention(title: str, explanation: Explanation, frame: Frame) -> str:
@@ -93,8 +99,8 @@ def _attention(title: str, explanation: Explanation, frame: Frame) -> str:
     ]
     return _section(
         f"What does the {title} attend to?",
-        "Bright parts are passed on to the outline, dark parts are held back; every map is "
-        "stretched to its own range.",
+        "Bright parts are passed on to the outline, dark parts are held back; every map that "
+        "varies is stretched to its own range.",
         panels,
         ("held back", "passed on"),
     )
@@ -125,9 +131,11 @@ def _section(title: str, words: str, panels: list[str], ends: tuple[str, str]) -
     )
 
 
-def _panel(title: str, values: np.ndarray, frame: Frame) -> str:
+def _panel(title: str, values: np.ndarray, frame: Frame, full: float = 1.0) -> str:
+    """``full`` is the value that is drawn brightest."""
     caption = f"<b>{title}</b> up to {values.max():.2f}"
-    return figure(title, frame, heat_layer(_colour(values, CLEAR_BELOW), frame), caption)
+    layer = heat_layer(_colour(values / full, CLEAR_BELOW), frame)
+    return figure(title, frame, layer, caption)
 
 
 def _attention_panel(title: str, words: str, stretched: np.ndarray, frame: Frame) -> str:
@@ -148,15 +156,20 @@ def _colour(values: np.ndarray, clear_below: float) -> np.ndarray:
 
 def _stretch(values: np.ndarray) -> np.ndarray:
     """``values`` (H, W) from SEEN to 1; what the network did not see stays 0."""
-    low, high = _ends(values)
-    # A map that hardly varies is left flat: its noise would look like a finding.
-    stretched = SEEN + (1 - SEEN) * (values - low) / max(high - low, 0.05)
+    # A map that hardly varies is left as it is: its noise would look like a finding.
+    low, high = (0.0, 1.0) if _is_even(values) else _ends(values)
+    stretched = SEEN + (1 - SEEN) * (values - low) / (high - low)
     return np.where(values > 0, stretched, 0).clip(0, 1)
+
+
+def _is_even(values: np.ndarray) -> bool:
+    low, high = _ends(values)
+    return high - low < 0.05
 
 
 def _range(values: np.ndarray) -> str:
     low, high = _ends(values)
-    return f"{low:.2f} to {high:.2f}"
+    return f"{low:.2f} everywhere" if _is_even(values) else f"{low:.2f} to {high:.2f}"
 
 
 def _ends(values: np.ndarray) -> tuple[float, float]:

@@ -8,7 +8,8 @@
   const MOST = 12;
   const THEME = "metaseg-theme";
   let selected = null;
-  let shown = "";
+  let arriving = false;
+  let shown = { scan: "", numbering: "" };
 
   // ---- theme: dark unless the address or an earlier choice says otherwise
   function remembered() {
@@ -79,14 +80,14 @@
     }
   }
 
-  // After the server has drawn: another scan starts from the whole picture.
+  // After the server has drawn: another scan starts from the whole picture, and another threshold
+  // may number the lesions anew.
   function drawn() {
-    const name = document.querySelector("#outlines svg.scan")?.getAttribute("aria-label") ?? "";
-    if (name !== shown) {
-      shown = name;
-      selected = null;
-      fit();
-    }
+    const { scan = "", numbering = "" } = document.querySelector("#outlines .beside")?.dataset ?? {};
+    if (scan !== shown.scan) fit();
+    if (scan !== shown.scan || numbering !== shown.numbering) selected = null;
+    shown = { scan, numbering };
+    if (selected && arriving) arrive();
     draw();
   }
 
@@ -157,15 +158,26 @@
   // ---- lesions
   function select(element) {
     const { model, lesion } = element.dataset;
-    if (selected?.model === model && selected?.lesion === lesion) selected = null;
-    else selected = { model, lesion };
-    const path = document.querySelector(
-      `#outlines path[data-model="${model}"][data-lesion="${lesion}"]`);
-    if (element.tagName === "TR") selected && path ? zoomTo(path) : fit();
-    if (selected && element.dataset.slice) step("#position", Number(element.dataset.slice));
+    const again = selected?.model === model && selected?.lesion === lesion;
+    selected = again ? null : { model, lesion };
+    if (element.tagName === "TR") {
+      fit();
+      arriving = !again;
+      const moves = !again && element.dataset.slice
+        && step("#position", Number(element.dataset.slice));
+      if (arriving && !moves) arrive();
+    } else {
+      document.querySelector(`tr${named(selected)}`)?.scrollIntoView({ block: "nearest" });
+    }
     draw();
-    const row = document.querySelector(`tr[data-model="${model}"][data-lesion="${lesion}"]`);
-    row?.scrollIntoView({ block: "nearest" });
+  }
+  const named = (one) => `[data-model="${one?.model}"][data-lesion="${one?.lesion}"]`;
+  // In a volume the lesion's slice comes from the server a moment later.
+  function arrive() {
+    const path = document.querySelector(`#outlines path${named(selected)}`);
+    if (!path) return;
+    arriving = false;
+    zoomTo(path);
   }
   // So near that the lesion takes a quarter of the picture, but never so near that one is lost.
   function zoomTo(path) {
@@ -179,14 +191,15 @@
   // ---- sliders of the server's own
   function step(id, value) {
     const slider = document.querySelector(`${id} input[type=range]`);
-    if (!slider || slider.offsetParent === null) return;
+    if (!slider || slider.offsetParent === null) return false;
     const kept = Math.min(Number(slider.max), Math.max(Number(slider.min), value));
-    if (kept === Number(slider.value)) return;
+    if (kept === Number(slider.value)) return false;
     const native = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value");
     native.set.call(slider, kept);
     slider.dispatchEvent(new Event("input", { bubbles: true }));
     slider.dispatchEvent(new Event("change", { bubbles: true }));
     slider.dispatchEvent(new Event("pointerup", { bubbles: true }));
+    return true;
   }
   const valueOf = (id) => Number(document.querySelector(`${id} input[type=range]`)?.value);
 

@@ -126,7 +126,8 @@ def outlines_view(
         caption = f"{swatch(r.colour)}<b>{escape(r.title)}</b> {count}"
         panels.append(figure(r.title, frame, layer, caption, count))
     return (
-        f"<div class='beside'><div class='panels'>{''.join(panels)}</div>"
+        f"<div class='beside' data-scan='{escape(frame.name)} {frame.height} {frame.width}' "
+        f"data-numbering='{readings[0].threshold}'><div class='panels'>{''.join(panels)}</div>"
         f"<div class='lesions'>{lesion_list(readings, volumes)}</div></div>"
     )
 

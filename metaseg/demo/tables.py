@@ -25,7 +25,9 @@ def metrics_table(reports: list[dict], volumes: list[dict] = ()) -> str:
         [name, *(_number(report["metrics"][key], 3) for key in OVERLAP_NAMES)]
         for name, report in named
     ]
-    return _table("Agreement with the ground truth", ["", *map(LABELS.get, OVERLAP_NAMES)], rows)
+    return _table(
+        "Agreement with the ground truth", ["Model", *map(LABELS.get, OVERLAP_NAMES)], rows
+    )
 
 
 def _measure(
