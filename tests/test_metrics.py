@@ -15,7 +15,7 @@ from torchmetrics.functional.classification import (
 )
 from torchmetrics.functional.segmentation import dice_score
 
-from metaseg.metrics import Counts, summarise, to_json
+from metaseg.metrics import Counts, dice_by_threshold, summarise, to_json
 
 masks = arrays(bool, (9, 7))
 
@@ -88,3 +88,15 @@ def test_only_empty_slices_leave_the_means_undefined():
     summary = to_json(summarise([("a", Counts(0, 3, 0))]))
     assert summary["dice"] == {"mean": None, "low": None, "high": None}
     assert summary["pooled_dice"] == 0 and summary["empty_false_positive_rate"] == 1
+
+
+def test_dice_by_threshold_is_the_dice_of_each_mask():
+    random = np.random.default_rng(0)
+    probability = random.random((20, 30)).astype(np.float32).round(2)
+    truth = random.random((20, 30)) > 0.7
+    thresholds = np.linspace(0, 1, 11)
+    curve = dice_by_threshold(probability, truth, thresholds)
+    expected = [Counts.of((probability >= t) & (probability > 0), truth).dice for t in thresholds]
+    np.testing.assert_allclose(curve, expected)
+    nothing = np.zeros((3, 3), np.float32)
+    assert np.isnan(dice_by_threshold(nothing, nothing > 0, thresholds)).all()

@@ -90,6 +90,31 @@ def test_the_temperature_divides_the_logits():
     np.testing.assert_allclose(changed, 1 / (1 + np.exp(-logits / 2)), atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("name", "gates", "outputs"), [("attention_unet", 4, 1), ("nested_unet", 0, 4), ("unet", 0, 1)]
+)
+@pytest.mark.parametrize("mirror", [False, True])
+def test_an_explanation_lies_in_the_scans_grid(name, gates, outputs, mirror):
+    checkpoint = small_checkpoint(name)
+    checkpoint = replace(checkpoint, config=replace(checkpoint.config, mirror=mirror))
+    segmenter = Segmenter([checkpoint], "cpu")
+    scan = scan_of(draw_head((128, 120))[0])
+    explanation = segmenter.explain(scan, name)
+    assert len(explanation.attention) == gates and len(explanation.supervised) == outputs
+    maps = [*explanation.attention, *explanation.supervised, explanation.mirror_difference]
+    for values in maps:
+        assert values.shape == (128, 120) and values.dtype == np.float32
+        assert values.min() >= 0 and values.max() <= 1
+    prediction = segmenter.predict(scan, name).probability[0]
+    # The last supervised output is what the page outlines, bf16 rounding aside.
+    np.testing.assert_allclose(explanation.supervised[-1], prediction, atol=0.02)
+    assert explanation.mirror_difference.max() > 0
+
+
+def test_without_tissue_there_is_nothing_to_explain(small_segmenter):
+    assert small_segmenter.explain(scan_of(np.full((90, 90), 3)), "attention_unet") is None
+
+
 def test_models_are_found_by_name_and_by_title(small_segmenter):
     assert small_segmenter.find("Nested U-Net") is small_segmenter.find("nested_unet")
     with pytest.raises(InputError, match="no model «other»: choose one of «Attention U-Net»"):

@@ -1,6 +1,7 @@
 """The view «Compare»: where the networks agree, where they are right, what the threshold does."""
 
 from collections.abc import Sequence
+from html import escape
 
 import numpy as np
 
@@ -93,10 +94,10 @@ def _map(
     layers = "".join(area_layer(outline_mask(mask), colour, cue) for _, mask, colour, cue in areas)
     measured = [(name, _area(mask, unit_mm2)) for name, mask, _, _ in areas]
     legend = "".join(
-        f"<li>{swatch(colour, cue)}{name}: {size}</li>"
+        f"<li>{swatch(colour, cue)}{escape(name)}: {size}</li>"
         for (name, size), (_, _, colour, cue) in zip(measured, areas)
     )
-    caption = f"<b>{title}</b> {words}<ul class='legend'>{legend}</ul>"
+    caption = f"<b>{escape(title)}</b> {words}<ul class='legend'>{legend}</ul>"
     spoken = "; ".join(f"{name} {size}" for name, size in measured)
     return figure(title, frame, layers, caption, f"{words} {spoken}.")
 

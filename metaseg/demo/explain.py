@@ -1,6 +1,7 @@
 """The view «Explain»: what the networks looked at, how sure they are, and how they got there."""
 
 from collections.abc import Sequence
+from html import escape
 
 import cv2
 import numpy as np
@@ -124,7 +125,7 @@ def _supervised(title: str, explanation: Explanation, frame: Frame) -> str:
 def _section(title: str, words: str, panels: list[str], ends: tuple[str, str]) -> str:
     low, high = ends
     return (
-        f"<section class='why'><h3>{title}</h3><p class='aside'>{words}</p>"
+        f"<section class='why'><h3>{escape(title)}</h3><p class='aside'>{words}</p>"
         f"<div class='panels small'>{''.join(panels)}</div>"
         f"<p class='scale'><span>{low}</span><i aria-hidden='true'></i><span>{high}</span></p>"
         "</section>"
@@ -133,7 +134,7 @@ def _section(title: str, words: str, panels: list[str], ends: tuple[str, str]) -
 
 def _panel(title: str, values: np.ndarray, frame: Frame, full: float = 1.0) -> str:
     """``full`` is the value that is drawn brightest."""
-    caption = f"<b>{title}</b> up to {values.max():.2f}"
+    caption = f"<b>{escape(title)}</b> up to {values.max():.2f}"
     layer = heat_layer(_colour(values / full, CLEAR_BELOW), frame)
     return figure(title, frame, layer, caption)
 

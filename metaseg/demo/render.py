@@ -10,8 +10,9 @@ import numpy as np
 from metaseg.demo.compare import compare_view
 from metaseg.demo.explain import WAITING, explain_view
 from metaseg.demo.figure import Frame, figure, lesion_layer, slice_store, swatch
+from metaseg.demo.lesion_list import count_of, lesion_list
 from metaseg.demo.reading import Reading
-from metaseg.demo.tables import count_of, lesion_list, metrics_table, notice_list, slice_marks
+from metaseg.demo.tables import metrics_table, notice_list, slice_marks
 from metaseg.demo.workbench import BOTH, OpenScan, VolumeFindings, Workbench
 from metaseg.errors import InputError
 from metaseg.outlines import outline_lesions

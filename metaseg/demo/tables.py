@@ -1,15 +1,14 @@
 """The figures beside the pictures, as HTML; what a user could have written is escaped."""
 
-from collections.abc import Sequence
 from html import escape
 
-from metaseg.demo.figure import swatch
-from metaseg.demo.reading import Reading
 from metaseg.metrics import OVERLAP_NAMES
 
 LABELS = {"dice": "Dice", "iou": "IoU", "precision": "Precision", "recall": "Recall", "f1": "F1"}
-MOST_LESIONS = 30
-"""Of one network; the files hold all."""
+MOST_LESIONS = 12
+
+
+VOLUME_LESION_COLUMNS = ["Model", "Lesion", "Slice", "Volume", "Diameter", "Mean probability"]
 
 
 def metrics_table(reports: list[dict], volumes: list[dict] = ()) -> str:
@@ -30,12 +29,25 @@ def metrics_table(reports: list[dict], volumes: list[dict] = ()) -> str:
     )
 
 
-def _measure(
-    value: float | None, unit: str, otherwise: float, other_unit: str, digits: int = 0
-) -> str:
-    if value is None:
-        return f"{otherwise:.{digits}f} {other_unit}"
-    return f"{value:.{digits}f} {unit}"
+def volume_lesion_rows(reports: list[dict]) -> list[list]:
+    """Rows of the table of a volume's lesions, under ``VOLUME_LESION_COLUMNS``."""
+    return [
+        [
+            report["model"],
+            lesion["number"],
+            lesion["diameter_slice"],
+            measure(lesion["volume_mm3"], "mm³", lesion["volume_voxels"], "voxels"),
+            measure(lesion["diameter_mm"], "mm", lesion["diameter_px"], "px"),
+            round(lesion["mean_probability"], 2),
+        ]
+        for report in reports
+        for lesion in report["lesions"]
+    ]
+
+
+def measure(value: float | None, unit: str, otherwise: float, other_unit: str) -> str:
+    """``value`` in ``unit``, or ``otherwise`` in the other one where it is None."""
+    return f"{otherwise:.0f} {other_unit}" if value is None else f"{value:.1f} {unit}"
 
 
 def slice_marks(found: dict[str, list[int]], depth: int, position: int) -> str:
@@ -54,58 +66,30 @@ def slice_marks(found: dict[str, list[int]], depth: int, position: int) -> str:
     return "".join(rows)
 
 
-def lesion_list(readings: Sequence[Reading], volumes: Sequence[dict] = ()) -> str:
-    """The lesions of every network in one table, each a button that shows it.
-
-    ``volumes`` are the reports of the whole volume where the readings are one slice of it.
-    """
-    reports = volumes or [reading.report for reading in readings]
-    counts = "".join(
-        f"<li>{swatch(r.colour)}{escape(r.title)}: {count_of(report['lesions'])}</li>"
-        for r, report in zip(readings, reports)
-    )
-    where = "the volume" if volumes else "the slice"
-    intro = f"<h3>Lesions of {where}</h3><ul class='legend'>{counts}</ul>"
-    rows, left_out = [], 0
-    for reading, report in zip(readings, reports):
-        left_out += max(0, len(report["lesions"]) - MOST_LESIONS)
-        for number, lesion in enumerate(report["lesions"][:MOST_LESIONS], start=1):
-            rows.append(_lesion_row(reading, number, lesion))
-    if not rows:
-        return intro
-    columns = ["Lesion", *(["Slice"] if volumes else []), "Volume" if volumes else "Area"]
-    head = "".join(f"<th scope='col'>{c}</th>" for c in [*columns, "Diameter", "Mean probability"])
-    return (
-        f"{intro}<p class='aside'>Choose a lesion to see it in every picture.</p>"
-        f"<div class='table tall' tabindex='0' role='region' aria-label='Lesions of {where}'>"
-        f"<table><thead><tr>{head}</tr></thead>"
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
-        + (f"<p class='aside'>{left_out} smaller ones are not listed.</p>" if left_out else "")
-    )
-
-
-def count_of(lesions: Sequence) -> str:
-    """How many lesions there are, in words."""
-    count = len(lesions)
-    return "no lesion" if count == 0 else f"{count} lesion{'s' if count > 1 else ''}"
-
-
-def _lesion_row(reading: Reading, number: int, lesion: dict) -> str:
-    if "volume_voxels" in lesion:
-        slice_ = lesion["diameter_slice"]
-        cells = [slice_, _measure(lesion["volume_mm3"], "mm³", lesion["volume_voxels"], "voxels")]
-        jump = f" data-slice='{slice_}'"
-    else:
-        cells = [_measure(lesion["area_mm2"], "mm²", lesion["area_px"], "px")]
-        jump = ""
-    cells.append(_measure(lesion["diameter_mm"], "mm", lesion["diameter_px"], "px", digits=1))
-    cells.append(_number(lesion["mean_probability"], 2))
-    name, title = escape(reading.name), escape(reading.title)
-    return (
-        f"<tr data-model='{name}' data-lesion='{number}'{jump}><td><button type='button' "
-        f"aria-pressed='false' aria-label='{title}, lesion {number}'>{swatch(reading.colour)}"
-        f"{number}</button></td>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
-    )
+def lesion_table(report: dict) -> str:
+    """What one network found: how many lesions, their area, and each of the largest."""
+    lesions = report["lesions"]
+    if not lesions:
+        return f"<h3>{escape(report['model'])}: no lesion found</h3>"
+    in_mm = lesions[0]["area_mm2"] is not None
+    area, diameter = ("area_mm2", "diameter_mm") if in_mm else ("area_px", "diameter_px")
+    total = sum(lesion[area] for lesion in lesions)
+    noun = "lesion" if len(lesions) == 1 else "lesions"
+    unit, square = ("mm", "mm²") if in_mm else ("px", "px")
+    title = f"{report['model']}: {len(lesions)} {noun}, {total:.0f} {square} in all"
+    rows = [
+        [
+            str(number),
+            f"{lesion[area]:.0f} {square}",
+            f"{lesion[diameter]:.1f} {unit}",
+            f"row {lesion['centroid'][0]:.0f}, column {lesion['centroid'][1]:.0f}",
+            _number(lesion["mean_probability"], 2),
+        ]
+        for number, lesion in enumerate(lesions[:MOST_LESIONS], start=1)
+    ]
+    table = _table(title, ["", "Area", "Diameter", "Centre", "Mean probability"], rows)
+    left_out = len(lesions) - MOST_LESIONS
+    return table + (f"<p>{left_out} smaller ones are not listed.</p>" if left_out > 0 else "")
 
 
 def notice_list(notices: list[str]) -> str:

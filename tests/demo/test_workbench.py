@@ -1,3 +1,4 @@
+import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -31,12 +32,12 @@ def passes():
 def workbench(passes):
     segmenter = Segmenter([small_checkpoint(name) for name in ARCHITECTURES], device="cpu")
     for checkpoint in segmenter.checkpoints.values():
-        checkpoint.network.register_forward_hook(lambda *_: passes.append(1))
+        checkpoint.network.encoder.register_forward_hook(lambda *_: passes.append(1))
     return Workbench(segmenter)
 
 
 def show(workbench, **changes):
-    """The page's updates: plane, position, marks, next, status, four pictures, figures, ..."""
+    """The page's updates by what they are for."""
     inputs = {
         "scan": SLICE,
         "truth": TRUTH,
@@ -46,24 +47,29 @@ def show(workbench, **changes):
         **changes,
     }
     updates = render(workbench, Inputs(**inputs), lambda batches: batches)
-    names = ["plane", "position", "marks", "next", "status", "a", "b", "c", "d", "figures"]
-    return dict(zip([*names, "lesions", "prepare"], updates, strict=True))
+    names = ["plane", "position", "marks", "next", "status", "slice", "outlines", "compare"]
+    return dict(zip([*names, "figures", "explain", "results", "prepare"], updates, strict=True))
 
 
 def labels(page):
-    return [page[name].get("label") for name in "abcd"]
+    return re.findall(r"<figcaption>.*?<b>(.*?)</b>", page["outlines"])
+
+
+def paths(page, model):
+    """The outlines of one network, or of the truth."""
+    return re.findall(rf"data-model='{model}' [^>]* d='([^']*)'", page["outlines"])
 
 
 def test_moving_the_threshold_runs_no_network(workbench, passes):
     first = show(workbench)
     assert len(passes) == 2
-    masks = [show(workbench, threshold=t)["c"]["value"] for t in (0.0, 0.2, 0.45, 0.55, 1.0)]
+    pages = [show(workbench, threshold=t) for t in (0.0, 0.2, 0.45, 0.55, 1.0)]
     show(workbench, shown="After CLAHE")
     show(workbench, truth=None)
     show(workbench, model="Nested U-Net")
     assert len(passes) == 2
-    assert not np.array_equal(masks[0], masks[-1])
-    assert first["a"]["value"].shape == (512, 512, 3)
+    assert paths(pages[0], "attention_unet") and not paths(pages[-1], "attention_unet")
+    assert {page["slice"] for page in pages} == {first["slice"]}
 
 
 def test_another_slice_runs_the_networks_again(workbench, passes):
@@ -80,16 +86,26 @@ def test_the_same_path_with_other_content_is_another_scan(workbench, tmp_path):
     assert not np.array_equal(before, workbench.open(str(path), None).scan.voxels)
 
 
+def test_explaining_runs_each_network_once_more_and_only_when_asked(workbench, passes):
+    assert "figure" not in show(workbench)["explain"] and len(passes) == 2
+    page = show(workbench, view="Explain")
+    assert page["explain"].count("<section") == 5 and len(passes) == 4
+    assert show(workbench, view="Explain", threshold=0.3)["explain"] == page["explain"]
+    assert "Attention U-Net attend" not in show(workbench, view="Explain", model="Nested U-Net")
+    assert len(passes) == 4
+
+
 def test_both_shows_four_pictures_and_both_rows(workbench):
     page = show(workbench)
     assert labels(page) == ["Slice", "Ground truth", "Attention U-Net", "Nested U-Net"]
     assert page["figures"].count("<tr>") >= 3
     assert "Agreement with the ground truth" in page["figures"]
-    assert not np.array_equal(page["a"]["value"], page["b"]["value"])
-    assert page["position"]["visible"] is False and page["lesions"]["visible"] is False
+    assert len(paths(page, "truth")) == 1
+    assert page["position"]["visible"] is False and "Slice</th>" not in page["outlines"]
+    assert "Only Nested U-Net" in page["compare"] and "Rightly found" in page["compare"]
     alone = show(workbench, truth=None, model="U-Net (baseline)")
-    assert labels(alone) == ["Slice", "U-Net (baseline)", None, None]
-    assert "Agreement" not in alone["figures"]
+    assert labels(alone) == ["Slice", "U-Net (baseline)"]
+    assert alone["figures"] == "" and "Only" not in alone["compare"]
 
 
 def test_a_bad_truth_is_told_and_the_scan_shown(workbench):
@@ -103,7 +119,8 @@ def test_a_bad_scan_leaves_the_page_as_it_is(workbench, tmp_path):
     bad.write_text("no picture")
     page = show(workbench, scan=str(bad))
     assert "&lt;b&gt;bad" in page["status"] and "<b>" not in page["status"]
-    assert all("value" not in page[name] for name in "abcd")
+    kept = gr.skip()
+    assert all(page[name] == kept for name in ("slice", "outlines", "compare", "figures"))
     assert show(workbench, scan=None)["status"] == HINT
 
 
@@ -128,13 +145,32 @@ def test_a_volume_is_segmented_once_and_stepped_through(workbench, passes, volum
     assert (first["position"]["maximum"], first["position"]["value"]) == (6, 3)
     assert first["plane"]["visible"] and first["plane"]["value"] == "axial"
     assert "whole volume" in first["figures"] and "this slice" in first["figures"]
-    assert first["marks"]["value"].count("<svg") == 2 and first["lesions"]["value"]
+    assert first["marks"]["value"].count("<svg") == 2
+    assert "Lesions of the volume" in first["outlines"] and "data-slice=" in first["outlines"]
     later = show(workbench, scan=scan, truth=truth, threshold=0.3, position=5)
     assert later["position"]["value"] == 5 and len(passes) == 12
-    assert not np.array_equal(first["a"]["value"], later["a"]["value"])
+    assert first["slice"] != later["slice"]
     turned = show(workbench, scan=scan, truth=truth, plane="coronal")
     assert turned["position"]["maximum"] == 127 and turned["plane"]["value"] == "coronal"
-    assert turned["b"]["value"].shape == turned["a"]["value"].shape
+    # Slices 5 mm thick and pixels of 1 mm: a coronal picture is as high as seven slices are.
+    assert "data-width='120' data-height='35'" in turned["outlines"]
+
+
+def test_parts_of_a_lesion_bear_its_number(workbench, volume):
+    opened = workbench.open(volume[0], None)
+    found = workbench.find_in_volume(opened, "unet", 0.3)
+    for lesion in found.lesions[:20]:
+        reading = workbench.read(opened, "unet", 0.3, lesion.diameter_slice)
+        assert lesion.number in reading.numbers
+        parts = sum(lesion.number == number for number in reading.numbers)
+        assert parts >= 1 and len(reading.numbers) == len(reading.outlines)
+    # All voxels of a number are those of its lesion.
+    sizes = dict.fromkeys(range(1, len(found.lesions) + 1), 0)
+    for index in range(len(opened.scan.voxels)):
+        reading = workbench.read(opened, "unet", 0.3, index)
+        for number, lesion in zip(reading.numbers, reading.report["lesions"]):
+            sizes[number] += lesion["area_px"]
+    assert list(sizes.values()) == [lesion.volume_voxels for lesion in found.lesions]
 
 
 def test_next_lesion_goes_round(workbench, volume):

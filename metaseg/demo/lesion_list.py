@@ -1,0 +1,65 @@
+"""The list of lesions beside the pictures: each row shows its lesion."""
+
+from collections.abc import Sequence
+from html import escape
+
+from metaseg.demo.figure import swatch
+from metaseg.demo.reading import Reading
+from metaseg.demo.tables import measure
+
+MOST_LESIONS = 30
+"""Of one network; the files hold all."""
+
+
+def lesion_list(readings: Sequence[Reading], volumes: Sequence[dict] = ()) -> str:
+    """The lesions of every network in one table, each a button that shows it.
+
+    ``volumes`` are the reports of the whole volume where the readings are one slice of it.
+    """
+    reports = volumes or [reading.report for reading in readings]
+    counts = "".join(
+        f"<li>{swatch(r.colour)}{escape(r.title)}: {count_of(report['lesions'])}</li>"
+        for r, report in zip(readings, reports)
+    )
+    where = "the volume" if volumes else "the slice"
+    intro = f"<h3>Lesions of {where}</h3><ul class='legend'>{counts}</ul>"
+    rows, left_out = [], 0
+    for reading, report in zip(readings, reports):
+        left_out += max(0, len(report["lesions"]) - MOST_LESIONS)
+        for number, lesion in enumerate(report["lesions"][:MOST_LESIONS], start=1):
+            rows.append(_lesion_row(reading, number, lesion))
+    if not rows:
+        return intro
+    columns = ["Lesion", *(["Slice"] if volumes else []), "Volume" if volumes else "Area"]
+    head = "".join(f"<th scope='col'>{c}</th>" for c in [*columns, "Diameter", "Mean probability"])
+    return (
+        f"{intro}<p class='aside'>Choose a lesion to see it in every picture.</p>"
+        f"<div class='table tall' tabindex='0' role='region' aria-label='Lesions of {where}'>"
+        f"<table><thead><tr>{head}</tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+        + (f"<p class='aside'>{left_out} smaller ones are not listed.</p>" if left_out else "")
+    )
+
+
+def count_of(lesions: Sequence) -> str:
+    """How many lesions there are, in words."""
+    count = len(lesions)
+    return "no lesion" if count == 0 else f"{count} lesion{'s' if count > 1 else ''}"
+
+
+def _lesion_row(reading: Reading, number: int, lesion: dict) -> str:
+    if "volume_voxels" in lesion:
+        slice_ = lesion["diameter_slice"]
+        cells = [slice_, measure(lesion["volume_mm3"], "mm³", lesion["volume_voxels"], "voxels")]
+        jump = f" data-slice='{slice_}'"
+    else:
+        cells = [measure(lesion["area_mm2"], "mm²", lesion["area_px"], "px")]
+        jump = ""
+    cells.append(measure(lesion["diameter_mm"], "mm", lesion["diameter_px"], "px"))
+    cells.append(f"{lesion['mean_probability']:.2f}")
+    name, title = escape(reading.name), escape(reading.title)
+    return (
+        f"<tr data-model='{name}' data-lesion='{number}'{jump}><td><button type='button' "
+        f"aria-pressed='false' aria-label='{title}, lesion {number}'>{swatch(reading.colour)}"
+        f"{number}</button></td>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+    )
