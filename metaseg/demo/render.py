@@ -88,7 +88,7 @@ def render(workbench: Workbench, inputs: Inputs, progress: Callable) -> list:
     notices = [n for reading in readings for n in reading.report["notices"]]
     return [
         *_volume_parts(opened, index, volumes),
-        trouble + notice_list(notices),
+        f"{trouble}<div role='status'>{notice_list(notices)}</div>",
         slice_store(grey, frame.aspect),
         outlines_view(frame, readings, truth, reports),
         compare_view(frame, readings, truth, spacing and spacing[1] * spacing[2]),
