@@ -130,10 +130,14 @@ def add_scan_tab(workbench: Workbench) -> None:
     def show(*values, progress=gr.Progress()):
         return render(workbench, Inputs(*values), progress.tqdm)
 
-    def outline_again(*values, progress=gr.Progress()):
-        """As ``show``, without what no threshold changes."""
-        updates = dict(zip(outputs, show(*values, progress=progress)))
-        return [gr.skip() if part in (picture, explanation) else updates[part] for part in outputs]
+    def show_all_but(*kept):
+        """As ``show``, but the components ``kept`` stay as they are."""
+
+        def partly(*values, progress=gr.Progress()):
+            updates = zip(outputs, show(*values, progress=progress))
+            return [gr.skip() if part in kept else update for part, update in updates]
+
+        return partly
 
     @in_our_words
     def explain(*values):
@@ -175,8 +179,10 @@ def add_scan_tab(workbench: Workbench) -> None:
     # A truth belongs to its scan, and must not be laid on the next one.
     scan.clear(lambda: None, None, truth, **private).then(show, fresh, **quiet)
     gr.on([truth.upload, truth.clear, model.input, plane.input], show, inputs, **drawn)
-    gr.on([shown.input, position.input], show, inputs, **quiet)
-    threshold.input(outline_again, inputs, **quiet)
+    # A late answer must not move back what the visitor is moving, and what no threshold changes
+    # is not sent again.
+    gr.on([shown.input, position.input], show_all_but(plane, position), inputs, **quiet)
+    threshold.input(show_all_but(plane, position, picture, explanation), inputs, **quiet)
     following.click(jump, inputs, position, **private).then(show, inputs, **quiet)
     for tab in (outlines_tab, compare_tab):
         tab.select(lambda: None, None, view, show_progress="hidden", **private)
