@@ -107,6 +107,7 @@ def _table(title: str, head: list[str], rows: list[list[str]]) -> str:
         "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
     )
     return (
-        f"<h3>{escape(title)}</h3><div class='table'><table><thead><tr>{cells}</tr></thead>"
+        f"<h3>{escape(title)}</h3><div class='table' tabindex='0' role='region' "
+        f"aria-label='{escape(title)}'><table><thead><tr>{cells}</tr></thead>"
         f"<tbody>{body}</tbody></table></div>"
     )
