@@ -34,6 +34,8 @@ class Config:
     """Divides the logits, so that probabilities mean what they say (Guo et al. 2017)."""
     mirror: bool = False
     """Whether a slice is also seen mirrored, left for right, and both answers averaged."""
+    enlarge: float = 1.0
+    """Other than 1: a slice is also seen enlarged by this factor, and both answers averaged."""
     training: dict[str, Any] = field(default_factory=dict)
     """The training configuration and what came of it, as recorded by the training."""
     license: str = "cc-by-nc-sa-4.0"

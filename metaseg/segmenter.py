@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from torch.nn.functional import interpolate
 
 from metaseg.checkpoint import Checkpoint
 from metaseg.errors import InputError
@@ -158,7 +159,7 @@ class Segmenter:
             else:
                 logits = network(batch)
                 attention = logits.new_empty(0, *image.shape)
-        probability = _calibrate(torch.sigmoid(logits.float()), checkpoint.config.temperature)
+            probability = _probability(checkpoint, batch, logits)
         seen, mirrored = probability[0], probability[1].flip(-1)
         supervised = (seen + mirrored) / 2 if checkpoint.config.mirror else seen
         difference = (seen[-1:] - mirrored[-1:]).abs()
@@ -179,12 +180,11 @@ class Segmenter:
         checkpoint = self.checkpoints[name]
         batch = self._to_batch(images, checkpoint.config.mirror)
         with torch.inference_mode(), self._autocast():
-            logits = checkpoint.network(batch)[:, -1]
-        probability = torch.sigmoid(logits.float())
+            probability = _probability(checkpoint, batch, checkpoint.network(batch))[:, -1]
         if checkpoint.config.mirror:
             seen, mirrored = probability.chunk(2)
             probability = (seen + mirrored.flip(-1)) / 2
-        return _calibrate(probability, checkpoint.config.temperature).cpu().numpy()
+        return probability.cpu().numpy()
 
     def _has_bf16(self) -> bool:
         if self.device.type == "cuda":
@@ -192,10 +192,18 @@ class Segmenter:
         return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
 
 
-def _calibrate(probability: torch.Tensor, temperature: float) -> torch.Tensor:
-    if temperature == 1:
-        return probability
-    return torch.sigmoid(torch.logit(probability, eps=1e-6) / temperature)
+def _probability(checkpoint: Checkpoint, batch: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+    """Calibrated probabilities (N, K, S, S) of the network's K outputs for ``batch`` (N, 1, S, S),
+    of which it said ``logits``; it is asked once more where the config wants it enlarged."""
+    config = checkpoint.config
+    probability = torch.sigmoid(logits.float())
+    if config.enlarge != 1:
+        larger = interpolate(batch, scale_factor=config.enlarge, mode="bilinear")
+        again = torch.sigmoid(checkpoint.network(larger).float())
+        probability = (probability + interpolate(again, batch.shape[-2:], mode="bilinear")) / 2
+    if config.temperature != 1:
+        probability = torch.sigmoid(torch.logit(probability, eps=1e-6) / config.temperature)
+    return probability
 
 
 def _notices(slices: int, without_tissue: int) -> tuple[str, ...]:

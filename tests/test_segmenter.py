@@ -7,6 +7,7 @@ import torch
 
 from metaseg.errors import InputError
 from metaseg.models import ARCHITECTURES
+from metaseg.preprocess import prepare, standardise, to_grey_levels
 from metaseg.scan import Scan, read_scan
 from metaseg.segmenter import NO_TISSUE, Segmenter, check_threshold, take_slice
 from metaseg.sources import load_models
@@ -81,6 +82,27 @@ def test_a_mirrored_slice_gives_the_mirrored_answer():
     assert np.abs(alone - answers[0]).max() > 1e-4
 
 
+def test_an_enlarged_slice_is_seen_too_and_both_answers_are_averaged():
+    (shipped,) = load_models(["attention_unet"])
+    plain, twice = (
+        Segmenter(
+            [replace(shipped, config=replace(shipped.config, mirror=False, enlarge=factor))], "cpu"
+        )
+        for factor in (1.0, 2.0)
+    )
+    settings = shipped.config.preprocessing
+    scan = read_scan(EXAMPLES / "meningioma_axial.jpg")
+    levels, _ = prepare(to_grey_levels(scan.voxels[0], True, settings), settings, scan.aspect)
+    image = standardise(levels, settings)
+    large = cv2.resize(image, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
+    small = plain._forward("attention_unet", image[None])[0]
+    side = settings.size
+    answer = plain._forward("attention_unet", large[None])[0].reshape(side, 2, side, 2)
+    both = twice._forward("attention_unet", image[None])[0]
+    np.testing.assert_allclose(both, (small + answer.mean(axis=(1, 3))) / 2, atol=0.02)
+    assert np.abs(both - small).max() > 0.1
+
+
 def test_the_temperature_divides_the_logits():
     checkpoint = small_checkpoint("unet")
     warm = replace(checkpoint, config=replace(checkpoint.config, temperature=2.0))
@@ -93,10 +115,10 @@ def test_the_temperature_divides_the_logits():
 @pytest.mark.parametrize(
     ("name", "gates", "outputs"), [("attention_unet", 4, 1), ("nested_unet", 0, 4), ("unet", 0, 1)]
 )
-@pytest.mark.parametrize("mirror", [False, True])
-def test_an_explanation_lies_in_the_scans_grid(name, gates, outputs, mirror):
+@pytest.mark.parametrize("views", [{}, {"mirror": True, "enlarge": 1.25}])
+def test_an_explanation_lies_in_the_scans_grid(name, gates, outputs, views):
     checkpoint = small_checkpoint(name)
-    checkpoint = replace(checkpoint, config=replace(checkpoint.config, mirror=mirror))
+    checkpoint = replace(checkpoint, config=replace(checkpoint.config, **views))
     segmenter = Segmenter([checkpoint], "cpu")
     scan = scan_of(draw_head((128, 120))[0])
     explanation = segmenter.explain(scan, name)

@@ -36,8 +36,8 @@ def record_metrics(
 ) -> None:
     """Keep what the evaluation measured on ``data_set`` beside the checkpoint, and in its card.
 
-    ``measured`` is one model's object of the evaluation's ``metrics.json``, ``slice_rows`` are those
-    of ``Tally.slice_rows``. What was measured on other data sets stays. InputError as for
+    ``measured`` is one model's object of the evaluation's ``metrics.json``, ``slice_rows`` are
+    those of ``Tally.slice_rows``. What was measured on other data sets stays. InputError as for
     ``write_card``.
     """
     path = Path(folder) / METRICS
