@@ -6,8 +6,8 @@ import gradio as gr
 
 from metaseg.demo.api import add_api, in_our_words
 from metaseg.demo.batch import add_batch_tab
-from metaseg.demo.files import write_files
 from metaseg.demo.gallery import read_examples
+from metaseg.demo.handover import add_handover
 from metaseg.demo.render import AFTER_CLAHE, AS_LOADED, HINT, PICTURES, Inputs, next_lesion, render
 from metaseg.demo.style import HEADER, legend
 from metaseg.demo.tables import VOLUME_LESION_COLUMNS, notice_list
@@ -105,17 +105,9 @@ def add_scan_tab(workbench: Workbench) -> None:
                 visible=False,
                 elem_id="lesions",
             )
-            with gr.Row():
-                prepare = gr.Button(
-                    "Prepare the files", size="sm", visible=False, elem_id="prepare"
-                )
-                files = gr.File(
-                    label="Masks, probabilities, lesion tables, reports",
-                    visible=False,
-                    file_count="multiple",
-                    interactive=False,
-                    elem_id="files",
-                )
+            prepare = add_handover(
+                workbench, [scan, truth, model, threshold, shown, plane, position]
+            )
 
     def show(*values, progress=gr.Progress()):
         return render(workbench, Inputs(*values), progress.tqdm)
@@ -130,10 +122,6 @@ def add_scan_tab(workbench: Workbench) -> None:
 
     def go_to_lesion(table, event: gr.SelectData):
         return int(table.iloc[event.index[0]]["Slice"])
-
-    @in_our_words
-    def make_files(*values):
-        return gr.update(value=write_files(workbench, Inputs(*values), files), visible=True)
 
     fresh = [scan, truth, model, threshold, shown]
     inputs = [*fresh, plane, position]
@@ -156,7 +144,3 @@ def add_scan_tab(workbench: Workbench) -> None:
     gr.on(moved, show, inputs, **quiet)
     following.click(jump, inputs, position, **private).then(show, inputs, **quiet)
     lesions.select(go_to_lesion, lesions, position, **private).then(show, inputs, **quiet)
-    prepare.click(make_files, inputs, files, **private)
-    # Files of the scan before must not stand under this one.
-    gone = gr.update(value=None, visible=False)
-    gr.on([scan.upload, scan.clear, gallery.select], lambda: gone, None, files, **private)
