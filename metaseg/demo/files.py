@@ -79,7 +79,9 @@ def write_zip(workbench: Workbench, inputs: Inputs, component: gr.File) -> str:
     folder = new_folder(component)
     results = folder / "results"
     results.mkdir()
-    given = {"original": inputs.scan} | ({"ground_truth": inputs.truth} if inputs.truth else {})
+    given = {"original": inputs.scan}
+    if opened.truth is not None:
+        given["ground_truth"] = inputs.truth
     run = {
         "device": str(workbench.segmenter.device),
         "threshold": inputs.threshold,

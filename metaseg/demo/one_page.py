@@ -95,9 +95,9 @@ def _networks(reports: list[dict]) -> list[tuple[str, ...]]:
 
 def _volume_lesions(report: dict) -> str:
     rows = volume_lesion_rows([report])
-    heading = f"{report['model']}: {len(rows)} {'lesion' if len(rows) == 1 else 'lesions'}"
     if not rows:
         return f"<h3>{escape(report['model'])}: no lesion found</h3>"
+    heading = f"{report['model']}: {len(rows)} {'lesion' if len(rows) == 1 else 'lesions'}"
     # The heading names the network already.
     cells = [[str(cell) for cell in row[1:]] for row in rows[:MOST_LESIONS]]
     left_out = len(rows) - MOST_LESIONS
