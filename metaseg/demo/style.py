@@ -49,8 +49,7 @@ CSS = """
 .hint { padding: 2.5rem 1rem; text-align: center; border: 1px dashed var(--border-color-primary);
   border-radius: 10px; }
 #status p { margin: .15rem 0; color: var(--body-text-color-subdued); }
-#status .alert, #link-trouble .alert {
-  padding: .7rem 1rem; border-left: 4px solid #b45309; border-radius: 6px;
+#status .alert { padding: .7rem 1rem; border-left: 4px solid #b45309; border-radius: 6px;
   background: var(--background-fill-secondary); color: var(--body-text-color); }
 #pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); }
 #pictures > * { min-width: 0 !important; }
