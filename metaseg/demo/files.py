@@ -16,6 +16,7 @@ from metaseg.demo.workbench import OpenScan, Segmentation, VolumeFindings, Workb
 from metaseg.errors import InputError
 from metaseg.lesions3d import lesion_table
 from metaseg.manifest import Manifest, digest_of
+from metaseg.overlay import TRUTH_COLOUR, draw_overlay
 from metaseg.results import write_results
 from metaseg.scan.nifti import write_nifti
 from metaseg.scan.types import display_name
@@ -130,9 +131,11 @@ def write_report(workbench: Workbench, inputs: Inputs) -> str:
 
 def _page_of(workbench: Workbench, inputs: Inputs, shown: OnScreen) -> str:
     opened = shown.opened
-    pictures = [("Slice", workbench.view(opened, shown.index, enhanced=False))]
+    grey = workbench.segmenter.view(opened.scan, shown.index, enhanced=False)
+    pictures = [("Slice", draw_overlay(grey, [], opened.scan.aspect))]
     if opened.truth is not None:
-        pictures.append(("Ground truth", workbench.view(opened, shown.index, False, True)))
+        outline = (opened.truth[shown.index], TRUTH_COLOUR)
+        pictures.append(("Ground truth", draw_overlay(grey, [outline], opened.scan.aspect)))
     pictures += [(result.title, result.overlay) for result in shown.slices]
     facts = Facts(
         file=clean_name(inputs.scan),

@@ -12,16 +12,12 @@ from string import Template
 import numpy as np
 from PIL import Image
 
-from metaseg.demo.tables import (
-    MOST_LESIONS,
-    VOLUME_LESION_COLUMNS,
-    lesion_table,
-    metrics_table,
-    notice_list,
-    volume_lesion_rows,
-)
+from metaseg.demo.tables import metrics_table, notice_list
 from metaseg.report import RESEARCH_USE
 from metaseg.scan import Scan
+
+MOST_LESIONS = 12
+"""Of one network, so that they fit on the page; the table of lesions holds all."""
 
 TEMPLATE = Template(Path(__file__).with_suffix(".html").read_text(encoding="utf-8"))
 
@@ -53,7 +49,6 @@ def one_page(
     ``pictures`` are captions and (h, w, 3) uint8 RGB; ``slices`` the reports of the slice in view,
     one for each network, and ``volumes`` those of the whole volume, or empty.
     """
-    tables = [_volume_lesions(report) for report in volumes] or [*map(lesion_table, slices)]
     notices = [notice for report in slices for notice in report["notices"]]
     return TEMPLATE.substitute(
         title=escape(f"MetaSeg report: {facts.file}"),
@@ -62,7 +57,7 @@ def one_page(
         networks=_rows(_networks(volumes or slices)),
         pictures="".join(_figure(*picture) for picture in pictures),
         metrics=metrics_table(slices, volumes),
-        lesions="".join(f"<section>{table}</section>" for table in tables),
+        lesions="".join(map(_lesions, volumes or slices)),
         notices=notice_list([notice for notice in notices if notice != RESEARCH_USE]),
     )
 
@@ -93,19 +88,36 @@ def _networks(reports: list[dict]) -> list[tuple[str, ...]]:
     ]
 
 
-def _volume_lesions(report: dict) -> str:
-    rows = volume_lesion_rows([report])
-    if not rows:
-        return f"<h3>{escape(report['model'])}: no lesion found</h3>"
-    heading = f"{report['model']}: {len(rows)} {'lesion' if len(rows) == 1 else 'lesions'}"
-    # The heading names the network already.
-    cells = [[str(cell) for cell in row[1:]] for row in rows[:MOST_LESIONS]]
-    left_out = len(rows) - MOST_LESIONS
+def _lesions(report: dict) -> str:
+    """What one network found: how many lesions, and the measures of the largest."""
+    lesions, where = report["lesions"], "volume" if "slices" in report else "slice"
+    count = {0: "no lesion", 1: "1 lesion"}.get(len(lesions), f"{len(lesions)} lesions")
+    heading = escape(f"{report['model']}: {count} in the {where}")
+    if not lesions:
+        return f"<section><h3>{heading}</h3></section>"
+    if where == "volume":
+        head = ("", "Slice", "Volume", "Diameter", "Mean probability")
+    else:
+        head = ("", "Row, column", "Area", "Diameter", "Mean probability")
+    rows = [_lesion(number, lesion) for number, lesion in enumerate(lesions[:MOST_LESIONS], 1)]
+    left_out = len(lesions) - MOST_LESIONS
     rest = f"<p>{left_out} smaller ones are not listed.</p>" if left_out > 0 else ""
-    return (
-        f"<h3>{escape(heading)} in the volume</h3>"
-        f"<table>{_rows([VOLUME_LESION_COLUMNS[1:]])}{_rows(cells)}</table>{rest}"
-    )
+    return f"<section><h3>{heading}</h3><table>{_rows([head, *rows])}</table>{rest}</section>"
+
+
+def _lesion(number: int, lesion: dict) -> tuple[str, ...]:
+    if "volume_voxels" in lesion:
+        place = str(lesion["diameter_slice"])
+        extent = _measure(lesion["volume_mm3"], "mm³", lesion["volume_voxels"], "voxels")
+    else:
+        place = ", ".join(f"{coordinate:.0f}" for coordinate in lesion["centroid"])
+        extent = _measure(lesion["area_mm2"], "mm²", lesion["area_px"], "px")
+    diameter = _measure(lesion["diameter_mm"], "mm", lesion["diameter_px"], "px")
+    return str(number), place, extent, diameter, f"{lesion['mean_probability']:.2f}"
+
+
+def _measure(value: float | None, unit: str, otherwise: float, other_unit: str) -> str:
+    return f"{otherwise:.0f} {other_unit}" if value is None else f"{value:.1f} {unit}"
 
 
 def _rows(rows: Sequence[Sequence[str]]) -> str:

@@ -21,22 +21,24 @@ SLICE = EXAMPLES / "meningioma_axial.jpg"
 
 @pytest.fixture
 def page(browser, server) -> Page:  # noqa: F811
-    """The page, opened by a link, with a slice and its ground truth."""
+    """The page, opened by a link, with a slice."""
+    # A busy machine answers late, and that is no fault of the page.
+    expect.set_options(timeout=120_000)
     page = browser.new_page(viewport={"width": 1400, "height": 1000})
-    page.set_default_timeout(120_000)
+    page.set_default_timeout(300_000)
     page.goto(f"{server}?model=nested_unet&threshold=0.4")
     expect(page.locator("#threshold input[type=number]")).to_have_value("0.4")
     page.set_input_files("#scan input[type=file]", SLICE)
-    expect(page.locator("#pictures img")).to_have_count(2)
+    expect(page.locator("#download")).to_be_visible()
     yield page
     page.close()
 
 
 def test_a_link_restores_model_and_threshold(page, server):
-    expect(page.get_by_label("Nested U-Net")).to_be_checked()
+    expect(page.locator("#model").get_by_label("Nested U-Net")).to_be_checked()
     link = page.locator("#link").locator("textarea, input")
     expect(link).to_have_value(f"{server}?model=nested_unet&threshold=0.4")
-    page.get_by_label("Both").check()
+    page.locator("#model").get_by_label("Both").check()
     threshold = page.locator("#threshold input[type=number]")
     threshold.fill("0.25")
     threshold.press("Enter")
@@ -44,17 +46,18 @@ def test_a_link_restores_model_and_threshold(page, server):
     expect(page.locator("#link-trouble")).to_have_count(0)
     page.goto(link.input_value())
     expect(page.locator("#threshold input[type=number]")).to_have_value("0.25")
-    expect(page.get_by_label("Both")).to_be_checked()
+    expect(page.locator("#model").get_by_label("Both")).to_be_checked()
     expect(page.locator("#handover")).to_have_count(0)
 
 
 def test_a_bad_link_is_a_sentence(browser, server):  # noqa: F811
     page = browser.new_page()
+    page.set_default_timeout(300_000)
     page.goto(f"{server}?model=<img src=x>&threshold=9")
     expect(page.locator("#link-trouble")).to_contain_text("There is no model «<img src=x>»")
     expect(page.locator("#link-trouble")).to_contain_text("The threshold 9 is outside 0 to 1")
     expect(page.locator("#threshold input[type=number]")).to_have_value("0.5")
-    expect(page.get_by_label("Both")).to_be_checked()
+    expect(page.locator("#model").get_by_label("Both")).to_be_checked()
     page.close()
 
 
@@ -100,8 +103,7 @@ def test_the_download_and_the_call_agree_with_the_page(page, monkeypatch):
 
 
 def test_the_report_opens_and_prints_on_one_page(page):
-    page.get_by_label("Both").check()
-    expect(page.locator("#pictures img")).to_have_count(3)
+    page.locator("#model").get_by_label("Both").check()
     with page.context.expect_page() as opened:
         page.locator("#open-report").click()
     report = opened.value
