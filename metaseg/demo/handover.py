@@ -37,9 +37,7 @@ OPEN = """(report) => {
 }"""
 
 
-def add_handover(
-    workbench: Workbench, inputs: Sequence[gr.components.Component]
-) -> gr.components.Component:
+def add_handover(workbench: Workbench, inputs: Sequence[gr.components.Component]) -> gr.Column:
     """Buttons and fields for what is on the page, in a column that is hidden until there is any.
 
     ``inputs`` are the components of ``Inputs``, in its order. Also restores model and threshold
