@@ -96,13 +96,17 @@ def _lesions(report: dict) -> str:
     if not lesions:
         return f"<section><h3>{heading}</h3></section>"
     if where == "volume":
-        head = ("", "Slice", "Volume", "Diameter", "Mean probability")
+        head = ("Lesion", "Slice", "Volume", "Diameter", "Mean probability")
     else:
-        head = ("", "Row, column", "Area", "Diameter", "Mean probability")
+        head = ("Lesion", "Row, column", "Area", "Diameter", "Mean probability")
     rows = [_lesion(number, lesion) for number, lesion in enumerate(lesions[:MOST_LESIONS], 1)]
     left_out = len(lesions) - MOST_LESIONS
     rest = f"<p>{left_out} smaller ones are not listed.</p>" if left_out > 0 else ""
-    return f"<section><h3>{heading}</h3><table>{_rows([head, *rows])}</table>{rest}</section>"
+    columns = "".join(f"<th scope='col'>{escape(cell)}</th>" for cell in head)
+    return (
+        f"<section><h3>{heading}</h3><table><thead><tr>{columns}</tr></thead>{_rows(rows)}</table>"
+        f"{rest}</section>"
+    )
 
 
 def _lesion(number: int, lesion: dict) -> tuple[str, ...]:
