@@ -18,6 +18,8 @@ from metaseg.preprocess import Preprocessing
 
 FORMAT = 1
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
+METRICS = "metrics.json"
+"""What the evaluation measured: one object per data set."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class Checkpoint:
     network: Network
     revision: str
     """The Hub commit, or the SHA-256 of the weights for a local folder."""
+    metrics: dict[str, Any] = field(default_factory=dict)
+    """What ``metrics.json`` holds, by data set; empty where nothing was measured."""
 
 
 def save_checkpoint(folder: Path, config: Config, state: dict[str, torch.Tensor]) -> None:
@@ -111,7 +115,7 @@ def load_checkpoint(
             "architecture: fetch the folder again."
         ) from error
     digest = revision or hashlib.sha256(data).hexdigest()
-    return Checkpoint(name, config, network.float().eval(), digest)
+    return Checkpoint(name, config, network.float().eval(), digest, read_metrics(folder, name))
 
 
 def read_config(folder: Path, name: str | None = None) -> Config:
@@ -139,3 +143,19 @@ def read_config(folder: Path, name: str | None = None) -> Config:
         if isinstance(error, InputError):
             raise
         raise InputError(f"The {CONFIG} of the checkpoint {name} is damaged.") from error
+
+
+def read_metrics(folder: Path, name: str | None = None) -> dict[str, Any]:
+    """What was measured of the checkpoint in ``folder``, by data set; empty where nothing was.
+
+    InputError where the file is damaged.
+    """
+    folder = Path(folder)
+    try:
+        return dict(json.loads((folder / METRICS).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return {}
+    except (ValueError, TypeError) as error:
+        raise InputError(
+            f"The {METRICS} of the checkpoint {name or folder.name} is damaged."
+        ) from error

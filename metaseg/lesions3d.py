@@ -2,12 +2,13 @@
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 from scipy import ndimage
 
-from metaseg.lesions import EIGHT_CONNECTED, longest_diameter
+from metaseg.lesions import EIGHT_CONNECTED, Lesion, longest_diameter
 
 TWENTY_SIX_CONNECTED = np.ones((3, 3, 3), bool)
 PIXEL_UNITS = (1.0, 1.0)
@@ -40,6 +41,13 @@ class VolumeLesion:
         for name in ("centroid", "centroid_ras_mm"):
             values[name] = None if values[name] is None else list(values[name])
         return values
+
+
+COORDINATES = {
+    Lesion: {"centroid": ("row", "column")},
+    VolumeLesion: {"centroid": ("slice", "row", "column"), "centroid_ras_mm": ("x", "y", "z")},
+}
+"""Fields that take several columns of a table."""
 
 
 def find_volume_lesions(
@@ -130,22 +138,21 @@ def drop_small(
     return kept
 
 
-def lesion_table(lesions: list[VolumeLesion]) -> str:
-    """The lesions as CSV with a header row; empty cells where a unit is unknown."""
+def lesion_table(lesions: Sequence[Lesion | VolumeLesion], kind: type = VolumeLesion) -> str:
+    """The lesions, all of one ``kind``, as CSV with a header row; empty cells where a unit is
+    unknown."""
     columns = []
-    for field in fields(VolumeLesion):
-        parts = {"centroid": "slice row column", "centroid_ras_mm": "x y z"}.get(field.name)
-        columns += [f"{field.name}_{part}" for part in parts.split()] if parts else [field.name]
+    for field in fields(kind):
+        parts = COORDINATES[kind].get(field.name)
+        columns += [f"{field.name}_{part}" for part in parts] if parts else [field.name]
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(columns)
     for lesion in lesions:
         row = []
-        for field in fields(VolumeLesion):
-            value = getattr(lesion, field.name)
-            if field.name == "centroid_ras_mm" and value is None:
-                value = (None, None, None)
-            row += value if isinstance(value, tuple) else [value]
+        for field in fields(kind):
+            value, parts = getattr(lesion, field.name), COORDINATES[kind].get(field.name)
+            row += [value] if parts is None else value or [None] * len(parts)
         writer.writerow([_cell(value) for value in row])
     return file.getvalue()
 

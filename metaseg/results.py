@@ -8,6 +8,7 @@ import numpy as np
 from metaseg.checkpoint import write_whole
 from metaseg.contact_sheet import contact_sheet
 from metaseg.errors import InputError
+from metaseg.lesions import Lesion
 from metaseg.lesions3d import drop_small, lesion_table
 from metaseg.overlay import PREDICTION_COLOURS, draw_overlay, write_png
 from metaseg.report import build_report, build_volume_report
@@ -26,13 +27,14 @@ def write_results(
     threshold: float,
     minimum: float = 0.0,
     each_slice: bool = False,
+    truth: np.ndarray | None = None,
 ) -> tuple[dict, list[str]]:
     """Everything about one scan into ``folder``; returns the report and the names of the files.
 
-    A slice gives mask, overlay and report. A volume gives mask and probability as NIfTI, the
-    lesion table and a contact sheet as well, without lesions smaller than ``minimum`` (mm3;
-    voxels where the scan has no spacing); ``each_slice`` adds mask and overlay of every slice.
-    Whatever comes from DICOM also gives a DICOM-SEG.
+    A slice gives mask, overlay, lesion table and report. A volume gives mask and probability as
+    NIfTI and a contact sheet as well, without lesions smaller than ``minimum`` (mm3; voxels where
+    the scan has no spacing); ``each_slice`` adds mask and overlay of every slice. Whatever comes
+    from DICOM also gives a DICOM-SEG. With ``truth`` (D, H, W) bool the report holds the overlap.
     """
     mask = prediction.mask(threshold)
     colour = PREDICTION_COLOURS[segmenter.find(prediction.model).config.architecture]
@@ -50,14 +52,16 @@ def write_results(
 
     if scan.is_volume:
         mask = drop_small(mask, minimum, scan.spacing)
-        report, lesions = build_volume_report(scan, prediction, mask, threshold, minimum)
+        report, lesions = build_volume_report(scan, prediction, mask, threshold, minimum, truth)
         write_nifti(to("_mask.nii.gz"), mask, scan)
         write_nifti(to("_probability.nii.gz"), prediction.probability, scan)
-        write_whole(to("_lesions.csv"), lesion_table(lesions).encode())
+        table = lesion_table(lesions)
         write_png(to("_contact_sheet.png"), contact_sheet(view, mask, colour, scan.aspect))
     else:
-        report = build_report(scan, prediction, threshold)
+        report = build_report(scan, prediction, threshold, truth)
         write_png(to("_mask.png"), mask[0])
+        table = lesion_table([Lesion(**lesion) for lesion in report["lesions"]], Lesion)
+    write_whole(to("_lesions.csv"), table.encode())
     if scan.sources:
         try:
             title, revision = prediction.title, prediction.revision

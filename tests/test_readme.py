@@ -1,13 +1,22 @@
 """What the README says is run."""
 
+import base64
 import json
+import os
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from metaseg.models import TITLES
 from metaseg.sources import shipped_models
+from tests.demo.test_browser import CHROMIUM, browser  # noqa: F401
 
 ROOT = Path(__file__).parent.parent
+EXAMPLE = ROOT / "examples" / "meningioma_axial.jpg"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -20,6 +29,73 @@ def test_the_snippet_runs(server, monkeypatch, capsys):
     exec(block("snippet").replace("http://127.0.0.1:7860", server), {})
     dice, lesions = capsys.readouterr().out.strip().splitlines()[-1].split(" ", 1)
     assert 0 <= float(dice) <= 1 and "area_px" in lesions
+
+
+def test_the_shell_snippet_runs(server, tmp_path):
+    path = os.environ["PATH"]
+    if shutil.which("curl") is None:
+        stand_in = tmp_path / "curl"
+        stand_in.write_text(
+            f'#!/bin/sh\nexec {sys.executable} {ROOT}/tests/curl_stand_in.py "$@"\n'
+        )
+        stand_in.chmod(0o755)
+        path = f"{tmp_path}:{path}"
+    script = block("curl snippet").replace("http://127.0.0.1:7860/", server)
+    done = subprocess.run(
+        ["bash", "-euc", script],
+        cwd=ROOT,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
+    data = re.search(r"event: complete\ndata: (.*)", done.stdout)[1]
+    overlay, mask, report = json.loads(data)
+    assert report["model"] == "Nested U-Net" and report["lesions"]
+    assert overlay["url"].startswith("http") and mask["url"].endswith(".png")
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+def test_the_javascript_snippet_runs_in_a_browser(server, browser):  # noqa: F811
+    picture = EXAMPLE.read_bytes()
+    page = browser.new_page()
+    page.set_default_timeout(300_000)
+    page.goto(f"{server}gradio_api/info")
+    answer = page.evaluate(
+        """async ([code, data, server]) => {
+          const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+          const file = new File([bytes], "slice.jpg", { type: "image/jpeg" });
+          const call = eval(code + "; segment");
+          const options = { model: "Nested U-Net", threshold: 0.5 };
+          const found = await call(file, options, server);
+          const mask = await createImageBitmap(await (await fetch(found.mask)).blob());
+          const refused = await call(file, { threshold: 3 }, server).catch(String);
+          return { ...found, width: mask.width, height: mask.height, refused };
+        }""",
+        [block("JavaScript snippet"), base64.b64encode(picture).decode(), server.rstrip("/")],
+    )
+    page.close()
+    assert answer["report"]["model"] == "Nested U-Net" and answer["report"]["lesions"]
+    assert (answer["width"], answer["height"]) == (512, 512)
+    assert "The threshold 3 is outside 0 to 1" in answer["refused"]
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed")
+def test_the_javascript_snippet_runs_in_node(server):
+    script = f"""{block("JavaScript snippet")}
+      const data = await (await import("node:fs/promises")).readFile(process.argv[1]);
+      const {{ report }} = await segment(new Blob([data]), {{ threshold: 0.4 }}, process.argv[2]);
+      console.log(JSON.stringify(report));"""
+    done = subprocess.run(
+        ["node", "--input-type=module", "-e", script, EXAMPLE, server.rstrip("/")],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
+    report = json.loads(done.stdout)
+    assert report["threshold"] == 0.4 and report["lesions"]
 
 
 def test_the_commands_name_files_that_exist():

@@ -10,11 +10,9 @@ from typing import Any
 
 from metaseg.card import text
 from metaseg.card.metadata import build_metadata
-from metaseg.checkpoint import CARD, read_config, write_whole
+from metaseg.checkpoint import CARD, METRICS, read_config, read_metrics, write_whole
 from metaseg.errors import InputError
 
-METRICS = "metrics.json"
-"""What the evaluation measured: one object per data set."""
 SLICE_DICE = "slice_dice.csv"
 """Dice of every slice that was measured: for paired differences, and to find the best and worst."""
 SLICE_COLUMNS = ("data", "case", "slice", "group", "lesion_pixels", "dice")
@@ -41,7 +39,7 @@ def record_metrics(
     ``write_card``.
     """
     path = Path(folder) / METRICS
-    metrics = {**(_read_json(path) or {}), data_set: measured}
+    metrics = {**read_metrics(folder), data_set: measured}
     write_whole(path, (json.dumps(metrics, indent=2) + "\n").encode())
     kept = [row for row in read_slice_dice(folder) if row["data"] != data_set]
     text = io.StringIO()
@@ -78,7 +76,7 @@ def render_card(folder: Path, repo_id: str | None = None) -> str:
     """
     folder = Path(folder)
     config = read_config(folder)
-    metrics = _read_json(folder / METRICS) or {}
+    metrics = read_metrics(folder)
     history = _read_json(folder / CURVES) or []
     picture = CURVES_PICTURE if (folder / CURVES_PICTURE).is_file() else None
     sections = [

@@ -14,6 +14,8 @@ LAUNCH_OPTIONS = {
     # Patients' images must not stay in the visitor's browser.
     "run_history": False,
     "footer_links": ["api", "settings"],
+    # The public endpoints are tools of the Model Context Protocol too.
+    "mcp_server": True,
 }
 
 __all__ = ["LAUNCH_OPTIONS", "build_page"]

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from functools import wraps
+from typing import Any
 
 import gradio as gr
 
+from metaseg.demo.api_docs import document, list_models
 from metaseg.demo.files import write_volume
 from metaseg.demo.workbench import Workbench
 from metaseg.errors import InputError
@@ -24,38 +26,102 @@ def in_our_words(function: Callable) -> Callable:
 
 
 def add_api(workbench: Workbench) -> None:
-    """Add ``/segment``, ``/compare`` and ``/segment_volume`` to the Blocks that are being built."""
+    """Add ``/segment``, ``/compare``, ``/segment_volume`` and ``/models`` to the Blocks that are
+    being built.
+
+    The docstrings below are what the API page and the MCP tools show.
+    """
 
     @in_our_words
-    def segment(scan, ground_truth=None, model=None, threshold=None, slice_index=None):
-        """Outline brain metastases on one MRI slice with one network.
-
-        Returns the overlay (PNG), the binary mask (PNG, 0/255, the slice's own size) and a report.
+    def segment(
+        scan: str,
+        ground_truth: str | None = None,
+        model: str | None = None,
+        threshold: float | None = None,
+        slice_index: int | None = None,
+        plane: str | None = None,
+    ) -> tuple:
+        """Outline brain tumours and metastases on one MRI slice with one network.
         Research software, not for diagnosis.
+
+        Args:
+            scan: The slice or volume: PNG, JPEG, BMP, WebP, TIFF, NIfTI, DICOM, or a zipped series.
+            ground_truth: A mask of the same size, black and white. Leave it out if there is none.
+            model: Title or name of a network that /models lists.
+            threshold: Probability, 0 to 1, from which a pixel counts as lesion.
+            slice_index: Slice of a volume, counted from 0. Leave it out for the middle one.
+            plane: Cut an oriented volume in this plane: axial, coronal or sagittal.
+
+        Returns:
+            overlay: The slice with the outlines, as a PNG.
+            mask: The binary mask as a PNG, 0 and 255, in the slice's own size.
+            report: Model, revision, threshold, lesions with their measures, agreement with the \
+ground truth, seconds, notices.
         """
-        opened = workbench.open(scan, ground_truth).only(slice_index)
+        opened = workbench.open(scan, ground_truth, plane or None).only(slice_index)
         result = workbench.segment(opened, model, threshold)
         return result.overlay, result.mask, result.report
 
     @in_our_words
-    def compare(scan, ground_truth=None, threshold=None, slice_index=None):
-        """Run the Attention U-Net and the Nested U-Net once each on one MRI slice.
-
-        Returns overlay, mask and report of the first, then of the second.
+    def compare(
+        scan: str,
+        ground_truth: str | None = None,
+        threshold: float | None = None,
+        slice_index: int | None = None,
+        plane: str | None = None,
+    ) -> list:
+        """Run each network once on one MRI slice, to see where they agree.
         Research software, not for diagnosis.
+
+        Args:
+            scan: The slice or volume: PNG, JPEG, BMP, WebP, TIFF, NIfTI, DICOM, or a zipped series.
+            ground_truth: A mask of the same size, black and white. Leave it out if there is none.
+            threshold: Probability, 0 to 1, from which a pixel counts as lesion.
+            slice_index: Slice of a volume, counted from 0. Leave it out for the middle one.
+            plane: Cut an oriented volume in this plane: axial, coronal or sagittal.
+
+        Returns:
+            overlay: The slice with this network's outlines, as a PNG.
+            mask: This network's binary mask as a PNG, 0 and 255, in the slice's own size.
+            report: This network's report, as of /segment.
         """
-        opened = workbench.open(scan, ground_truth).only(slice_index)
+        opened = workbench.open(scan, ground_truth, plane or None).only(slice_index)
         results = [workbench.segment(opened, name, threshold) for name in workbench.compared]
         return [part for r in results for part in (r.overlay, r.mask, r.report)]
 
     @in_our_words
-    def segment_volume(scan, model=None, threshold=None, min_lesion_mm3=None):
-        """Outline brain metastases in a whole volume with one network.
-
-        Returns the mask (NIfTI, in the scan's own grid), the lesion table (CSV) and a report.
+    def segment_volume(
+        scan: str,
+        model: str | None = None,
+        threshold: float | None = None,
+        min_lesion_mm3: float | None = None,
+    ) -> tuple[str, str, dict]:
+        """Outline brain tumours and metastases in a whole volume with one network.
         Research software, not for diagnosis.
+
+        Args:
+            scan: The volume: NIfTI, a zipped DICOM series, or a TIFF stack.
+            model: Title or name of a network that /models lists.
+            threshold: Probability, 0 to 1, from which a voxel counts as lesion.
+            min_lesion_mm3: Leave out smaller lesions; in voxels where the file has no spacing.
+
+        Returns:
+            mask: The binary mask as NIfTI, 0 and 1, in the volume's own grid.
+            lesions: The table of lesions as CSV, one row each.
+            report: Model, revision, threshold, lesions with their measures, seconds, notices.
         """
         return write_volume(workbench, scan, model, threshold, min_lesion_mm3, volume_outputs[0])
+
+    def models() -> list[dict[str, Any]]:
+        """List the networks that are loaded, with their revision and their test-set figures.
+        Research software, not for diagnosis.
+
+        Returns:
+            models: For each network: name, title, revision (the Hub's commit, or the SHA-256 of \
+the weights), license of the weights, default threshold, and metrics by test set (null where none \
+were recorded).
+        """
+        return list_models(workbench.segmenter)
 
     first_title = workbench.segmenter.titles[workbench.compared[0]]
 
@@ -67,6 +133,7 @@ def add_api(workbench: Workbench) -> None:
             *model,
             gr.Number(0.5, label="threshold"),
             gr.Number(None, label="slice_index"),
+            gr.Textbox(None, label="plane"),
         ]
 
     def outputs(of: str = "") -> list[gr.components.Component]:
@@ -76,19 +143,20 @@ def add_api(workbench: Workbench) -> None:
             gr.JSON(label=f"report{of}"),
         ]
 
+    def offer(function: Callable, inputs: list, outputs: list) -> None:
+        document(function, inputs, outputs)
+        gr.Button().click(function, inputs, outputs, api_name=function.__name__)
+
     with gr.Column(visible=False):
-        volume_outputs = [gr.File(label="mask"), gr.File(label="lesions"), gr.JSON(label="report")]
-        gr.Button().click(
-            segment_volume,
-            [
-                gr.File(label="scan"),
-                gr.Textbox(first_title, label="model"),
-                gr.Number(0.5, label="threshold"),
-                gr.Number(0, label="min_lesion_mm3"),
-            ],
-            volume_outputs,
-            api_name="segment_volume",
-        )
-        gr.Button().click(segment, inputs(with_model=True), outputs(), api_name="segment")
+        offer(segment, inputs(with_model=True), outputs())
         both = [part for name in workbench.compared for part in outputs(f"_{name}")]
-        gr.Button().click(compare, inputs(with_model=False), both, api_name="compare")
+        offer(compare, inputs(with_model=False), both)
+        volume_outputs = [gr.File(label="mask"), gr.File(label="lesions"), gr.JSON(label="report")]
+        volume_inputs = [
+            gr.File(label="scan"),
+            gr.Textbox(first_title, label="model"),
+            gr.Number(0.5, label="threshold"),
+            gr.Number(0, label="min_lesion_mm3"),
+        ]
+        offer(segment_volume, volume_inputs, volume_outputs)
+        offer(models, [], [gr.JSON(label="models")])

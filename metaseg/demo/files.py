@@ -1,45 +1,152 @@
 """The files that the page and the API hand over."""
 
+import re
 import tempfile
+import zipfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import gradio as gr
 import numpy as np
 
+from metaseg.demo.one_page import Facts, one_page
 from metaseg.demo.render import Inputs, chosen_models
-from metaseg.demo.workbench import Workbench
+from metaseg.demo.workbench import OpenScan, Segmentation, VolumeFindings, Workbench
+from metaseg.errors import InputError
 from metaseg.lesions3d import lesion_table
+from metaseg.manifest import Manifest, digest_of
+from metaseg.overlay import TRUTH_COLOUR, draw_overlay
 from metaseg.results import write_results
 from metaseg.scan.nifti import write_nifti
+from metaseg.scan.types import display_name
+
+REPORT = "report.html"
+LONGEST_NAME = 100
+
+
+@dataclass(frozen=True)
+class OnScreen:
+    """What the page shows: the scan, the slice in view, and what each chosen network says."""
+
+    opened: OpenScan
+    index: int
+    slices: list[Segmentation]
+    volumes: list[VolumeFindings]
+    """Empty for a single slice."""
+
+
+def on_screen(workbench: Workbench, inputs: Inputs) -> OnScreen:
+    """What the page shows for ``inputs``, from what is stored. A ground truth that cannot be read
+    is left out, as on the page; InputError for anything else that is wrong."""
+    try:
+        opened = workbench.open(inputs.scan, inputs.truth, inputs.plane)
+    except InputError:
+        opened = workbench.open(inputs.scan, None, inputs.plane)
+    depth, threshold = len(opened.scan.voxels), inputs.threshold
+    index = depth // 2 if inputs.position is None else min(int(inputs.position), depth - 1)
+    names = chosen_models(workbench, inputs.model)
+    slices = [workbench.segment(opened, name, threshold, index) for name in names]
+    volumes = []
+    if opened.scan.is_volume:
+        volumes = [workbench.find_in_volume(opened, name, threshold) for name in names]
+    return OnScreen(opened, index, slices, volumes)
 
 
 def new_folder(component: gr.components.Component) -> Path:
     """A folder in the cache of ``component``, which gradio empties when its time has come.
 
-    Nothing in it is named by what a visitor wrote.
+    Nothing in it is named by what a visitor wrote, unless ``clean_name`` has made it harmless.
     """
     cache = Path(component.GRADIO_CACHE)
     cache.mkdir(parents=True, exist_ok=True)
     return Path(tempfile.mkdtemp(dir=cache))
 
 
-def write_files(workbench: Workbench, inputs: Inputs, component: gr.File) -> list[str]:
-    """All results for what is on the page, of each network that is chosen."""
-    opened = workbench.open(inputs.scan, None, inputs.plane)
+def clean_name(name: str) -> str:
+    """The last part of the path ``name`` with letters, digits, dots, dashes and spaces alone."""
+    cleaned = re.sub(r"[^\w.\- ]", "_", re.split(r"[/\\]", name)[-1])
+    return cleaned[-LONGEST_NAME:].strip(" .") or "scan"
+
+
+def write_zip(workbench: Workbench, inputs: Inputs, component: gr.File) -> str:
+    """Path of a zip with all there is about what is on the page.
+
+    The original and the ground truth as they were given, of each network that is chosen what
+    ``write_results`` writes, the manifest and the report of one page.
+    """
+    shown = on_screen(workbench, inputs)
+    opened = shown.opened
     folder = new_folder(component)
-    written = []
-    for model in chosen_models(workbench, inputs.model):
-        prediction = workbench.predict(opened, model)
-        _, names = write_results(
-            folder,
+    results = folder / "results"
+    results.mkdir()
+    given = {"original": inputs.scan}
+    if opened.truth is not None:
+        given["ground_truth"] = inputs.truth
+    run = {
+        "device": str(workbench.segmenter.device),
+        "threshold": inputs.threshold,
+        "plane": opened.scan.plane if opened.scan.is_volume else None,
+        **{role: clean_name(path) for role, path in given.items()},
+    }
+    manifest = Manifest(results, run)
+    digest = digest_of(Path(inputs.scan))
+    for name in chosen_models(workbench, inputs.model):
+        prediction = workbench.predict(opened, name)
+        report, files = write_results(
+            results,
             prediction.model,
             workbench.segmenter,
             opened.scan,
             prediction,
             inputs.threshold,
+            truth=opened.truth,
         )
-        written += [str(folder / name) for name in names]
-    return written
+        manifest.add(
+            prediction.model,
+            digest,
+            "done",
+            model=prediction.title,
+            revision=prediction.revision,
+            seconds=report["seconds"],
+            lesions=len(report["lesions"]),
+            files=files,
+        )
+    (results / REPORT).write_text(_page_of(workbench, inputs, shown), encoding="utf-8")
+    path = folder / f"metaseg_{clean_name(display_name(inputs.scan))}.zip"
+    # Most of it is compressed already.
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for role, given_path in given.items():
+            archive.write(given_path, f"{role}/{clean_name(given_path)}")
+        for file in sorted(results.iterdir()):
+            archive.write(file, file.name)
+            file.unlink()
+    return str(path)
+
+
+def write_report(workbench: Workbench, inputs: Inputs) -> str:
+    """The report of one page, for what is on the page."""
+    return _page_of(workbench, inputs, on_screen(workbench, inputs))
+
+
+def _page_of(workbench: Workbench, inputs: Inputs, shown: OnScreen) -> str:
+    opened = shown.opened
+    grey = workbench.segmenter.view(opened.scan, shown.index, enhanced=False)
+    pictures = [("Slice", draw_overlay(grey, [], opened.scan.aspect))]
+    if opened.truth is not None:
+        outline = (opened.truth[shown.index], TRUTH_COLOUR)
+        pictures.append(("Ground truth", draw_overlay(grey, [outline], opened.scan.aspect)))
+    pictures += [(result.title, result.overlay) for result in shown.slices]
+    facts = Facts(
+        file=clean_name(inputs.scan),
+        sha256=digest_of(Path(inputs.scan)),
+        truth=clean_name(inputs.truth) if opened.truth is not None else None,
+        scan=opened.scan,
+        index=shown.index,
+        made=datetime.now(UTC),
+    )
+    volumes = [volume.report for volume in shown.volumes]
+    return one_page(facts, pictures, [result.report for result in shown.slices], volumes)
 
 
 def write_volume(

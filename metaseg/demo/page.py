@@ -6,8 +6,8 @@ import gradio as gr
 
 from metaseg.demo.api import add_api, in_our_words
 from metaseg.demo.batch import add_batch_tab
-from metaseg.demo.files import write_files
 from metaseg.demo.gallery import read_examples
+from metaseg.demo.handover import add_handover
 from metaseg.demo.render import (
     AFTER_CLAHE,
     AS_LOADED,
@@ -115,17 +115,9 @@ def add_scan_tab(workbench: Workbench) -> None:
                         explanation = gr.HTML(elem_id="explain", **DRAWN)
                 figures = gr.HTML(elem_id="figures", apply_default_css=False)
                 gr.HTML(KEYS, apply_default_css=False)
-            with gr.Row():
-                prepare = gr.Button(
-                    "Prepare the files", size="sm", visible=False, elem_id="prepare"
-                )
-                files = gr.File(
-                    label="Masks, probabilities, lesion tables, reports",
-                    visible=False,
-                    file_count="multiple",
-                    interactive=False,
-                    elem_id="files",
-                )
+            handover = add_handover(
+                workbench, [scan, truth, model, threshold, shown, plane, position]
+            )
 
     def show(*values, progress=gr.Progress()):
         return render(workbench, Inputs(*values), progress.tqdm)
@@ -151,17 +143,13 @@ def add_scan_tab(workbench: Workbench) -> None:
     def jump(*values):
         return next_lesion(workbench, Inputs(*values))
 
-    @in_our_words
-    def make_files(*values):
-        return gr.update(value=write_files(workbench, Inputs(*values), files), visible=True)
-
     view, unset = gr.State(None), gr.State(None)
     chosen = [scan, truth, model, threshold, shown]
     fresh = [*chosen, unset, unset, view]
     inputs = [*chosen, plane, position, view]
     outputs = [
         *[plane, position, marks, following, status, picture],
-        *[outlines, comparison, figures, explanation, results, prepare],
+        *[outlines, comparison, figures, explanation, results, handover],
     ]
     private = {"api_visibility": "private"}
     # always_last: what is set while an answer is under way must not be lost. One queue for all, so
@@ -189,7 +177,3 @@ def add_scan_tab(workbench: Workbench) -> None:
     explain_tab.select(lambda: EXPLAIN, None, view, show_progress="hidden", **private).then(
         explain, inputs, explanation, show_progress="hidden", concurrency_id="draw", **private
     )
-    prepare.click(make_files, inputs, files, **private)
-    # Files of the scan before must not stand under this one.
-    gone = gr.update(value=None, visible=False)
-    gr.on([scan.upload, scan.clear, gallery.select], lambda: gone, None, files, **private)

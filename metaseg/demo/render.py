@@ -54,7 +54,7 @@ class Inputs:
 
 def render(workbench: Workbench, inputs: Inputs, progress: Callable) -> list:
     """Updates of plane, position, marks, next lesion, status, slice, outlines, comparison, figures,
-    explanation, results and the button that prepares the files.
+    explanation, results and what is handed over.
 
     A fault in the scan leaves the pictures as they are; a fault in the ground truth is told, and
     the scan is shown without it.

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
-from metaseg.checkpoint import CARD, CONFIG, WEIGHTS
+from metaseg.checkpoint import CARD, CONFIG, METRICS, WEIGHTS
 from metaseg.errors import InputError
 from metaseg.sources import shipped_models
 
@@ -37,7 +37,7 @@ def space_files(root: Path = ROOT) -> list[str]:
     weights = [
         root / "checkpoints" / name / file
         for name in shipped_models()
-        for file in (CONFIG, WEIGHTS, CARD)
+        for file in (CONFIG, WEIGHTS, CARD, METRICS)
     ]
     gallery = (root / "examples").rglob("*")
     files = [root / APP, root / LICENSE, *modules, *beside, *weights, *gallery]

@@ -27,6 +27,7 @@ def test_files_of_a_slice_and_of_a_volume(tmp_path):
     assert main([*arguments, "--model", "nested_unet", "--threshold", "0.4"]) == 0
     assert sorted(path.name for path in output.iterdir()) == [
         "meningioma_axial.json",
+        "meningioma_axial_lesions.csv",
         "meningioma_axial_mask.png",
         "meningioma_axial_overlay.png",
         "metaseg_manifest.json",

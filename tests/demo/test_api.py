@@ -1,9 +1,12 @@
+import hashlib
+import json
 import re
 import struct
 import zlib
 from pathlib import Path
 
 import cv2
+import httpx
 import nibabel
 import numpy as np
 import pytest
@@ -12,10 +15,12 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
+from metaseg.demo.api_docs import list_models
 from metaseg.metrics import Counts
+from metaseg.models import TITLES
 from metaseg.scan import read_scan
 from metaseg.segmenter import Segmenter
-from metaseg.sources import load_models
+from metaseg.sources import SHIPPED, load_models
 from tests.conftest import EXAMPLES
 
 SLICE, TRUTH = EXAMPLES / "meningioma_axial.jpg", EXAMPLES / "meningioma_axial_truth.png"
@@ -178,8 +183,75 @@ def test_bad_arguments_are_sentences(client, arguments, sentence):
         client.predict(**{"scan": handle_file(SLICE), **arguments}, api_name="/segment")
 
 
-def test_only_the_public_endpoints_are_shown(client):
-    endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert set(endpoints) == {"/segment", "/compare", "/segment_volume"}
-    parameters = [p["parameter_name"] for p in endpoints["/segment"]["parameters"]]
-    assert parameters == ["scan", "ground_truth", "model", "threshold", "slice_index"]
+PARAMETERS = {
+    "/segment": ["scan", "ground_truth", "model", "threshold", "slice_index", "plane"],
+    "/compare": ["scan", "ground_truth", "threshold", "slice_index", "plane"],
+    "/segment_volume": ["scan", "model", "threshold", "min_lesion_mm3"],
+    "/models": [],
+}
+TYPES = {
+    "scan": "filepath",
+    "ground_truth": "filepath",
+    "model": "str",
+    "threshold": "float",
+    "slice_index": "int",
+    "plane": "str",
+    "min_lesion_mm3": "float",
+}
+
+
+def test_the_api_page_shows_the_public_endpoints_alone_and_describes_them(server):
+    answer = httpx.get(f"{server}gradio_api/info").json()
+    assert not answer["unnamed_endpoints"]
+    endpoints = answer["named_endpoints"]
+    assert {
+        name: [p["parameter_name"] for p in e["parameters"]] for name, e in endpoints.items()
+    } == PARAMETERS
+    for endpoint in endpoints.values():
+        assert "not for diagnosis" in endpoint["description"]
+        assert endpoint["returns"]
+        for part in [*endpoint["parameters"], *endpoint["returns"]]:
+            assert part["python_type"]["description"].endswith("."), part
+        for part in endpoint["parameters"]:
+            assert part["python_type"]["type"] == TYPES[part["parameter_name"]]
+    scan, *_, plane = endpoints["/segment"]["parameters"]
+    assert scan["example_input"]["path"] == "examples/meningioma_axial.jpg"
+    assert plane["example_input"] == "coronal"
+    names = [part["label"] for part in endpoints["/compare"]["returns"]]
+    assert names[0] == "overlay_attention_unet" and names[5] == "report_nested_unet"
+
+
+def test_models_lists_what_is_loaded(client):
+    models = client.predict(api_name="/models")
+    assert [model["name"] for model in models] == ["attention_unet", "nested_unet"]
+    for model in models:
+        folder = SHIPPED / model["name"]
+        recorded = json.loads((folder / "metrics.json").read_text())
+        assert set(model) == {"name", "title", "revision", "license", "threshold", "metrics"}
+        assert model["title"] == TITLES[model["name"]]
+        assert (
+            model["revision"]
+            == hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+        )
+        assert model["license"] == "cc-by-nc-sa-4.0" and model["threshold"] == 0.5
+        assert model["metrics"].keys() == recorded.keys()
+        for data, figures in model["metrics"].items():
+            assert figures["dice"] == recorded[data]["dice"]
+            assert figures["cases"] == recorded[data]["cases"]
+
+
+def test_models_without_figures_say_null(small_segmenter):
+    assert [model["metrics"] for model in list_models(small_segmenter)] == [None] * 3
+
+
+def test_a_slice_of_another_plane(client, tmp_path):
+    slice_ = read_scan(SLICE).voxels[0][::4, ::4]
+    voxels = np.stack([slice_.T] * 20, axis=-1).astype(np.int16)
+    path = tmp_path / "volume.nii.gz"
+    nibabel.save(nibabel.Nifti1Image(voxels, np.diag([2.0, 2.0, 2.0, 1.0])), path)
+    mask = client.predict(
+        scan=handle_file(path), plane="coronal", slice_index=100, api_name="/segment"
+    )[1]
+    assert cv2.imread(mask, cv2.IMREAD_UNCHANGED).shape == (20, 128)
+    with pytest.raises(AppError, match="There is no plane «oblique»"):
+        client.predict(scan=handle_file(path), plane="oblique", api_name="/segment")

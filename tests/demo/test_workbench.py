@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from metaseg.demo.batch import run_batch
-from metaseg.demo.files import write_files
 from metaseg.demo.gallery import read_examples
 from metaseg.demo.page import build_page
 from metaseg.demo.render import HINT, Inputs, next_lesion, render
@@ -185,17 +184,6 @@ def test_next_lesion_goes_round(workbench, volume):
     assert min(stops) in stops[1:] and set(stops) <= set(range(7))
     empty = Inputs(volume[0], None, "Both", 1.0, "As loaded", "axial", 2)
     assert next_lesion(workbench, empty) == 2
-
-
-def test_the_files_of_the_page(workbench, volume):
-    names = {
-        Path(path).name
-        for path in write_files(
-            workbench, Inputs(volume[0], None, "Both", 0.3, "As loaded"), gr.File()
-        )
-    }
-    for model in ("attention_unet", "nested_unet"):
-        assert {f"{model}_mask.nii.gz", f"{model}_lesions.csv", f"{model}.json"} <= names
 
 
 def test_a_batch_goes_on_past_a_bad_scan(workbench, volume, tmp_path):

@@ -1,0 +1,82 @@
+"""What the API page says of each endpoint, and what ``/models`` lists."""
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+from gradio.utils import get_function_description
+
+from metaseg.segmenter import Segmenter
+
+EXAMPLES: dict[str, Any] = {
+    "scan": "examples/meningioma_axial.jpg",
+    "ground_truth": "examples/meningioma_axial_truth.png",
+    "model": "Nested U-Net",
+    "threshold": 0.5,
+    "slice_index": 12,
+    "plane": "coronal",
+    "min_lesion_mm3": 10,
+}
+"""A value of each parameter that makes sense, instead of gradio's own."""
+
+FIGURES = (
+    "split",
+    "cases",
+    "groups",
+    "dice",
+    "iou",
+    "precision",
+    "recall",
+    "f1",
+    "group_dice",
+    "pooled_dice",
+    "empty_cases",
+    "empty_false_positive_rate",
+)
+"""What ``/models`` says of each test set: the figures of the README's table and their kin."""
+
+
+def list_models(segmenter: Segmenter) -> list[dict[str, Any]]:
+    """The loaded networks, ready for JSON; figures that were not recorded are null."""
+    return [
+        {
+            "name": checkpoint.name,
+            "title": checkpoint.config.title,
+            "revision": checkpoint.revision,
+            "license": checkpoint.config.license,
+            "threshold": checkpoint.config.threshold,
+            "metrics": {
+                data: {name: figures.get(name) for name in FIGURES}
+                for data, figures in checkpoint.metrics.items()
+            }
+            or None,
+        }
+        for checkpoint in segmenter.checkpoints.values()
+    ]
+
+
+def document(
+    function: Callable,
+    inputs: list[gr.components.Component],
+    outputs: list[gr.components.Component],
+) -> None:
+    """Let the API page show what the docstring of ``function`` says of its inputs and outputs.
+
+    gradio shows it to MCP clients alone. Outputs take the docstring's entries in turn, over and
+    over where there are more outputs than entries.
+    """
+    _, parameters, returns = get_function_description(function)
+    for component in inputs:
+        _describe(component, parameters[component.label], EXAMPLES[component.label])
+    for number, component in enumerate(outputs):
+        _describe(component, returns[number % len(returns)].partition(": ")[2])
+
+
+def _describe(component: gr.components.Component, text: str, example: Any = None) -> None:
+    info = {**component.api_info(), "description": text, "additional_description": text}
+    if component.label == "slice_index":
+        info["type"] = "integer"
+    if isinstance(component, gr.File) and example is not None:
+        example = {"path": example, "meta": {"_type": "gradio.FileData"}}
+    component.api_info = lambda: info
+    component.example_inputs = lambda: example

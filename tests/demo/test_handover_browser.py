@@ -1,0 +1,123 @@
+"""What a visitor takes along, as Chromium gets it."""
+
+import csv
+import io
+import json
+import zipfile
+
+import cv2
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from metaseg.manifest import digest_of
+from tests.conftest import EXAMPLES
+from tests.demo.test_browser import CHROMIUM, browser  # noqa: F401
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+
+SLICE = EXAMPLES / "meningioma_axial.jpg"
+
+
+@pytest.fixture
+def page(browser, server) -> Page:  # noqa: F811
+    """The page, opened by a link, with a slice."""
+    # A busy machine answers late, and that is no fault of the page.
+    expect.set_options(timeout=120_000)
+    page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    page.set_default_timeout(300_000)
+    page.goto(f"{server}?model=nested_unet&threshold=0.4")
+    expect(page.locator("#threshold input[type=number]")).to_have_value("0.4")
+    page.set_input_files("#scan input[type=file]", SLICE)
+    expect(page.locator("#download")).to_be_visible()
+    yield page
+    page.close()
+
+
+def test_a_link_restores_model_and_threshold(page, server):
+    expect(page.locator("#model").get_by_label("Nested U-Net")).to_be_checked()
+    link = page.locator("#link").locator("textarea, input")
+    expect(link).to_have_value(f"{server}?model=nested_unet&threshold=0.4")
+    page.locator("#model").get_by_label("Both").check()
+    threshold = page.locator("#threshold input[type=number]")
+    threshold.fill("0.25")
+    threshold.press("Enter")
+    expect(link).to_have_value(f"{server}?model=both&threshold=0.25")
+    expect(page.locator("#link-trouble")).to_have_count(0)
+    page.goto(link.input_value())
+    expect(page.locator("#threshold input[type=number]")).to_have_value("0.25")
+    expect(page.locator("#model").get_by_label("Both")).to_be_checked()
+    expect(page.locator("#handover")).to_have_count(0)
+
+
+def test_a_bad_link_is_a_sentence(browser, server):  # noqa: F811
+    page = browser.new_page()
+    page.set_default_timeout(300_000)
+    page.goto(f"{server}?model=<img src=x>&threshold=9")
+    expect(page.locator("#link-trouble")).to_contain_text("There is no model «<img src=x>»")
+    expect(page.locator("#link-trouble")).to_contain_text("The threshold 9 is outside 0 to 1")
+    expect(page.locator("#threshold input[type=number]")).to_have_value("0.5")
+    expect(page.locator("#model").get_by_label("Both")).to_be_checked()
+    page.close()
+
+
+def test_the_download_and_the_call_agree_with_the_page(page, monkeypatch):
+    page.set_input_files("#ground-truth input[type=file]", EXAMPLES / "meningioma_axial_truth.png")
+    expect(page.locator("#figures")).to_contain_text("Agreement with the ground truth")
+    with page.expect_download() as download:
+        page.locator("#download").click()
+    assert download.value.suggested_filename == "metaseg_meningioma_axial.zip"
+    with zipfile.ZipFile(download.value.path()) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    assert set(files) == {
+        "original/meningioma_axial.jpg",
+        "ground_truth/meningioma_axial_truth.png",
+        "nested_unet_mask.png",
+        "nested_unet_overlay.png",
+        "nested_unet_lesions.csv",
+        "nested_unet.json",
+        "metaseg_manifest.json",
+        "report.html",
+    }
+    assert files["original/meningioma_axial.jpg"] == SLICE.read_bytes()
+    mask = decoded(files["nested_unet_mask.png"])
+    assert mask.shape == (512, 512) and set(np.unique(mask)) == {0, 255}
+    report = json.loads(files["nested_unet.json"])
+    areas = [lesion["area_px"] for lesion in report["lesions"]]
+    rows = list(csv.DictReader(io.StringIO(files["nested_unet_lesions.csv"].decode())))
+    assert [int(row["area_px"]) for row in rows] == areas and sum(areas) == (mask > 0).sum()
+    assert f"{report['metrics']['dice']:.3f}" in page.locator("#figures").inner_text()
+    (entry,) = json.loads(files["metaseg_manifest.json"])["scans"].values()
+    assert entry["input_sha256"] == digest_of(SLICE) and entry["run"]["threshold"] == 0.4
+
+    page.get_by_role("button", name="The same from Python").click()
+    code = page.locator("#code .cm-content")
+    expect(code).to_contain_text("ground_truth")
+    lines = page.locator("#code .cm-line").all_inner_texts()
+    monkeypatch.chdir(EXAMPLES)
+    found = {}
+    exec("\n".join(lines), found)
+    assert np.array_equal(cv2.imread(found["mask"], cv2.IMREAD_UNCHANGED), mask)
+    assert found["report"]["lesions"] == report["lesions"]
+    assert found["report"]["metrics"] == report["metrics"]
+
+
+def test_the_report_opens_and_prints_on_one_page(page):
+    page.locator("#model").get_by_label("Both").check()
+    with page.context.expect_page() as opened:
+        page.locator("#open-report").click()
+    report = opened.value
+    report.wait_for_load_state()
+    expect(report.locator(".research")).to_contain_text("not for diagnosis")
+    expect(report.locator("figure img")).to_have_count(3)
+    expect(report.locator(".networks tr")).to_have_count(2)
+    assert report.evaluate("[...document.images].every((image) => image.naturalWidth > 0)")
+    assert (
+        report.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    )
+    assert report.pdf(prefer_css_page_size=True).count(b"/Type /Page\n") == 1
+    report.close()
+
+
+def decoded(data: bytes) -> np.ndarray:
+    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
