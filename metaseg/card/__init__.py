@@ -36,12 +36,12 @@ def record_metrics(
 ) -> None:
     """Keep what the evaluation measured on ``data_set`` beside the checkpoint, and in its card.
 
-    ``measured`` is one model's object of the evaluation's ``metrics.json``, ``slice_rows`` are those
-    of ``Tally.slice_rows``. What was measured on other data sets stays. InputError as for
+    ``measured`` is one model's object of the evaluation's ``metrics.json``, ``slice_rows`` are
+    those of ``Tally.slice_rows``. What was measured on other data sets stays. InputError as for
     ``write_card``.
     """
     path = Path(folder) / METRICS
-    metrics = {**(_read_json(path) or {}), data_set: measured}
+    metrics = {**(read_json(path) or {}), data_set: measured}
     write_whole(path, (json.dumps(metrics, indent=2) + "\n").encode())
     kept = [row for row in read_slice_dice(folder) if row["data"] != data_set]
     text = io.StringIO()
@@ -78,8 +78,8 @@ def render_card(folder: Path, repo_id: str | None = None) -> str:
     """
     folder = Path(folder)
     config = read_config(folder)
-    metrics = _read_json(folder / METRICS) or {}
-    history = _read_json(folder / CURVES) or []
+    metrics = read_json(folder / METRICS) or {}
+    history = read_json(folder / CURVES) or []
     picture = CURVES_PICTURE if (folder / CURVES_PICTURE).is_file() else None
     sections = [
         f"---\n{build_metadata(config, metrics).to_yaml()}\n---\n",
@@ -97,7 +97,7 @@ def render_card(folder: Path, repo_id: str | None = None) -> str:
     return "\n".join(sections)
 
 
-def _read_json(path: Path) -> Any:
+def read_json(path: Path) -> Any:
     """The content of ``path``, or None where there is no such file."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
