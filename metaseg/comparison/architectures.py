@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from metaseg.card.facts import show_score
 from metaseg.comparison.figures import plot_seeds, plot_training
-from metaseg.comparison.markdown import code, figure, join, signed, table
+from metaseg.comparison.markdown import code, figure, join, table
 from metaseg.comparison.material import Material, missing, sources, titled
 from metaseg.comparison.measured import COMPARED, Measured, data_sets, dice_of, mean_difference
-from metaseg.comparison.shipped import verdict
+from metaseg.comparison.shipped import compare
 from metaseg.models import TITLES
 
 ARCHITECTURES = "Three architectures under equal terms"
@@ -78,13 +78,8 @@ def _differences(runs: dict[str, dict[str, Measured]], names: list[str]) -> list
             for name in names
         }
         seeds = join([_seed(run) for run in both])
-        blocks += [
-            f"{TITLES[model]} minus {TITLES[BASELINE]}, slice by slice, the mean over "
-            f"{'seeds' if len(both) > 1 else 'seed'} {seeds}, with the interval of the paired "
-            "bootstrap over groups:",
-            table(["data", "difference"], [[titled(n), signed(d)] for n, d in found.items()]),
-            verdict(found),
-        ]
+        over = f"the mean of seeds {seeds}" if len(both) > 1 else f"seed {seeds}"
+        blocks += compare(f"{TITLES[model]} minus {TITLES[BASELINE]}, {over}", found)
     return blocks
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 from metaseg.card.facts import data_title
 from metaseg.checkpoint import write_whole
 from metaseg.comparison.figures import colour
-from metaseg.comparison.markdown import code, escape, figure
+from metaseg.comparison.markdown import code, figure
 from metaseg.comparison.material import Material
 from metaseg.comparison.measured import Measured
 from metaseg.data.case import read_case
@@ -81,8 +81,8 @@ def describe_cases(
         origin = f" {known.source}, {known.license.upper()}." if known else ""
         places = ", ".join(f"{r} {_place(one)}" for r, one in zip(RANKS, ranked))
         alt = f"Three slices of {data_title(name)} with outlines: {'; '.join(RANKS)}"
-        said = f"{data_title(name)}: {escape(places)}.{escape(origin)}"
-        blocks.append(figure(address, escape(alt), said))
+        said = f"{data_title(name)}: {places}.{origin}"
+        blocks.append(figure(address, alt, said))
     return blocks
 
 

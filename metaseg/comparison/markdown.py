@@ -11,7 +11,7 @@ def escape(text: str) -> str:
 
 def code(text: str) -> str:
     """``text`` as code; for names and commands, which hold no backtick."""
-    return f"`{' '.join(text.split()).replace('`', '').replace('|', chr(92) + '|')}`"
+    return f"`{' '.join(text.split()).replace('`', '')}`"
 
 
 def join(words: Sequence[str]) -> str:
@@ -20,14 +20,23 @@ def join(words: Sequence[str]) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], words: int = 1) -> str:
-    """A table of cells in Markdown; the first ``words`` columns are text, the others numbers."""
+    """A table of cells in Markdown; the first ``words`` columns are text, the others numbers.
+
+    Where two of them are text, the first stands only in the first of the rows that share it.
+    """
     aligned = ["---"] * words + ["---:"] * (len(head) - words)
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, aligned, *rows))
+    lines, before = [], None
+    for row in rows:
+        first = "" if words > 1 and row[0] == before else row[0]
+        before = row[0]
+        lines.append([first, *row[1:]])
+    cells = ([re.sub(r"(?<!\\)\|", r"\|", cell) for cell in row] for row in lines)
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, aligned, *cells))
 
 
 def figure(path: str, alt: str, caption: str) -> str:
-    """A picture with its caption. Neither may hold Markdown of its own but code."""
-    return f"![{alt}]({path})\n*{caption}*"
+    """A picture with what it shows and its caption, both plain text."""
+    return f"![{escape(alt)}]({path})\n*{escape(caption)}*"
 
 
 def percent(share: float | None) -> str:

@@ -1,12 +1,13 @@
 """What the sections of the report are made from, and what several of them say."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from metaseg.card.facts import data_title
 from metaseg.comparison.markdown import code, join, percent
 from metaseg.comparison.measured import Measured, data_sets
+from metaseg.data.known import KNOWN_DATA
 from metaseg.models import TITLES
 
 RECORD = "python -m metaseg evaluate DATA --record --output OUT"
@@ -30,6 +31,7 @@ class Material:
 
     def figure(self, name: str) -> tuple[Path, str]:
         """Where a figure is written, and its address in the report."""
+        name = re.sub(r"[^\w.-]+", "_", name)
         return self.output / FIGURES / name, f"{FIGURES}/{name}"
 
 
@@ -59,7 +61,8 @@ def missing(runs: dict[str, dict[str, Measured]], name: str) -> str | None:
 
 def titled(name: str) -> str:
     """A data set in the first column of a table."""
-    return f"{data_title(name)}, {code(name)}"
+    known = name in KNOWN_DATA
+    return f"{KNOWN_DATA[name].title}, {code(name)}" if known else code(name)
 
 
 def figures_of(

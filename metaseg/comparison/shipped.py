@@ -63,16 +63,22 @@ def _scores(material: Material, names: list[str]) -> list[str]:
     blocks = [table(head, rows, words=2), sources(networks, names, RECORD)]
     blocks += _other_measures(networks, names)
     for first, second in combinations(networks, 2):
-        found = {name: mean_difference([first], [second], name) for name in names}
-        lines = [[titled(name), signed(difference)] for name, difference in found.items()]
-        blocks += [
-            f"{first.title} minus {second.title}, slice by slice on the same slices, with the "
-            "interval of the paired bootstrap over groups; a dash where the slices were not "
-            "recorded one by one:",
-            table(["data", "difference of the mean Dice"], lines),
-            verdict(found),
-        ]
+        pair = f"{first.title} minus {second.title}"
+        blocks += compare(pair, {n: mean_difference([first], [second], n) for n in names})
     return blocks
+
+
+def compare(pair: str, differences: dict[str, dict | None]) -> list[str]:
+    """A table of ``differences``, by data set, and what it says; ``pair`` is «this minus that»."""
+    if not any(differences.values()):
+        return [f"{pair}: the slices have not been recorded one by one, so no pair can be made."]
+    rows = [[titled(name), signed(difference)] for name, difference in differences.items()]
+    return [
+        f"{pair}, slice by slice on the same slices, with the 95 % interval of the paired "
+        "bootstrap over groups:",
+        table(["data", "difference of the mean Dice"], rows),
+        verdict(differences),
+    ]
 
 
 def _empty(found: dict) -> str:
