@@ -26,10 +26,12 @@ def show_score(score: float | dict[str, float] | None) -> str:
     if not is_measured(score):
         return "–"
     if not isinstance(score, dict):
-        return f"{score:.3f}"
-    if score.get("low") is None or score.get("high") is None:
-        return f"{score['mean']:.3f}"
-    return f"{score['mean']:.3f} ({score['low']:.3f} to {score['high']:.3f})"
+        text = f"{score:.3f}"
+    elif score.get("low") is None or score.get("high") is None:
+        text = f"{score['mean']:.3f}"
+    else:
+        text = f"{score['mean']:.3f} ({score['low']:.3f} to {score['high']:.3f})"
+    return text.replace("-", "−")
 
 
 def data_title(name: str) -> str:

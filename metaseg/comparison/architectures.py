@@ -21,8 +21,8 @@ def describe_architectures(material: Material) -> list[str]:
     blocks = [
         f"## {ARCHITECTURES}",
         "Short runs at 128 px under one schedule: ranks under this budget only. The encoder, the "
-        "data, the schedule and the seeds are the same; the decoder is what differs. Each run took "
-        "a few minutes on two processor cores, so none shows what its architecture could reach.",
+        "data, the schedule and the seeds are the same; the decoder is what differs. "
+        f"{_time(runs)}None shows what its architecture could reach.",
         *(line for name in COMPARED if (line := missing(material.runs, name))),
     ]
     if not runs:
@@ -52,6 +52,13 @@ def _runs(material: Material) -> dict[str, dict[str, Measured]]:
     return {name: material.runs[name] for name in COMPARED if material.runs.get(name)}
 
 
+def _time(runs: dict[str, dict[str, Measured]]) -> str:
+    spent = [n.training_seconds for run in runs.values() for n in run.values() if n.history]
+    if not spent:
+        return ""
+    return f"A run took {min(spent) / 60:.0f} to {max(spent) / 60:.0f} minutes. "
+
+
 def _seed(run: dict[str, Measured]) -> str:
     settings = next(iter(run.values())).config.training.get("config", {})
     return str(settings.get("seed", "?"))
@@ -60,8 +67,8 @@ def _seed(run: dict[str, Measured]) -> str:
 def _seeds(networks: Sequence[Measured | None], name: str) -> list[str]:
     """The Dice of each seed, and their mean."""
     values = [None if network is None else dice_of(network, name) for network in networks]
-    known = [value for value in values if value is not None]
-    return [*map(show_score, values), show_score(sum(known) / len(known) if known else None)]
+    mean = None if None in values else sum(values) / len(values)
+    return [*map(show_score, values), show_score(mean)]
 
 
 def _differences(runs: dict[str, dict[str, Measured]], names: list[str]) -> list[str]:

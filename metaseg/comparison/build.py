@@ -13,8 +13,9 @@ from metaseg.comparison.architectures import (
 )
 from metaseg.comparison.cases import describe_cases
 from metaseg.comparison.changes import describe_changes
+from metaseg.comparison.closing import describe_commands, describe_limits, describe_sources
 from metaseg.comparison.details import describe_curves, describe_lesions
-from metaseg.comparison.markdown import code, escape, join
+from metaseg.comparison.markdown import escape, join
 from metaseg.comparison.material import FIGURES, Material
 from metaseg.comparison.measured import (
     COMPARED,
@@ -31,7 +32,6 @@ from metaseg.errors import InputError
 from metaseg.segmenter import Segmenter
 
 TITLE = "What MetaSeg's networks reach"
-LIMITS = "Limits"
 
 
 def build_report(
@@ -69,8 +69,9 @@ def build_report(
         *describe_metastases(material),
         *describe_leakage(material),
         *describe_cases(material, segmenter, data),
-        *_describe_limits(),
-        *_describe_commands(),
+        *describe_limits(),
+        *describe_sources(material),
+        *describe_commands(),
     ]
     markdown = "\n\n".join(blocks) + "\n"
     page = to_page(markdown, output, f"MetaSeg: {TITLE}")
@@ -104,45 +105,3 @@ def _stale(network: Measured) -> str:
         f"Some figures of {escape(network.title)} were measured on earlier weights than those that "
         "ship now."
     )
-
-
-def _describe_limits() -> list[str]:
-    return [
-        f"## {LIMITS}",
-        "- The networks were trained on primary tumours and pituitary tumour. No real metastasis "
-        "was among the training slices, and only a few slices of a few patients with metastases "
-        "were there to test on: their intervals are wide.\n"
-        "- The source of `t1ce_slices` names no patients. Its groups only stand for patients, so a "
-        "patient may lie on both sides of the split.\n"
-        "- The test split of `t1ce_slices` was looked at once before the last training phase, "
-        "which was added because of what it showed. Take its figures as slightly favourable.\n"
-        "- Everything was trained on two processor cores at a low resolution. The comparison of "
-        "the architectures holds for short runs under that budget, with two seeds.\n"
-        "- The networks see one slice at a time, and no clinical study was made. Masks were drawn "
-        "by others under their own rules, and readers disagree as well.\n"
-        "- Intervals are over the groups of one test set. They do not speak of other hospitals; "
-        "the unseen sources give a first idea of those.",
-    ]
-
-
-def _describe_commands() -> list[str]:
-    return [
-        "## How to make this report again",
-        "Every figure comes from files of this repository: "
-        f"{join([code(f'checkpoints/*/{METRICS}'), code(f'docs/runs/*/*/{METRICS}')])} and what "
-        "lies beside them. The first command measures the shipped weights again, the second makes "
-        "this page; `DATA` is a data folder with a `cases.csv`.",
-        "```bash\n"
-        "python -m metaseg evaluate DATA --record --perturbed --stress --output OUT\n"
-        "python -m metaseg report --data DATA --output docs\n"
-        "```",
-        "The runs, their validation by group or by slice, and their measurement; folders of a run "
-        "are kept without their weights:",
-        "```bash\n"
-        "python train.py --recipe recipes/compare.yaml --seed 0 --model unet \\\n"
-        "    --model attention_unet --model nested_unet --data DATA --output runs/compare-seed0\n"
-        "python train.py --recipe recipes/compare.yaml --seed 0 --metastases 0 ...\n"
-        "python train.py --recipe recipes/compare.yaml --seed 0 --validation-by slice ...\n"
-        "python -m metaseg evaluate DATA --model runs/compare-seed0/unet --record --output OUT\n"
-        "```",
-    ]

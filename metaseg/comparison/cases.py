@@ -3,13 +3,14 @@
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from PIL import Image
 
 from metaseg.card.facts import data_title
 from metaseg.checkpoint import write_whole
@@ -22,10 +23,12 @@ from metaseg.data.cases import read_cases
 from metaseg.data.known import KNOWN_DATA
 from metaseg.errors import InputError
 from metaseg.overlay import PREDICTION_COLOURS, TRUTH_COLOUR, draw_overlay
+from metaseg.preprocess import Preprocessing, find_tissue
 from metaseg.segmenter import Segmenter, take_slice
 
 CASES = "Best, median and worst slices"
 RANKS = ("best", "median", "worst")
+DPI = 130
 
 
 @dataclass(frozen=True)
@@ -93,37 +96,46 @@ def _place(ranked: Ranked) -> str:
 def _draw_cases(
     path: Path, material: Material, segmenter: Segmenter, folder: Path, ranked: list[Ranked]
 ) -> None:
+    """A column for each of ``ranked``; the slice alone, then a row for each network."""
     cases = {case.name: case for case in read_cases(folder)}
     networks = list(material.shipped.items())
+    size = 7.5, 2.55 * (1 + len(networks)) + 0.4
     with matplotlib.rc_context({"font.size": 9}):
-        drawing = Figure(figsize=(7.5, 5.6), layout="constrained")
-        axes = drawing.subplots(2, len(ranked))
+        drawing = Figure(figsize=size, dpi=DPI, layout="constrained")
+        rows = drawing.subplots(1 + len(networks), len(ranked), squeeze=False)
         for column, (rank, one) in enumerate(zip(RANKS, ranked)):
             if one.case not in cases:
-                raise InputError(f"{folder.name} has no case {one.case}: give the same data.")
+                raise InputError(f"{folder.name} has no case {one.case}: give the data measured.")
             scan, truths = read_case(cases[one.case])
             scan, truth = take_slice(scan, one.index)[0], truths[one.index]
             grey = segmenter.view(scan, 0, enhanced=False)
-            masks = [(truth, TRUTH_COLOUR)]
-            for name, network in networks:
+            show = partial(_show, grey, _head(grey), scan.aspect)
+            show(rows[0, column], [], rank)
+            for row, (name, network), dice in zip(rows[1:], networks, one.dice):
                 mask = segmenter.predict(scan, name).mask(network.config.threshold)[0]
-                masks.append((mask, PREDICTION_COLOURS[name]))
-            for axis, shown in zip(axes[:, column], (masks[:0], masks)):
-                axis.imshow(draw_overlay(grey, shown, scan.aspect), interpolation="antialiased")
-                axis.set_axis_off()
-            axes[0, column].set_title(
-                f"{rank}: Dice " + ", ".join(f"{dice:.2f}" for dice in one.dice)
-            )
-        names = {"ground truth": "#" + bytes(TRUTH_COLOUR).hex()}
-        names |= {network.title: colour(name) for name, network in networks}
+                masks = [(truth, TRUTH_COLOUR), (mask, PREDICTION_COLOURS[name])]
+                show(row[column], masks, f"Dice {dice:.2f}")
+        for axis, label in zip(rows[:, 0], ("slice", *(n.title for _, n in networks))):
+            axis.set_ylabel(label)
+        tints = {"ground truth": "#" + bytes(TRUTH_COLOUR).hex()}
+        tints |= {network.title: colour(name) for name, network in networks}
         drawing.legend(
-            handles=[Patch(color=tint, label=name) for name, tint in names.items()],
-            loc="outside lower center", ncols=len(names), frameon=False,
+            handles=[Patch(color=tint, label=name) for name, tint in tints.items()],
+            loc="outside lower center", ncols=len(tints), frameon=False,
         )  # fmt: skip
-        picture = io.BytesIO()
-        drawing.savefig(picture, format="raw", dpi=130)
-        height, width = (round(130 * side) for side in (5.6, 7.5))
-    pixels = np.frombuffer(picture.getvalue(), np.uint8).reshape(height, width, 4)[..., :3]
-    packed = io.BytesIO()
-    Image.fromarray(pixels).save(packed, "JPEG", quality=85, optimize=True)
+        packed = io.BytesIO()
+        drawing.savefig(packed, format="jpg", pil_kwargs={"quality": 85, "optimize": True})
     write_whole(path, packed.getvalue())
+
+
+def _head(grey: np.ndarray) -> tuple[slice, slice]:
+    """The part of ``grey`` (H, W) uint8 that shows tissue; all of it where there is none."""
+    height, width = grey.shape
+    top, bottom, left, right = find_tissue(grey, Preprocessing()) or (0, height, 0, width)
+    return np.s_[max(0, top) : bottom, max(0, left) : right]
+
+
+def _show(grey: np.ndarray, box: tuple, aspect: float, axis: Axes, masks: list, title: str) -> None:
+    picture = draw_overlay(grey[box], [(mask[box], tint) for mask, tint in masks], aspect)
+    axis.imshow(picture, interpolation="antialiased")
+    axis.set(xticks=[], yticks=[], title=title)

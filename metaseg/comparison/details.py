@@ -60,15 +60,6 @@ def describe_curves(material: Material) -> list[str]:
     if names:
         path, address = material.figure("curves.svg")
         plot_curves(path, networks, names)
-        average = [
-            [
-                titled(name),
-                network.title,
-                show_score(found["precision_recall"]["average_precision"]),
-            ]
-            for name, network, found in figures_of(networks, names)
-            if found.get("precision_recall")
-        ]
         blocks += [
             figure(
                 address,
@@ -77,7 +68,6 @@ def describe_curves(material: Material) -> list[str]:
                 "Above: precision and recall of pixels. Below: FROC, lesions found against false "
                 "positives per slice. Each point is a threshold from 0.05 to 0.95.",
             ),
-            table(["data", "network", "average precision"], average, words=2),
             sources(networks, names, RECORD),
         ]
     return [*blocks, *_calibration(material, networks)]

@@ -8,6 +8,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from metaseg.card.facts import data_title
 from metaseg.comparison.measured import Measured, dice_of
@@ -15,7 +16,8 @@ from metaseg.overlay import PREDICTION_COLOURS
 
 STYLE = {
     "svg.hashsalt": "metaseg",
-    "svg.fonttype": "path",
+    "svg.fonttype": "none",
+    "font.family": ["DejaVu Sans", "sans-serif"],
     "font.size": 9,
     "axes.titlesize": 9,
     "axes.spines.top": False,
@@ -48,7 +50,10 @@ def _draw(path: Path, rows: int, columns: int, size: tuple[float, float], plot: 
                 handles.setdefault(label, handle)
         if handles:
             figure.legend(
-                handles.values(), handles.keys(), loc="outside lower center", ncols=len(handles)
+                handles.values(),
+                handles.keys(),
+                loc="outside lower center",
+                ncols=min(len(handles), max(1, int(size[0] / 2.4))),
             )
         partial = path.with_suffix(".partial")
         figure.savefig(partial, format="svg", metadata={"Date": None})
@@ -198,6 +203,8 @@ def plot_training(path: Path, trained: Sequence[tuple[str, Measured]]) -> None:
                 look["label"] = f"{network.title}, {name}"
             _line(left, network.history, "epoch", "loss", look)
             _line(right, network.history, "epoch", "dice", look)
+        for axis in (left, right):
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         left.set(title="training loss", xlabel="epoch")
         right.set(title="validation Dice", xlabel="epoch", ylim=(0, 1))
 

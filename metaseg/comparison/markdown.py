@@ -39,9 +39,9 @@ def figure(path: str, alt: str, caption: str) -> str:
     return f"![{escape(alt)}]({path})\n*{escape(caption)}*"
 
 
-def percent(share: float | None) -> str:
+def percent(share: float | None, digits: int = 1) -> str:
     """``0.045`` as ``4.5 %``; a dash where it is not defined."""
-    return "–" if share is None else f"{share:.1%}".replace("%", " %")
+    return "–" if share is None else f"{100 * share:.{digits}f} %"
 
 
 def signed(difference: dict[str, float] | None) -> str:

@@ -56,7 +56,7 @@ def missing(runs: dict[str, dict[str, Measured]], name: str) -> str | None:
         return None
     if len(absent) == len(TITLES):
         return f"The run {code(name)} is missing: it has not been made, or not been measured."
-    return f"Of the run {code(name)}, {join(absent)} is missing."
+    return f"Of the run {code(name)}, {join(absent)} {'is' if len(absent) == 1 else 'are'} missing."
 
 
 def titled(name: str) -> str:
@@ -92,4 +92,4 @@ def of_size(found: dict, size: str) -> str:
     entry = found.get("sensitivity_by_size", {}).get(size, {})
     if not entry.get("lesions"):
         return "–"
-    return f"{percent(entry['sensitivity'])} of {entry['lesions']}"
+    return f"{percent(entry['sensitivity'], 0)} of {entry['lesions']}"

@@ -38,6 +38,8 @@ pre code { padding: 0; background: none; }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .35rem .8rem .35rem 0; border-bottom: 1px solid var(--line); text-align: left;
   vertical-align: top; }
+td:nth-child(n + 2) { white-space: nowrap; }
+th:nth-child(n + 2), td:nth-child(n + 2) { padding-left: .5rem; }
 thead th { color: var(--soft); font-weight: 600; vertical-align: bottom; }
 figure { margin: 1.2rem 0; }
 figure img { display: block; max-width: 100%; height: auto; background: #fff; padding: .5rem;

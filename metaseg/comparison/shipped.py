@@ -87,18 +87,24 @@ def _empty(found: dict) -> str:
 
 
 def _other_measures(networks: list[Measured], names: list[str]) -> list[str]:
-    head = ["data", "network", "precision", "recall", "surface Dice", "HD95, pixels"]
+    head = [
+        "data", "network", "precision", "recall", "average precision", "surface Dice",
+        "HD95, pixels",
+    ]  # fmt: skip
     rows = [
         [
             titled(name),
             network.title,
-            *(show_score(found.get(key)) for key in ("precision", "recall", "surface_dice")),
+            *(show_score(found.get(key)) for key in ("precision", "recall")),
+            show_score(found.get("precision_recall", {}).get("average_precision")),
+            show_score(found.get("surface_dice")),
             _one_digit(found.get("hd95")),
         ]
         for name, network, found in figures_of(networks, names)
     ]
     return [
-        "The same slices by other measures. HD95 is the 95th percentile of the distance between "
+        "The same slices by other measures. Average precision is the area under the curve of "
+        "precision and recall of pixels; HD95 is the 95th percentile of the distance between "
         "the outlines; surface Dice is the share of the outlines that agree.",
         table(head, rows, words=2),
         sources(networks, names, RECORD),
@@ -116,7 +122,7 @@ def verdict(differences: dict[str, dict | None]) -> str:
     if not known:
         return "No interval is known, so nothing can be said about chance."
     if not clear:
-        return "Every interval holds zero: by these slices, chance alone explains the differences."
-    return (
-        f"The interval leaves zero out on {join([code(name) for name in clear])}, and only there."
-    )
+        return "Every interval holds zero: chance alone may explain the differences."
+    where = join([code(name) for name in clear])
+    only = "" if len(clear) == len(differences) else ", and only there"
+    return f"The interval leaves zero out on {where}{only}: there it is more than chance."
