@@ -28,7 +28,7 @@ from metaseg.segmenter import Segmenter, take_slice
 
 CASES = "Best, median and worst slices"
 RANKS = ("best", "median", "worst")
-DPI = 130
+DPI = 115
 
 
 @dataclass(frozen=True)
