@@ -4,6 +4,7 @@ from metaseg.card.facts import show_score
 from metaseg.comparison.figures import plot_curves, plot_reliability
 from metaseg.comparison.markdown import figure, percent, table
 from metaseg.comparison.material import (
+    CURVES,
     RECORD,
     Material,
     figures_of,
@@ -56,7 +57,7 @@ def describe_curves(material: Material) -> list[str]:
     """Precision-recall, FROC and calibration."""
     networks = list(material.shipped.values())
     names = with_figures(networks, "precision_recall")
-    blocks = ["## Curves and calibration"]
+    blocks = [f"## {CURVES}"]
     if names:
         path, address = material.figure("curves.svg")
         plot_curves(path, networks, names)

@@ -14,6 +14,10 @@ RECORD = "python -m metaseg evaluate DATA --record --output OUT"
 CHANGED = "python -m metaseg evaluate DATA --record --perturbed --stress --output OUT"
 """How the figures were measured."""
 
+ARCHITECTURES = "Three architectures under equal terms"
+CURVES = "Curves and calibration"
+"""Titles of the sections that the demo shows as well."""
+
 FIGURES = "report"
 """Folder of the figures beside the report."""
 

@@ -20,7 +20,7 @@ STYLE = """
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--back); color: var(--text);
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
-main, nav { max-width: 62rem; margin: 0 auto; padding: 0 1.25rem; }
+main { max-width: 70rem; margin: 0 auto; padding: 0 1.25rem; }
 main { padding-bottom: 4rem; }
 h1 { font-size: 1.9rem; line-height: 1.2; margin: 2.2rem 0 .8rem; }
 h2 { font-size: 1.3rem; margin: 2.8rem 0 .6rem; padding-top: .9rem;
@@ -35,8 +35,8 @@ code { font: .88em ui-monospace, monospace; background: var(--card); padding: .1
 pre { background: var(--card); padding: .8rem 1rem; border-radius: 8px; overflow-x: auto; }
 pre code { padding: 0; background: none; }
 .table { overflow-x: auto; margin: .8rem 0; }
-table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .35rem .8rem .35rem 0; border-bottom: 1px solid var(--line); text-align: left;
+table { border-collapse: collapse; font-size: .87rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .35rem .6rem .35rem 0; border-bottom: 1px solid var(--line); text-align: left;
   vertical-align: top; }
 td:nth-child(n + 2) { white-space: nowrap; }
 th:nth-child(n + 2), td:nth-child(n + 2) { padding-left: .5rem; }
@@ -51,14 +51,15 @@ figcaption, p > em:only-child { display: block; color: var(--soft); font-size: .
 """
 
 
-def to_html(markdown: str, folder: Path) -> str:
+def to_html(markdown: str, folder: Path, anchors: bool = True) -> str:
     """``markdown`` as HTML without head or style; its pictures, whose paths are relative to
-    ``folder``, become part of it. HTML in ``markdown`` is shown as text. InputError where a
-    picture is missing."""
+    ``folder``, become part of it. HTML in ``markdown`` is shown as text. Headings get an id unless
+    ``anchors`` is off, for text that becomes part of another page. InputError where a picture is
+    missing."""
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = parser.parse(markdown)
     for before, token, after in zip(tokens, tokens[1:], tokens[2:]):
-        if before.type == "heading_open":
+        if before.type == "heading_open" and anchors:
             before.attrSet("id", anchor(token.content))
         elif token.type == "inline" and token.children and token.children[0].type == "image":
             before.tag = after.tag = "figure"
@@ -95,6 +96,12 @@ def _with_links(text: str, links: str) -> str:
     """``text`` with the list of sections before the first of them."""
     head, mark, rest = text.partition("<h2")
     return f'{head}<nav aria-label="Sections"><ul>{links}</ul></nav>\n{mark}{rest}'
+
+
+def section(markdown: str, title: str) -> str | None:
+    """What stands under the heading ``title``, up to the next; None where there is no such one."""
+    _, found, rest = f"\n{markdown}".partition(f"\n## {title}\n")
+    return rest.partition("\n## ")[0].strip() if found else None
 
 
 def anchor(heading: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import gradio as gr
 
+from metaseg.demo.about import add_about_tab
 from metaseg.demo.api import add_api, in_our_words
 from metaseg.demo.batch import add_batch_tab
 from metaseg.demo.files import write_files
@@ -27,6 +28,8 @@ def build_page(segmenter: Segmenter, notices: Sequence[str] = ()) -> gr.Blocks:
             add_scan_tab(workbench)
         with gr.Tab("Several scans"):
             add_batch_tab(workbench)
+        with gr.Tab("About"):
+            add_about_tab(segmenter)
         served = segmenter.checkpoints.values()
         gr.HTML(legend(checkpoint.config.architecture for checkpoint in served))
         add_api(workbench)

@@ -2,7 +2,6 @@
 
 import json
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -16,39 +15,7 @@ from metaseg.errors import InputError
 from metaseg.models import TITLES
 from tests.commands.measured import write_network
 from tests.conftest import small_checkpoint, write_data_folder
-
-VOID = {"meta", "img", "br", "hr"}
-
-
-class Reader(HTMLParser):
-    """Checks that every element is closed in order, and gathers addresses and text."""
-
-    def __init__(self, page: str):
-        super().__init__()
-        self.open: list[str] = []
-        self.seen: list[str] = []
-        self.addresses: list[str] = []
-        self.ids: list[str] = []
-        self.text = ""
-        self.feed(page)
-        assert not self.open, f"left open: {self.open}"
-
-    def handle_starttag(self, tag, attributes):
-        self.seen.append(tag)
-        values = dict(attributes)
-        self.addresses += [values[key] for key in ("src", "href", "srcset") if key in values]
-        self.ids += [values["id"]] if "id" in values else []
-        if tag == "img":
-            assert values["alt"].strip()
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        if tag not in VOID:
-            assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text += data
+from tests.html_reader import Reader
 
 
 @pytest.fixture(scope="module")
