@@ -1,6 +1,6 @@
 """Sections on the shipped pair: lesions by size, curves and calibration."""
 
-from metaseg.card.facts import show_score
+from metaseg.card.facts import is_measured, show_score
 from metaseg.comparison.figures import plot_curves, plot_reliability
 from metaseg.comparison.markdown import figure, percent, table
 from metaseg.comparison.material import (
@@ -41,6 +41,24 @@ def describe_lesions(material: Material) -> list[str]:
         "slice's own pixels.",
         table(head, rows, words=2),
         sources(networks, names, RECORD),
+        *_volumes(networks, names),
+    ]
+
+
+def _volumes(networks: list[Measured], names: list[str]) -> list[str]:
+    rows = [
+        [titled(name), network.title, show_score(score)]
+        for name, network, found in figures_of(networks, names)
+        if is_measured(score := found.get("brats_lesion_dice"))
+    ]
+    if not rows:
+        return []
+    measured = [name for name in names if any(titled(name) == row[0] for row in rows)]
+    return [
+        "Whole volumes, lesion by lesion in three dimensions as BraTS-METS 2023 counts them: the "
+        "Dice of each lesion, a false positive counting as 0.",
+        table(["data", "network", "lesion-wise Dice of a volume"], rows, words=2),
+        sources(networks, measured, RECORD),
     ]
 
 

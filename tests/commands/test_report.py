@@ -62,7 +62,8 @@ def test_tables_hold_the_recorded_figures(report):
     assert "+0.050 (+0.050 to +0.050)" in pair and "leaves zero out on `t1ce_slices`" in pair
     unseen = _section(report, "Sources that were never trained on")
     assert "0.500 (0.400 to 0.600)" in unseen and "`t1ce_slices`" not in unseen
-    assert "75.0 % of 8 | 75 % of 8" in _section(report, "Lesions found and missed")
+    lesions = _section(report, "Lesions found and missed")
+    assert "75.0 % of 8 | 75 % of 8" in lesions and "| Attention U-Net | 0.321 |" in lesions
     curves = _section(report, "Curves and calibration")
     assert "| 1.50 | 0.0400 | 0.0200 |" in curves
     changed = _section(report, "Slices that look different")
