@@ -124,5 +124,5 @@ def verdict(differences: dict[str, dict | None]) -> str:
     if not clear:
         return "Every interval holds zero: chance alone may explain the differences."
     where = join([code(name) for name in clear])
-    rest = "" if len(clear) == len(known) else "; elsewhere chance alone may explain them"
+    rest = "" if len(clear) == len(known) else "; elsewhere chance alone may explain it"
     return f"The interval leaves zero out on {where}{rest}."

@@ -20,7 +20,8 @@ from metaseg.sources import SHIPPED
 DOCS = SHIPPED.parent / "docs"
 
 STYLE = """<style>
-.about { max-width: 75ch; line-height: 1.55; }
+.about { max-width: 60rem; line-height: 1.55; }
+.about :is(p, li) { max-width: 75ch; }
 .about h2 { font-size: 1.15rem; font-weight: 600; margin: 1.6rem 0 .4rem; }
 .about h3 { font-size: 1rem; font-weight: 600; margin: 1.1rem 0 .3rem; }
 .about p, .about ul { margin: .4rem 0; }
