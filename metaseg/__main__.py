@@ -3,10 +3,10 @@
 import argparse
 import sys
 
-from metaseg.commands import calibrate, contact_sheet, data, evaluate, predict, publish
+from metaseg.commands import calibrate, contact_sheet, data, evaluate, predict, publish, report
 from metaseg.errors import InputError
 
-COMMANDS = [predict, evaluate, calibrate, data, contact_sheet, publish]
+COMMANDS = [predict, evaluate, calibrate, data, report, contact_sheet, publish]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -77,7 +77,7 @@ def render_card(folder: Path, repo_id: str | None = None) -> str:
     folder = Path(folder)
     config = read_config(folder)
     metrics = read_metrics(folder)
-    history = _read_json(folder / CURVES) or []
+    history = read_json(folder / CURVES) or []
     picture = CURVES_PICTURE if (folder / CURVES_PICTURE).is_file() else None
     sections = [
         f"---\n{build_metadata(config, metrics).to_yaml()}\n---\n",
@@ -95,7 +95,7 @@ def render_card(folder: Path, repo_id: str | None = None) -> str:
     return "\n".join(sections)
 
 
-def _read_json(path: Path) -> Any:
+def read_json(path: Path) -> Any:
     """The content of ``path``, or None where there is no such file."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))

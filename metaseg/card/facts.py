@@ -20,6 +20,20 @@ def is_measured(score: object) -> bool:
     return (score["mean"] if isinstance(score, dict) else score) is not None
 
 
+def show_score(score: float | dict[str, float] | None) -> str:
+    """A score as people read it, for example ``0.712 (0.690 to 0.734)``; a dash where it is not
+    defined."""
+    if not is_measured(score):
+        return "–"
+    if not isinstance(score, dict):
+        text = f"{score:.3f}"
+    elif score.get("low") is None or score.get("high") is None:
+        text = f"{score['mean']:.3f}"
+    else:
+        text = f"{score['mean']:.3f} ({score['low']:.3f} to {score['high']:.3f})"
+    return text.replace("-", "−")
+
+
 def data_title(name: str) -> str:
     """What people read for the data folder ``name``."""
     return KNOWN_DATA[name].title if name in KNOWN_DATA else name

@@ -1,6 +1,6 @@
 """The card's text, which people read, section by section."""
 
-from metaseg.card.facts import SCORES, data_title, is_measured
+from metaseg.card.facts import SCORES, data_title, show_score
 from metaseg.checkpoint import Config
 from metaseg.data.known import KNOWN_DATA, list_tumours, trained_on
 
@@ -146,7 +146,7 @@ def describe_results(metrics: dict[str, dict]) -> str:
     ]
     for key, title in SCORES.items():
         if any(key in metrics[name] for name in names):
-            cells = (_cell(metrics[name].get(key)) for name in names)
+            cells = (show_score(metrics[name].get(key)) for name in names)
             lines.append(f"| {title} | " + " | ".join(cells) + " |")
     lines.append("")
     for name in names:
@@ -163,17 +163,6 @@ def describe_results(metrics: dict[str, dict]) -> str:
             "\nThe source of `t1ce_slices` names no patients; its groups only stand for them."
         )
     return "\n".join(lines) + "\n"
-
-
-def _cell(score: float | dict[str, float] | None) -> str:
-    """A score as people read it, for example ``0.712 (0.690 to 0.734)``."""
-    if not is_measured(score):
-        return "–"
-    if not isinstance(score, dict):
-        return f"{score:.3f}"
-    if score.get("low") is None or score.get("high") is None:
-        return f"{score['mean']:.3f}"
-    return f"{score['mean']:.3f} ({score['low']:.3f} to {score['high']:.3f})"
 
 
 def describe_license(config: Config) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import gradio as gr
 
+from metaseg.demo.about import add_about_tab
 from metaseg.demo.api import add_api, in_our_words
 from metaseg.demo.batch import add_batch_tab
 from metaseg.demo.gallery import read_examples
@@ -47,6 +48,8 @@ def build_page(segmenter: Segmenter, notices: Sequence[str] = ()) -> gr.Blocks:
             add_scan_tab(workbench)
         with gr.Tab("Several scans"):
             add_batch_tab(workbench)
+        with gr.Tab("About"):
+            add_about_tab(segmenter)
         add_api(workbench)
     return page
 

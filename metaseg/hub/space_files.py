@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+from metaseg.card import CURVES
 from metaseg.checkpoint import CARD, CONFIG, METRICS, WEIGHTS
 from metaseg.errors import InputError
 from metaseg.sources import shipped_models
@@ -13,6 +14,8 @@ from metaseg.sources import shipped_models
 ROOT = Path(__file__).parent.parent.parent
 APP, REQUIREMENTS, LICENSE = "app.py", "requirements.txt", "LICENSE"
 OURS = "metaseg"
+REPORT = "docs/report.md"
+"""Its figures lie in the folder of the same name."""
 
 TORCH_VERSIONS = ("2.8.0", "2.9.1", "2.10.0", "2.11.0")
 """Those that ZeroGPU runs."""
@@ -22,8 +25,9 @@ def space_files(root: Path = ROOT) -> list[str]:
     """Paths, relative to ``root``, of the files that the Space gets unchanged.
 
     These are app.py and the modules that it imports, directly or not, what lies beside them (style
-    sheets and the like), the shipped checkpoints and the gallery. No tests, no training, no data.
-    InputError where ``root`` is no whole copy of the repository.
+    sheets and the like), the shipped checkpoints, the gallery, and the report that the page
+    quotes. No tests, no training, no data. InputError where ``root`` is no whole copy of the
+    repository.
     """
     if not (root / APP).is_file() or not (root / REQUIREMENTS).is_file():
         raise InputError("There is no app.py here: publish the Space from a clone of MetaSeg.")
@@ -37,10 +41,11 @@ def space_files(root: Path = ROOT) -> list[str]:
     weights = [
         root / "checkpoints" / name / file
         for name in shipped_models()
-        for file in (CONFIG, WEIGHTS, CARD, METRICS)
+        for file in (CONFIG, WEIGHTS, CARD, METRICS, CURVES)
     ]
     gallery = (root / "examples").rglob("*")
-    files = [root / APP, root / LICENSE, *modules, *beside, *weights, *gallery]
+    report = [root / REPORT, *(root / REPORT).with_suffix("").rglob("*")]
+    files = [root / APP, root / LICENSE, *modules, *beside, *weights, *gallery, *report]
     names = {file.relative_to(root).as_posix() for file in files if file.is_file()}
     return sorted(name for name in names if not re.search(r"(^|/)[._](?!_init__)", name))
 

@@ -23,6 +23,9 @@ FILES = {
     "tests/test_it.py": "",
     "examples/a.png": "",
     "examples/.DS_Store": "",
+    "docs/report.md": "",
+    "docs/report/curves.svg": "",
+    "docs/volumes.md": "",
     "requirements.txt": (
         "# why\n--extra-index-url https://example.org/cpu\ntorch==2.11.0+cpu\ngradio[mcp]==6.31.0\n"
         "accelerate==1.15.0  # training\nimagecodecs==1.0 ; python_version > '3'\nnumpy==2.2.6\n"
@@ -44,6 +47,8 @@ def test_exactly_what_the_app_reaches(root: Path):
     assert space_files(root) == [
         "LICENSE",
         "app.py",
+        "docs/report.md",
+        "docs/report/curves.svg",
         "examples/a.png",
         "metaseg/__init__.py",
         "metaseg/demo/__init__.py",

@@ -1,0 +1,69 @@
+"""Sections on the shipped pair: changed copies of slices, and metastases of known size."""
+
+from collections.abc import Callable
+
+from metaseg.card.facts import data_title, show_score
+from metaseg.comparison.figures import plot_drops
+from metaseg.comparison.markdown import code, figure, table
+from metaseg.comparison.material import CHANGED, Material, of_size, sources, with_figures
+from metaseg.comparison.measured import Measured
+
+
+def describe_changes(material: Material) -> list[str]:
+    """Changed copies and the stress set, where they were measured."""
+    networks = list(material.shipped.values())
+    blocks = ["## Slices that look different"]
+    for name in with_figures(networks, "perturbed"):
+        path, address = material.figure(f"changes_{name}.svg")
+        plot_drops(path, networks, name)
+        alt = f"Fall of the mean Dice for each change, {data_title(name)}"
+        said = f"{data_title(name)}: how much the mean Dice falls, with 95 % intervals over groups."
+        blocks += [
+            "The same slices as others would send them: without skull, turned, framed like a "
+            "screenshot, darker, noisier.",
+            figure(address, alt, said),
+            _table_of(networks, name, "perturbed", _drop_rows),
+            sources(networks, [name], CHANGED),
+        ]
+    for name in with_figures(networks, "stress"):
+        slices = next(
+            n.metrics[name]["stress"]["slices"] for n in networks if "stress" in n.metrics[name]
+        )
+        blocks += [
+            "### Synthetic metastases of known size",
+            f"{slices} slices of {code(name)} with drawn metastases: which of them are found, by "
+            "diameter. Drawn metastases are easier to describe than real ones, and are no "
+            "substitute for them.",
+            _table_of(networks, name, "stress", stress_rows),
+            sources(networks, [name], CHANGED),
+        ]
+    if len(blocks) == 1:
+        blocks.append("Neither changed copies nor the stress set have been recorded yet.")
+    return blocks
+
+
+def _table_of(networks: list[Measured], name: str, key: str, rows_of: Callable) -> str:
+    recorded = [n for n in networks if n.metrics.get(name, {}).get(key)]
+    return table(
+        ["", *(network.title for network in recorded)],
+        rows_of([network.metrics[name][key] for network in recorded]),
+    )
+
+
+def _drop_rows(found: list[dict]) -> list[list[str]]:
+    kinds = dict.fromkeys(kind for of_network in found for kind in of_network)
+    return [
+        [kind.replace("_", " "), *(show_score(f.get(kind, {}).get("drop")) for f in found)]
+        for kind in kinds
+    ]
+
+
+def stress_rows(found: list[dict]) -> list[list[str]]:
+    """Rows by diameter of what ``evaluate_stress`` measured, a column for each network."""
+    sizes = dict.fromkeys(
+        size for of_network in found for size in of_network["sensitivity_by_size"]
+    )
+    rows = [[f"{size} mm", *(of_size(f, size) for f in found)] for size in sizes]
+    rows.append(["false positives per slice"])
+    rows[-1] += [show_score(f["false_positives_per_slice"]) for f in found]
+    return rows
