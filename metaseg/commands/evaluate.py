@@ -86,14 +86,17 @@ def run(options: argparse.Namespace) -> int:
     for home, name in zip(homes, names):
         record_metrics(home, data["data"], to_json(metrics[name]), slice_rows[name])
     for name, result in results.items():
-        dice = result["dice"]
+        dice, empty = result["dice"], "no slice is empty"
+        if result["empty_cases"]:
+            empty = (
+                f"false positives on {result['empty_false_positive_rate']:.1%} of "
+                f"{result['empty_cases']} empty slices"
+            )
         print(
             f"{segmenter.titles[name]} on {data['data']}, {options.split}: "
             f"{result['cases']} slices of {result['groups']} groups, "
             f"mean Dice {dice['mean']:.3f} ({dice['low']:.3f} to {dice['high']:.3f}), "
-            f"per group {result['group_dice']:.3f}, pooled {result['pooled_dice']:.3f}, "
-            f"false positives on {result['empty_false_positive_rate']:.1%} "
-            f"of {result['empty_cases']} empty slices"
+            f"per group {result['group_dice']:.3f}, pooled {result['pooled_dice']:.3f}, {empty}"
         )
         for kind, changed in result.get("perturbed", {}).items():
             drop = changed["drop"]["mean"]
