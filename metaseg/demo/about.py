@@ -43,7 +43,8 @@ STYLE = """<style>
 
 def add_about_tab(segmenter: Segmenter) -> None:
     """Put what there is to know about the networks of ``segmenter`` on the page."""
-    gr.HTML(about(list(segmenter.checkpoints.values())), elem_id="about")
+    found = about(list(segmenter.checkpoints.values()))
+    gr.HTML(found, elem_id="about", apply_default_css=False)
 
 
 def about(checkpoints: list[Checkpoint], shipped: Path = SHIPPED, docs: Path = DOCS) -> str:
