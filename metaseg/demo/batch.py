@@ -31,7 +31,7 @@ def add_batch_tab(workbench: Workbench) -> None:
             model = gr.Radio(
                 [BOTH, *workbench.segmenter.titles.values()], value=BOTH, label="Model"
             )
-            threshold = gr.Slider(0, 1, 0.5, step=0.01, label="Threshold")
+            threshold = gr.Slider(0, 1, workbench.threshold, step=0.01, label="Threshold")
             start = gr.Button("Segment all", variant="primary", elem_id="batch-start")
         with gr.Column(scale=3, min_width=320):
             table = gr.Dataframe(

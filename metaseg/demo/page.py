@@ -72,7 +72,7 @@ def add_scan_tab(workbench: Workbench) -> None:
             threshold = gr.Slider(
                 0,
                 1,
-                0.5,
+                workbench.threshold,
                 step=0.01,
                 label="Threshold",
                 info="Probability from which a pixel counts as lesion",

@@ -77,6 +77,12 @@ class Workbench:
         both = [name for name in COMPARED if name in self.segmenter.checkpoints]
         return both or list(self.segmenter.checkpoints)
 
+    @property
+    def threshold(self) -> float:
+        """Where the page starts: the mean of what the compared networks were measured at."""
+        found = [self.segmenter.checkpoints[name].config.threshold for name in self.compared]
+        return round(sum(found) / len(found), 2)
+
     def open(self, scan: str | None, truth: str | None, plane: str | None = None) -> OpenScan:
         """The scan at path ``scan`` with its truth, cut in ``plane`` or as it was taken."""
         if not scan:

