@@ -37,11 +37,14 @@ def add_batch_tab(workbench: Workbench) -> None:
             table = gr.Dataframe(
                 headers=COLUMNS, label="Results", interactive=False, elem_id="batch-table"
             )
-            results = gr.File(label="All results (zip)", interactive=False, elem_id="batch-zip")
+            results = gr.File(
+                label="All results (zip)", interactive=False, visible=False, elem_id="batch-zip"
+            )
 
     def segment_all(paths, model, threshold, progress=gr.Progress()):
         names = chosen_models(workbench, model)
-        return run_batch(workbench, paths or [], names, threshold, results, progress.tqdm)
+        rows, archive = run_batch(workbench, paths or [], names, threshold, results, progress.tqdm)
+        return rows, gr.update(value=archive, visible=archive is not None)
 
     start.click(segment_all, [scans, model, threshold], [table, results], api_visibility="private")
 

@@ -283,6 +283,9 @@ def test_nothing_serious_stands_in_the_way_of_assistive_software(any_page):
         page.get_by_role("tab", name=view).click()
         expect(scans(page, view.lower())).to_have_count(count)
         serious += faults(page, view)
+    for tab in ("Several scans", "About"):
+        page.get_by_role("tab", name=tab).click()
+        serious += faults(page, tab)
     assert serious == []
 
 
