@@ -28,7 +28,8 @@ STYLE = """<style>
 .about ul { padding-left: 1.4rem; list-style: disc; }
 .about .table { overflow-x: auto; margin: .6rem 0; }
 .about table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums; }
-.about .table :is(th, td) { padding: .35rem .9rem .35rem 0; text-align: left; vertical-align: top;
+#about .about .table :is(th, td) { padding: .35rem .9rem .35rem 0; text-align: left;
+  vertical-align: top;
   white-space: normal;
   border: 0; border-bottom: 1px solid var(--border-color-primary); }
 .about summary { cursor: pointer; padding: .5rem 0; font-weight: 600; }
