@@ -12,7 +12,7 @@ from string import Template
 import numpy as np
 from PIL import Image
 
-from metaseg.demo.tables import metrics_table, notice_list
+from metaseg.demo.tables import measure, metrics_table, notice_list
 from metaseg.report import RESEARCH_USE
 from metaseg.scan import Scan
 
@@ -112,16 +112,12 @@ def _lesions(report: dict) -> str:
 def _lesion(number: int, lesion: dict) -> tuple[str, ...]:
     if "volume_voxels" in lesion:
         place = str(lesion["diameter_slice"])
-        extent = _measure(lesion["volume_mm3"], "mm³", lesion["volume_voxels"], "voxels")
+        extent = measure(lesion["volume_mm3"], "mm³", lesion["volume_voxels"], "voxels")
     else:
         place = ", ".join(f"{coordinate:.0f}" for coordinate in lesion["centroid"])
-        extent = _measure(lesion["area_mm2"], "mm²", lesion["area_px"], "px")
-    diameter = _measure(lesion["diameter_mm"], "mm", lesion["diameter_px"], "px")
+        extent = measure(lesion["area_mm2"], "mm²", lesion["area_px"], "px")
+    diameter = measure(lesion["diameter_mm"], "mm", lesion["diameter_px"], "px")
     return str(number), place, extent, diameter, f"{lesion['mean_probability']:.2f}"
-
-
-def _measure(value: float | None, unit: str, otherwise: float, other_unit: str) -> str:
-    return f"{otherwise:.0f} {other_unit}" if value is None else f"{value:.1f} {unit}"
 
 
 def _rows(rows: Sequence[Sequence[str]]) -> str:

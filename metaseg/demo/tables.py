@@ -5,10 +5,6 @@ from html import escape
 from metaseg.metrics import OVERLAP_NAMES
 
 LABELS = {"dice": "Dice", "iou": "IoU", "precision": "Precision", "recall": "Recall", "f1": "F1"}
-MOST_LESIONS = 12
-
-
-VOLUME_LESION_COLUMNS = ["Model", "Lesion", "Slice", "Volume", "Diameter", "Mean probability"]
 
 
 def metrics_table(reports: list[dict], volumes: list[dict] = ()) -> str:
@@ -27,22 +23,6 @@ def metrics_table(reports: list[dict], volumes: list[dict] = ()) -> str:
     return _table(
         "Agreement with the ground truth", ["Model", *map(LABELS.get, OVERLAP_NAMES)], rows
     )
-
-
-def volume_lesion_rows(reports: list[dict]) -> list[list]:
-    """Rows of the table of a volume's lesions, under ``VOLUME_LESION_COLUMNS``."""
-    return [
-        [
-            report["model"],
-            lesion["number"],
-            lesion["diameter_slice"],
-            measure(lesion["volume_mm3"], "mm³", lesion["volume_voxels"], "voxels"),
-            measure(lesion["diameter_mm"], "mm", lesion["diameter_px"], "px"),
-            round(lesion["mean_probability"], 2),
-        ]
-        for report in reports
-        for lesion in report["lesions"]
-    ]
 
 
 def measure(value: float | None, unit: str, otherwise: float, other_unit: str) -> str:
@@ -64,32 +44,6 @@ def slice_marks(found: dict[str, list[int]], depth: int, position: int) -> str:
             f"viewBox='0 0 {depth} 10' preserveAspectRatio='none'>{marks}{present}</svg>"
         )
     return "".join(rows)
-
-
-def lesion_table(report: dict) -> str:
-    """What one network found: how many lesions, their area, and each of the largest."""
-    lesions = report["lesions"]
-    if not lesions:
-        return f"<h3>{escape(report['model'])}: no lesion found</h3>"
-    in_mm = lesions[0]["area_mm2"] is not None
-    area, diameter = ("area_mm2", "diameter_mm") if in_mm else ("area_px", "diameter_px")
-    total = sum(lesion[area] for lesion in lesions)
-    noun = "lesion" if len(lesions) == 1 else "lesions"
-    unit, square = ("mm", "mm²") if in_mm else ("px", "px")
-    title = f"{report['model']}: {len(lesions)} {noun}, {total:.0f} {square} in all"
-    rows = [
-        [
-            str(number),
-            f"{lesion[area]:.0f} {square}",
-            f"{lesion[diameter]:.1f} {unit}",
-            f"row {lesion['centroid'][0]:.0f}, column {lesion['centroid'][1]:.0f}",
-            _number(lesion["mean_probability"], 2),
-        ]
-        for number, lesion in enumerate(lesions[:MOST_LESIONS], start=1)
-    ]
-    table = _table(title, ["", "Area", "Diameter", "Centre", "Mean probability"], rows)
-    left_out = len(lesions) - MOST_LESIONS
-    return table + (f"<p>{left_out} smaller ones are not listed.</p>" if left_out > 0 else "")
 
 
 def notice_list(notices: list[str]) -> str:
