@@ -215,7 +215,8 @@
     const button = event.target.closest?.("[data-action]");
     if (button) return ACTIONS[button.dataset.action]();
     const lesion = event.target.closest?.("[data-lesion]");
-    if (lesion && travelled < 5) select(lesion);
+    // A drag that ends on a lesion is no choice of it; the list is not dragged.
+    if (lesion && (travelled < 5 || !lesion.closest("svg.scan"))) select(lesion);
   });
   document.addEventListener("input", (event) => {
     const setting = event.target.dataset?.setting;
