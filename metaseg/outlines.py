@@ -34,13 +34,14 @@ def outline_lesions(values: np.ndarray, threshold: float) -> list[Outline]:
     mask = (values >= threshold) & (values > 0)
     # A hair below the threshold: a pixel that just reaches it must lie inside its line.
     level = max(threshold * (1 - 1e-4), 1e-6)
-    padded = np.pad(values.astype(np.float64), 1)
+    padded, lesions = np.pad(values.astype(np.float64), 1), np.pad(mask, 1)
     outlines = []
     for number, (window, component) in enumerate(split_lesions(mask), start=1):
         rows, columns = window
-        around = padded[rows.start : rows.stop + 2, columns.start : columns.stop + 2].copy()
+        with_rim = np.s_[rows.start : rows.stop + 2, columns.start : columns.stop + 2]
+        around = padded[with_rim].copy()
         # Other lesions in the window are not part of this one.
-        around[(around >= threshold) & ~np.pad(component, 1)] = 0
+        around[lesions[with_rim] & ~np.pad(component, 1)] = 0
         offset = (columns.start - 0.5, rows.start - 0.5)
         rings = [ring + offset for ring in _rings(around, level)]
         row, column = np.argwhere(component)[0]

@@ -68,6 +68,15 @@ def test_a_neighbour_in_the_same_window_is_left_out():
     assert area(frame.rings) == pytest.approx((values.sum() - 4), rel=0.1)
 
 
+def test_a_neighbour_that_just_reaches_the_threshold_is_left_out():
+    values = np.zeros((9, 9), np.float32)
+    values[0, :], values[:, 0] = 0.9, 0.9
+    # As a float32 a little less than the threshold that it reaches.
+    values[4:6, 4:6] = 0.7
+    first, second = outline_lesions(values, 0.7)
+    assert len(first.rings) == len(second.rings) == 1
+
+
 def test_masks_side_by_side_share_their_border():
     left = np.zeros((8, 8), bool)
     left[2:6, 1:4] = True
