@@ -131,7 +131,7 @@ were recorded).
             gr.File(label="scan"),
             gr.File(label="ground_truth"),
             *model,
-            gr.Number(0.5, label="threshold"),
+            gr.Number(workbench.threshold, label="threshold"),
             gr.Number(None, label="slice_index"),
             gr.Textbox(None, label="plane"),
         ]
@@ -155,7 +155,7 @@ were recorded).
         volume_inputs = [
             gr.File(label="scan"),
             gr.Textbox(first_title, label="model"),
-            gr.Number(0.5, label="threshold"),
+            gr.Number(workbench.threshold, label="threshold"),
             gr.Number(0, label="min_lesion_mm3"),
         ]
         offer(segment_volume, volume_inputs, volume_outputs)

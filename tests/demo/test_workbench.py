@@ -1,6 +1,7 @@
 import re
 import shutil
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
@@ -242,6 +243,14 @@ def test_tables_escape_and_say_what_is_undefined():
     table = metrics_table([report])
     assert table.count("undefined") == 5 and "<td>&lt;Net&gt;</td>" in table
     assert notice_list(["a & b", "a & b"]) == "<p>a &amp; b</p>"
+
+
+def test_page_and_api_start_at_the_threshold_of_the_networks():
+    made = small_checkpoint("attention_unet")
+    segmenter = Segmenter([replace(made, config=replace(made.config, threshold=0.3))], "cpu")
+    parts = [part["props"] for part in build_page(segmenter).get_config_file()["components"]]
+    values = [part["value"] for part in parts if str(part.get("label")).lower() == "threshold"]
+    assert values == [0.3] * 5
 
 
 def test_what_went_wrong_with_the_models_stands_at_the_top():
