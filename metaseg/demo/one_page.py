@@ -49,7 +49,7 @@ def one_page(
     ``pictures`` are captions and (h, w, 3) uint8 RGB; ``slices`` the reports of the slice in view,
     one for each network, and ``volumes`` those of the whole volume, or empty.
     """
-    notices = [notice for report in slices for notice in report["notices"]]
+    notices = [notice for report in [*slices, *volumes] for notice in report["notices"]]
     return TEMPLATE.substitute(
         title=escape(f"MetaSeg report: {facts.file}"),
         research_use=escape(RESEARCH_USE),

@@ -160,7 +160,9 @@ def test_the_report_escapes_what_a_visitor_wrote(workbench):
         "seconds": 1.0,
         "notices": ["<notice>", RESEARCH_USE],
     }
-    page = one_page(facts, [("<Net>", np.zeros((4, 4, 3), np.uint8))], [report])
+    volume = {**report, "slices": 2, "notices": ["In <voxels>.", RESEARCH_USE]}
+    page = one_page(facts, [("<Net>", np.zeros((4, 4, 3), np.uint8))], [report], [volume])
+    assert page.count("In &lt;voxels&gt;.") == page.count("&lt;notice&gt;") == 1
     for raw in ("<script>", "<Net>", "<r>", "<notice>"):
         assert raw not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;$title" in page and "&amp;t" in page
