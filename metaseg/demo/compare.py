@@ -26,7 +26,10 @@ def compare_view(
         maps += [_errors(frame, reading, truth, unit_mm2) for reading in readings]
     parts = [f"<div class='panels'>{''.join(maps)}</div>"]
     if len(readings) == 1:
-        parts.append("<p class='aside'>Choose the model «Both» to see where two agree.</p>")
+        parts.append(
+            "<p class='aside'>Where this page has two networks, the model «Both» shows where they "
+            "agree.</p>"
+        )
     if truth is None:
         parts.append(
             "<p class='aside'>Add a ground truth mask on the left to see what is right, what is "

@@ -11,9 +11,8 @@ import gradio as gr
 import numpy as np
 
 from metaseg.demo.one_page import Facts, one_page
-from metaseg.demo.render import Inputs, chosen_models
+from metaseg.demo.render import Inputs, chosen_models, open_inputs, present_slice
 from metaseg.demo.workbench import OpenScan, Segmentation, VolumeFindings, Workbench
-from metaseg.errors import InputError
 from metaseg.lesions3d import lesion_table
 from metaseg.manifest import Manifest, digest_of
 from metaseg.overlay import TRUTH_COLOUR, draw_overlay
@@ -39,12 +38,8 @@ class OnScreen:
 def on_screen(workbench: Workbench, inputs: Inputs) -> OnScreen:
     """What the page shows for ``inputs``, from what is stored. A ground truth that cannot be read
     is left out, as on the page; InputError for anything else that is wrong."""
-    try:
-        opened = workbench.open(inputs.scan, inputs.truth, inputs.plane)
-    except InputError:
-        opened = workbench.open(inputs.scan, None, inputs.plane)
-    depth, threshold = len(opened.scan.voxels), inputs.threshold
-    index = depth // 2 if inputs.position is None else min(int(inputs.position), depth - 1)
+    opened, _ = open_inputs(workbench, inputs)
+    threshold, index = inputs.threshold, present_slice(opened, inputs)
     names = chosen_models(workbench, inputs.model)
     slices = [workbench.segment(opened, name, threshold, index) for name in names]
     volumes = []

@@ -61,13 +61,8 @@ def render(workbench: Workbench, inputs: Inputs, progress: Callable) -> list:
     """
     if not inputs.scan:
         return [*[hide()] * VOLUME_PARTS, HINT, *[""] * RESULTS, "", hide(), hide()]
-    trouble = ""
     try:
-        try:
-            opened = workbench.open(inputs.scan, inputs.truth, inputs.plane)
-        except InputError as error:
-            opened = workbench.open(inputs.scan, None, inputs.plane)
-            trouble = alert(error)
+        opened, fault = open_inputs(workbench, inputs)
         names = chosen_models(workbench, inputs.model)
         index = present_slice(opened, inputs)
         for name in names:
@@ -88,7 +83,7 @@ def render(workbench: Workbench, inputs: Inputs, progress: Callable) -> list:
     notices = [n for reading in readings for n in reading.report["notices"]]
     return [
         *_volume_parts(opened, index, volumes),
-        f"{trouble}<div role='status'>{notice_list(notices)}</div>",
+        f"{alert(fault) if fault else ''}<div role='status'>{notice_list(notices)}</div>",
         slice_store(grey, frame.aspect),
         outlines_view(frame, readings, truth, reports),
         compare_view(frame, readings, truth, spacing and spacing[1] * spacing[2]),
@@ -131,6 +126,17 @@ def outlines_view(
         f"data-numbering='{readings[0].threshold}'><div class='panels'>{''.join(panels)}</div>"
         f"<div class='lesions'>{lesion_list(readings, volumes)}</div></div>"
     )
+
+
+def open_inputs(workbench: Workbench, inputs: Inputs) -> tuple[OpenScan, InputError | None]:
+    """The scan with its ground truth, or without one that is at fault, and then the fault.
+
+    InputError where the scan itself cannot be opened.
+    """
+    try:
+        return workbench.open(inputs.scan, inputs.truth, inputs.plane), None
+    except InputError as fault:
+        return workbench.open(inputs.scan, None, inputs.plane), fault
 
 
 def frame_of(opened: OpenScan) -> Frame:
