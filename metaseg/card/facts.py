@@ -1,5 +1,7 @@
 """What metadata and text of a card both need."""
 
+from collections.abc import Sequence
+
 from metaseg.data.known import KNOWN_DATA
 
 SCORES = {
@@ -32,6 +34,11 @@ def show_score(score: float | dict[str, float] | None) -> str:
     else:
         text = f"{score['mean']:.3f} ({score['low']:.3f} to {score['high']:.3f})"
     return text.replace("-", "−")
+
+
+def join(words: Sequence[str]) -> str:
+    """``a, b and c``."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
 def data_title(name: str) -> str:

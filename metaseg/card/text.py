@@ -1,6 +1,6 @@
 """The card's text, which people read, section by section."""
 
-from metaseg.card.facts import SCORES, data_title, show_score
+from metaseg.card.facts import SCORES, data_title, join, show_score
 from metaseg.checkpoint import Config
 from metaseg.data.known import KNOWN_DATA, list_tumours, trained_on
 
@@ -25,10 +25,6 @@ PAPERS = {
 }
 
 
-def _join(words: list[str]) -> str:
-    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
-
-
 def describe_use(config: Config) -> str:
     """What the network is for and not for, and what it was trained on."""
     names = trained_on(config.training)
@@ -41,10 +37,10 @@ def describe_use(config: Config) -> str:
     tumours = list_tumours(names)
     if tumours:
         none = "" if "brain metastasis" in tumours else "; no real metastasis was among them"
-        lines.append(f"It was trained on {_join(tumours)}{none}.")
+        lines.append(f"It was trained on {join(tumours)}{none}.")
     if unknown:
         lines.append(
-            f"It was trained on {_join([f'`{name}`' for name in unknown])}: data of whoever "
+            f"It was trained on {join([f'`{name}`' for name in unknown])}: data of whoever "
             "trained it, which this card cannot describe."
         )
     lines.append(
@@ -111,7 +107,7 @@ def describe_training(config: Config, history: list[dict], picture: str | None) 
         epochs = earlier.get("best", {}).get("epoch", "some")
         lines.append(
             f"It went on from the weights after {epochs} epochs of an earlier training on "
-            f"{_join([f'`{name}`' for name in trained_on(earlier)])}."
+            f"{join([f'`{name}`' for name in trained_on(earlier)])}."
         )
     if history:
         minutes = sum(entry.get("seconds", 0) for entry in history) / 60

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from metaseg.card.facts import show_score
+from metaseg.card.facts import join, show_score
 from metaseg.comparison.figures import plot_seeds, plot_training
-from metaseg.comparison.markdown import code, figure, join, table
+from metaseg.comparison.markdown import code, figure, table
 from metaseg.comparison.material import ARCHITECTURES, Material, missing, sources, titled
 from metaseg.comparison.measured import COMPARED, Measured, data_sets, dice_of, mean_difference
 from metaseg.comparison.shipped import compare

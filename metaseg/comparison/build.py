@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from metaseg.card.facts import join
 from metaseg.checkpoint import CONFIG, METRICS, load_checkpoint, write_whole
 from metaseg.comparison.ablations import describe_leakage, describe_metastases
 from metaseg.comparison.architectures import (
@@ -14,7 +15,7 @@ from metaseg.comparison.cases import describe_cases
 from metaseg.comparison.changes import describe_changes
 from metaseg.comparison.closing import describe_commands, describe_limits, describe_sources
 from metaseg.comparison.details import describe_curves, describe_lesions
-from metaseg.comparison.markdown import escape, join
+from metaseg.comparison.markdown import escape
 from metaseg.comparison.material import FIGURES, Material
 from metaseg.comparison.measured import (
     COMPARED,

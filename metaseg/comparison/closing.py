@@ -1,7 +1,8 @@
 """The sections at the end: limits, sources, and how to make the report again."""
 
+from metaseg.card.facts import join
 from metaseg.checkpoint import METRICS
-from metaseg.comparison.markdown import code, escape, join, table
+from metaseg.comparison.markdown import code, escape, table
 from metaseg.comparison.material import CHANGED, Material
 from metaseg.comparison.measured import data_sets
 from metaseg.data.known import KNOWN_DATA

@@ -37,7 +37,7 @@ GUIDE = "#8a929c"
 
 def colour(architecture: str) -> str:
     """The network's colour on the page, as matplotlib reads it."""
-    return "#" + "".join(f"{part:02x}" for part in PREDICTION_COLOURS[architecture])
+    return "#" + bytes(PREDICTION_COLOURS[architecture]).hex()
 
 
 def _draw(path: Path, rows: int, columns: int, size: tuple[float, float], plot: Callable) -> None:

@@ -14,11 +14,6 @@ def code(text: str) -> str:
     return f"`{' '.join(text.split()).replace('`', '')}`"
 
 
-def join(words: Sequence[str]) -> str:
-    """``a, b and c``."""
-    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
-
-
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], words: int = 1) -> str:
     """A table of cells in Markdown; the first ``words`` columns are text, the others numbers.
 

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from metaseg.comparison.markdown import code, join, percent
+from metaseg.card.facts import join
+from metaseg.comparison.markdown import code, percent
 from metaseg.comparison.measured import Measured, data_sets
 from metaseg.data.known import KNOWN_DATA
 from metaseg.models import TITLES

@@ -20,8 +20,7 @@ STYLE = """
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--back); color: var(--text);
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
-main { max-width: 70rem; margin: 0 auto; padding: 0 1.25rem; }
-main { padding-bottom: 4rem; }
+main { max-width: 70rem; margin: 0 auto; padding: 0 1.25rem 4rem; }
 h1 { font-size: 1.9rem; line-height: 1.2; margin: 2.2rem 0 .8rem; }
 h2 { font-size: 1.3rem; margin: 2.8rem 0 .6rem; padding-top: .9rem;
   border-top: 1px solid var(--line); }

@@ -2,8 +2,8 @@
 
 from itertools import combinations
 
-from metaseg.card.facts import show_score
-from metaseg.comparison.markdown import code, join, percent, signed, table
+from metaseg.card.facts import join, show_score
+from metaseg.comparison.markdown import code, percent, signed, table
 from metaseg.comparison.material import RECORD, Material, figures_of, sources, titled
 from metaseg.comparison.measured import Measured, data_sets, mean_difference
 

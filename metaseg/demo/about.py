@@ -6,11 +6,11 @@ from pathlib import Path
 import gradio as gr
 
 from metaseg.card import CURVES, METRICS, read_json, text
-from metaseg.card.facts import data_title, show_score
+from metaseg.card.facts import data_title, join, show_score
 from metaseg.checkpoint import Checkpoint
 from metaseg.comparison import material
 from metaseg.comparison.closing import describe_limits
-from metaseg.comparison.markdown import code, join, table
+from metaseg.comparison.markdown import code, table
 from metaseg.comparison.page import section, to_html
 from metaseg.data.known import KNOWN_DATA, list_tumours, trained_on
 from metaseg.errors import InputError

@@ -2,9 +2,8 @@
 
 from html import escape
 
+from metaseg.card.facts import SCORES
 from metaseg.metrics import OVERLAP_NAMES
-
-LABELS = {"dice": "Dice", "iou": "IoU", "precision": "Precision", "recall": "Recall", "f1": "F1"}
 
 
 def metrics_table(reports: list[dict], volumes: list[dict] = ()) -> str:
@@ -21,7 +20,7 @@ def metrics_table(reports: list[dict], volumes: list[dict] = ()) -> str:
         for name, report in named
     ]
     return _table(
-        "Agreement with the ground truth", ["Model", *map(LABELS.get, OVERLAP_NAMES)], rows
+        "Agreement with the ground truth", ["Model", *map(SCORES.get, OVERLAP_NAMES)], rows
     )
 
 
