@@ -161,8 +161,11 @@ class Segmenter:
                 attention = logits.new_empty(0, *image.shape)
             probability = _probability(checkpoint, batch, logits)
         seen, mirrored = probability[0], probability[1].flip(-1)
+        temperature = checkpoint.config.temperature
         supervised = (seen + mirrored) / 2 if checkpoint.config.mirror else seen
-        difference = (seen[-1:] - mirrored[-1:]).abs()
+        supervised = _calibrate(supervised, temperature)
+        last = _calibrate(torch.stack([seen[-1], mirrored[-1]]), temperature)
+        difference = (last[:1] - last[1:]).abs()
         return tuple(part.float().cpu().numpy() for part in (attention, supervised, difference))
 
     def _to_batch(self, images: np.ndarray, mirror: bool) -> torch.Tensor:
@@ -184,7 +187,7 @@ class Segmenter:
         if checkpoint.config.mirror:
             seen, mirrored = probability.chunk(2)
             probability = (seen + mirrored.flip(-1)) / 2
-        return probability.cpu().numpy()
+        return _calibrate(probability, checkpoint.config.temperature).cpu().numpy()
 
     def _has_bf16(self) -> bool:
         if self.device.type == "cuda":
@@ -193,17 +196,23 @@ class Segmenter:
 
 
 def _probability(checkpoint: Checkpoint, batch: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
-    """Calibrated probabilities (N, K, S, S) of the network's K outputs for ``batch`` (N, 1, S, S),
-    of which it said ``logits``; it is asked once more where the config wants it enlarged."""
+    """Probabilities (N, K, S, S) of the network's K outputs for ``batch`` (N, 1, S, S), of which it
+    said ``logits``, before calibration; it is asked once more where the config wants it enlarged.
+    """
     config = checkpoint.config
     probability = torch.sigmoid(logits.float())
     if config.enlarge != 1:
         larger = interpolate(batch, scale_factor=config.enlarge, mode="bilinear")
         again = torch.sigmoid(checkpoint.network(larger).float())
         probability = (probability + interpolate(again, batch.shape[-2:], mode="bilinear")) / 2
-    if config.temperature != 1:
-        probability = torch.sigmoid(torch.logit(probability, eps=1e-6) / config.temperature)
     return probability
+
+
+def _calibrate(probability: torch.Tensor, temperature: float) -> torch.Tensor:
+    """``probability`` under ``temperature``, which was fitted on the mean of all views."""
+    if temperature == 1:
+        return probability
+    return torch.sigmoid(torch.logit(probability, eps=1e-6) / temperature)
 
 
 def _notices(slices: int, without_tissue: int) -> tuple[str, ...]:
