@@ -85,13 +85,12 @@ def test_a_mirrored_slice_gives_the_mirrored_answer():
 
 def test_an_enlarged_slice_is_seen_too_and_both_answers_are_averaged():
     (shipped,) = load_models(["attention_unet"])
+    config = replace(shipped.config, mirror=False, temperature=1.0)
     plain, twice = (
-        Segmenter(
-            [replace(shipped, config=replace(shipped.config, mirror=False, enlarge=factor))], "cpu"
-        )
+        Segmenter([replace(shipped, config=replace(config, enlarge=factor))], "cpu")
         for factor in (1.0, 2.0)
     )
-    settings = shipped.config.preprocessing
+    settings = config.preprocessing
     scan = read_scan(EXAMPLES / "meningioma_axial.jpg")
     levels, _ = prepare(to_grey_levels(scan.voxels[0], True, settings), settings, scan.aspect)
     image = standardise(levels, settings)
