@@ -14,7 +14,6 @@ from tests.conftest import EXAMPLES
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 SLICE, TRUTH = EXAMPLES / "meningioma_axial.jpg", EXAMPLES / "meningioma_axial_truth.png"
-
 # A busy machine answers late, and that is no fault of the page.
 WAIT = 300_000
 expect.set_options(timeout=WAIT)
@@ -198,7 +197,7 @@ def test_the_look_is_the_browsers_own_and_lasts(page):
     assert float(box.split()[2]) == pytest.approx(512 / 1.5)
     set_threshold(page, "0.7")
     assert look() == before
-    page.get_by_role("button", name="Reset").click()
+    page.get_by_role("button", name="Reset", exact=True).click()
     assert look()["boxes"] == ["0 0 512 512"] and not look()["outlined"]
 
 
@@ -293,10 +292,9 @@ def faults(page: Page, state: str) -> list[str]:
     """Serious and critical findings of axe, with the state of the page that they are in."""
     # Colours fade in when a theme or a tab changes, and fading ones have too little contrast.
     page.wait_for_timeout(500)
-    found = Axe().run(page).response["violations"]
     return [
         f"{state}: {fault['id']} {node['target']}"
-        for fault in found
+        for fault in Axe().run(page).response["violations"]
         if fault["impact"] in ("serious", "critical")
         for node in fault["nodes"]
     ]
