@@ -9,6 +9,10 @@ from metaseg.comparison.measured import Measured, data_sets, mean_difference
 
 SHIPPED_PAIR = "The shipped pair"
 UNSEEN = "Sources that were never trained on"
+BASELINE = (
+    "The baseline was trained for a shorter time than the pair: what parts them here is not the "
+    "architecture alone."
+)
 
 
 def describe_pair(material: Material) -> list[str]:
@@ -22,6 +26,7 @@ def describe_pair(material: Material) -> list[str]:
         "is exact and 0 where nothing of the lesion was found; the mean is over slices with a "
         "lesion. Brackets hold 95 % bootstrap intervals over groups: the groups are the sample, "
         "because slices of one patient resemble each other.",
+        *([BASELINE] if "unet" in material.shipped else []),
         *_scores(material, names),
     ]
 
