@@ -55,7 +55,8 @@ def _time(runs: dict[str, dict[str, Measured]]) -> str:
     spent = [n.training_seconds for run in runs.values() for n in run.values() if n.history]
     if not spent:
         return ""
-    return f"A run took {min(spent) / 60:.0f} to {max(spent) / 60:.0f} minutes. "
+    times = sorted({f"{seconds / 60:.0f}" for seconds in (min(spent), max(spent))}, key=int)
+    return f"A run took {' to '.join(times)} minutes on one core, beside other work. "
 
 
 def _seed(run: dict[str, Measured]) -> str:
@@ -110,8 +111,8 @@ def describe_cost(material: Material) -> list[str]:
         "## Cost",
         "Arithmetic is that of one slice of the network's own size, two operations for a "
         "multiplication with addition. Seconds are those of the evaluation, from scan to "
-        "probabilities, on the processor that it ran on; a mirrored second look doubles them. "
-        "The training time is that of the last phase.",
+        "probabilities, on one core beside other work; every further look at a slice, mirrored or "
+        "enlarged, adds to them. The training time is that of the last phase.",
         table(head, rows, words=2),
         sources(networks, first, "python -m metaseg evaluate DATA --record --output OUT"),
     ]
