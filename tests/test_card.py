@@ -65,6 +65,16 @@ def test_text_names_tumours_use_figures_and_papers(folder: Path):
     assert "null" not in text and "None" not in text
 
 
+def test_the_card_says_how_a_slice_is_seen(folder: Path):
+    assert "averages" not in render_card(folder) and "temperature" not in render_card(folder)
+    config = json.loads((folder / CONFIG).read_text())
+    config |= {"mirror": True, "enlarge": 1.2, "temperature": 1.625}
+    (folder / CONFIG).write_text(json.dumps(config))
+    text = render_card(folder)
+    assert "looks at a slice mirrored and enlarged 1.2 times as well" in text
+    assert "a temperature of 1.62" in text
+
+
 def test_a_card_without_figures_says_so(folder: Path):
     text = render_card(folder)
     assert "Not measured yet" in text

@@ -47,7 +47,16 @@ def describe_use(config: Config) -> str:
         "It sees one grey slice at a time, so it may miss small lesions and mark bright vessels, "
         "and it may fail on scanners and sequences other than those it was trained on.\n"
     )
-    return "\n".join(lines)
+    looks = ["mirrored"] * config.mirror
+    looks += [f"enlarged {config.enlarge:g} times"] * (config.enlarge != 1)
+    if looks:
+        lines.append(f"It looks at a slice {join(looks)} as well, and averages its answers.")
+    if config.temperature != 1:
+        lines.append(
+            f"Its probabilities are calibrated with a temperature of {config.temperature:.2f}, "
+            "fitted on validation groups."
+        )
+    return "\n".join(lines).rstrip() + "\n"
 
 
 def describe_loading(config: Config, repo_id: str | None) -> str:
