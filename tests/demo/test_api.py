@@ -21,7 +21,7 @@ from metaseg.metrics import Counts
 from metaseg.models import TITLES
 from metaseg.scan import read_scan
 from metaseg.segmenter import Segmenter
-from metaseg.sources import SHIPPED, load_models
+from metaseg.sources import SHIPPED, load_models, shipped_models
 from tests.conftest import EXAMPLES
 
 SLICE, TRUTH = EXAMPLES / "meningioma_axial.jpg", EXAMPLES / "meningioma_axial_truth.png"
@@ -225,7 +225,7 @@ def test_the_api_page_shows_the_public_endpoints_alone_and_describes_them(server
 
 def test_models_lists_what_is_loaded(client):
     models = client.predict(api_name="/models")
-    assert [model["name"] for model in models] == ["attention_unet", "nested_unet"]
+    assert [model["name"] for model in models] == shipped_models()
     for model in models:
         folder = SHIPPED / model["name"]
         recorded = json.loads((folder / "metrics.json").read_text())
@@ -235,7 +235,8 @@ def test_models_lists_what_is_loaded(client):
             model["revision"]
             == hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
         )
-        assert model["license"] == "cc-by-nc-sa-4.0" and model["threshold"] == 0.5
+        assert model["license"] == "cc-by-nc-sa-4.0"
+        assert model["threshold"] == json.loads((folder / "config.json").read_text())["threshold"]
         assert model["metrics"].keys() == recorded.keys()
         for data, figures in model["metrics"].items():
             assert figures["dice"] == recorded[data]["dice"]
