@@ -10,6 +10,7 @@ import numpy as np
 from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 
+from metaseg.sources import shipped_models
 from tests.conftest import EXAMPLES
 from tests.test_readme import block
 
@@ -45,7 +46,7 @@ def test_the_tool_models_answers(server):
     answer = with_session(server, lambda session: session.call_tool("models"))
     assert not answer.isError
     models = ast.literal_eval(answer.content[0].text)
-    assert [model["title"] for model in models] == ["Attention U-Net", "Nested U-Net"]
+    assert [model["name"] for model in models] == shipped_models()
 
 
 def test_the_tool_segment_outlines_a_slice(server):
