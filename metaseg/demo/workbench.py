@@ -11,7 +11,7 @@ from metaseg.demo.reading import Reading
 from metaseg.errors import InputError
 from metaseg.lesions3d import VolumeLesion, drop_small, number_lesions
 from metaseg.outlines import Outline, outline_lesions
-from metaseg.overlay import PREDICTION_COLOURS, TRUTH_COLOUR, draw_overlay
+from metaseg.overlay import PREDICTION_COLOURS, draw_overlay
 from metaseg.report import build_report, build_volume_report
 from metaseg.scan import Scan, read_mask, read_scan
 from metaseg.scan.planes import array_in_plane, in_plane
@@ -150,15 +150,6 @@ class Workbench:
         has_truth = opened.truth is not None
         key = ("findings", opened.key, prediction.model, threshold, minimum, has_truth)
         return self._once(key, find)
-
-    def view(
-        self, opened: OpenScan, index: int, enhanced: bool, with_truth: bool = False
-    ) -> np.ndarray:
-        """A slice as a picture (h, w, 3) uint8, with the truth drawn on it where asked."""
-        grey = self.segmenter.view(opened.scan, index, enhanced)
-        drawn = with_truth and opened.truth is not None
-        masks = [(opened.truth[index], TRUTH_COLOUR)] if drawn else []
-        return draw_overlay(grey, masks, opened.scan.aspect)
 
     def read(self, opened: OpenScan, model: str, threshold: float, index: int) -> Reading:
         """Slice ``index`` of ``opened`` as ``model`` reads it, with outlines to be drawn."""
