@@ -23,7 +23,7 @@ def describe_limits() -> list[str]:
         "were there to test on: their intervals are wide.\n"
         "- The source of `t1ce_slices` names no patients. Its groups only stand for patients, so a "
         "patient may lie on both sides of the split.\n"
-        "- The test split of `t1ce_slices` was looked at twice before the last training phase, "
+        "- The test split of `t1ce_slices` was looked at several times before the last training phase, "
         "which was added because of what it showed. Take its figures as slightly favourable.\n"
         "- Everything was trained on two processor cores at a low resolution. The comparison of "
         "the architectures holds for a few short runs under that budget.\n"
