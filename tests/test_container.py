@@ -10,6 +10,7 @@ import re
 import shlex
 import shutil
 import socket
+import string
 import subprocess
 import sys
 import time
@@ -93,13 +94,11 @@ def test_the_image_is_pinned_and_runs_as_nobody_special():
     assert "GRADIO_SERVER_NAME=0.0.0.0" in all_of("ENV")[0]
 
 
-def test_the_cpu_is_the_default_and_both_torches_come_together():
-    assert all_of("ARG") == ["TORCH_INDEX=https://download.pytorch.org/whl/cpu"]
-    (program,) = re.findall(r"sed -n '([^']+)'", " ".join(all_of("RUN")))
-    pins = subprocess.run(
-        ["sed", "-n", program, str(ROOT / "requirements.txt")], capture_output=True, text=True
-    ).stdout.split()
-    assert [pin.split("==")[0] for pin in pins] == ["torch", "torchvision"]
+def test_the_cpu_is_the_default_and_an_argument_asks_for_the_gpu():
+    assert all_of("ARG") == ["DEVICE=cpu"]
+    assert "METASEG_DEVICE=$DEVICE" in all_of("ENV")[0].split()
+    names = [name for name, _ in DOCKERFILE]
+    assert names.index("FROM") < names.index("ARG") < names.index("ENV")
 
 
 def test_the_image_gets_what_it_needs_and_no_more():
@@ -154,7 +153,9 @@ def test_the_copied_files_serve_the_shipped_networks(tmp_path):
         port = str(free.getsockname()[1])
     ours = ("METASEG", "PYTHON", "GRADIO")
     settings = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    settings |= dict(item.split("=", 1) for item in shlex.split(all_of("ENV")[0]))
+    arguments = dict(item.split("=", 1) for item in all_of("ARG"))
+    environment = string.Template(all_of("ENV")[0]).substitute(arguments)
+    settings |= dict(item.split("=", 1) for item in shlex.split(environment))
     settings |= {"GRADIO_SERVER_PORT": port, "HF_HUB_OFFLINE": "1", "HOME": str(tmp_path)}
     command = [sys.executable, *json.loads(all_of("CMD")[0])[1:]]
     check = json.loads(all_of("HEALTHCHECK")[0].split(" CMD ")[1])
