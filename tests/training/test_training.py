@@ -12,21 +12,12 @@ from metaseg.data.prepared import prepare_cases
 from metaseg.errors import InputError
 from metaseg.models import ARCHITECTURES
 from metaseg.preprocess import Preprocessing
-from metaseg.training import TrainingConfig, loop, train
+from metaseg.training import loop, train
 from metaseg.training.augmentation import augment, build_augmentation
 from metaseg.training.dataset import AugmentedDataset, draw_lesions
 from metaseg.training.losses import LOSSES, build_loss
-from tests.conftest import SMALL_ENCODER, SMALL_WIDTHS, draw_head
-
-TINY = TrainingConfig(
-    encoder=SMALL_ENCODER,
-    decoder_channels=SMALL_WIDTHS,
-    size=64,
-    epochs=3,
-    batch_size=4,
-    ema_decay=0.5,
-    validation_share=0.2,
-)
+from tests.conftest import draw_head
+from tests.training.tiny import TINY
 
 
 @pytest.mark.parametrize("model", ARCHITECTURES)

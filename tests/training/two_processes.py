@@ -9,19 +9,16 @@ from pathlib import Path
 
 import torch
 
-from metaseg.training import TrainingConfig, train
-from tests.conftest import SMALL_ENCODER, SMALL_WIDTHS
+from metaseg.training import train
+from tests.training.tiny import TINY
 
-ONE_STEP = TrainingConfig(
-    encoder=SMALL_ENCODER,
-    decoder_channels=SMALL_WIDTHS,
-    size=64,
+ONE_STEP = replace(
+    TINY,
     epochs=1,
     batch_size=6,
     empty_share=0.0,
     loss="bce",
     learning_rate=0.1,
-    ema_decay=0.5,
     freeze_batch_norm=True,
     precision="no",
     validation_share=0.4,
@@ -31,4 +28,4 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     data, output = Path(sys.argv[1]), Path(sys.argv[2])
-    train(["nested_unet", "attention_unet"], [data], output, replace(ONE_STEP))
+    train(["nested_unet", "attention_unet"], [data], output, ONE_STEP)
