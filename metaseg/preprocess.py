@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from metaseg.screenshot import find_picture
+
 # OpenCV's own threads fight with torch's for the same cores, and slices are small.
 cv2.setNumThreads(1)
 
@@ -119,8 +121,18 @@ def to_grey_levels(slice_: np.ndarray, eight_bit: bool, settings: Preprocessing)
 def find_tissue(grey: np.ndarray, settings: Preprocessing) -> tuple[int, int, int, int] | None:
     """The box (top, bottom, left, right) around the tissue of ``grey`` (H, W) uint8, with a margin.
 
-    None for a slice without tissue: a constant one, one too faint, or nothing but noise.
+    The page of a screenshot lies outside of it. None for a slice without tissue: a constant one,
+    one too faint, or nothing but noise.
     """
+    rows, columns = find_picture(grey)
+    box = _find_tissue(grey[rows, columns], settings)
+    if box is None:
+        return None
+    top, bottom, left, right = box
+    return top + rows.start, bottom + rows.start, left + columns.start, right + columns.start
+
+
+def _find_tissue(grey: np.ndarray, settings: Preprocessing) -> tuple[int, int, int, int] | None:
     height, width = grey.shape
     shrink = max(1.0, max(height, width) / ANALYSIS_SIDE)
     small_shape = max(1, round(height / shrink)), max(1, round(width / shrink))
@@ -162,9 +174,15 @@ def _widen(low: float, high: float, least: float) -> tuple[float, float]:
 
 
 def enhance(grey: np.ndarray, settings: Preprocessing) -> np.ndarray:
-    """``grey`` (H, W) uint8 after contrast-limited adaptive histogram equalisation."""
+    """``grey`` (H, W) uint8 after contrast-limited adaptive histogram equalisation.
+
+    The page of a screenshot takes no part in it and comes back as it is.
+    """
     grid = (settings.clahe_tile_grid, settings.clahe_tile_grid)
-    return cv2.createCLAHE(settings.clahe_clip_limit, grid).apply(grey)
+    picture = find_picture(grey)
+    enhanced = grey.copy()
+    enhanced[picture] = cv2.createCLAHE(settings.clahe_clip_limit, grid).apply(grey[picture])
+    return enhanced
 
 
 def prepare(

@@ -13,6 +13,9 @@ HEAD_MM = 210
 """The longer side of the crop around the head, in mm: 222 on average in ``t1ce_slices``, 198 in
 ``flair_slices``. It stands in for the pixel size that pictures do not carry."""
 
+AIR_LEVEL = 40
+"""Grey level after CLAHE up to which most of a slice's air lies."""
+
 # Grey levels of T2 (second row, as a share of white) against those of the source (first row, as
 # multiples of the brain's median): fluid turns bright, white matter darker than grey. What enhances
 # on T1 turns bright again, as most tumours are on T2.
@@ -38,8 +41,12 @@ class Variation:
     """A slow change of brightness across the slice, as coils cause it."""
     frame: float = 0.08
     """The slice becomes part of a screenshot, with margins, lines and text."""
-    quarter_turn: float = 0.06
+    quarter_turn: float = 0.25
     """The slice is turned by 90, 180 or 270 degrees."""
+    noise: float = 0.2
+    """The noise of a weak signal is added."""
+    tight_view: float = 0.15
+    """The slice is cut close to what it shows, so that the edges of the head are lost."""
 
 
 def vary(
@@ -73,9 +80,13 @@ def vary(
         pixel_mm = random.uniform(0.85, 1.1) * HEAD_MM / max(levels.shape)
         levels, mask = add_metastases(levels, mask, brain, pixel_mm, random, modality, donors)
     if bare:
-        levels, mask = _crop(levels, mask, brain, random)
+        levels, mask = _crop(levels, mask, brain, random.uniform(0.04, 0.15))
+    if wanted["tight_view"]:
+        levels, mask = _tighten(levels, mask, random)
     if wanted["bias"]:
         levels = _bias(levels, random)
+    if wanted["noise"]:
+        levels = _add_noise(levels, random)
     if wanted["quarter_turn"]:
         turns = int(random.integers(1, 4))
         levels, mask = np.rot90(levels, turns).copy(), np.rot90(mask, turns).copy()
@@ -110,16 +121,35 @@ def _as_t2(
 
 
 def _crop(
-    levels: np.ndarray, mask: np.ndarray, brain: np.ndarray, random: np.random.Generator
+    levels: np.ndarray, mask: np.ndarray, region: np.ndarray, margin: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Slice and mask zoomed to the brain, as ``preprocess`` does with a slice without skull."""
-    rows, columns = np.flatnonzero(brain.any(axis=1)), np.flatnonzero(brain.any(axis=0))
+    """Slice and mask zoomed to ``region`` (S, S) bool, as ``preprocess`` does with a slice without
+    skull; ``margin`` is the share of air around it, below 0 where it is cut instead."""
+    rows, columns = np.flatnonzero(region.any(axis=1)), np.flatnonzero(region.any(axis=0))
     side = max(np.ptp(rows), np.ptp(columns)) + 1
     size = max(levels.shape)
-    scale = size / (side * random.uniform(1.04, 1.15))
+    scale = size / (side * (1 + margin))
     centre = np.array([columns[0] + columns[-1], rows[0] + rows[-1]]) / 2
     move = np.array(levels.shape[::-1]) / 2 - 0.5 - scale * centre
     return _warp(levels, mask, np.array([[scale, 0, move[0]], [0, scale, move[1]]]), 0)
+
+
+def _tighten(
+    levels: np.ndarray, mask: np.ndarray, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    margin = random.uniform(-0.1, 0)
+    head = levels > AIR_LEVEL
+    if not head.any():
+        return levels, mask
+    closer, moved = _crop(levels, mask, head, margin)
+    # A lesion at the edge would be cut as well.
+    return (closer, moved) if moved.any() == mask.any() else (levels, mask)
+
+
+def _add_noise(levels: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Noise of a magnitude picture (Gudbjartsson and Patz 1995), which CLAHE has amplified."""
+    parts = random.normal(0, random.uniform(2, 14), (2, *levels.shape))
+    return np.rint(np.clip(np.hypot(levels + parts[0], parts[1]), 0, 255)).astype(np.uint8)
 
 
 def _warp(

@@ -1,5 +1,7 @@
 """Every variation keeps slice and mask together, and the same dice give the same slice."""
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,8 +15,8 @@ GREY = head_slice(SIZE)
 BRAIN = ellipse(SIZE, BRAIN_SHARE)
 TUMOUR = np.zeros((SIZE, SIZE), bool)
 TUMOUR[60:80, 90:104] = True
-NEVER = Variation(0, 0, 0, 0, 0, 0)
-ALWAYS = Variation(1, 1, 1, 1, 1, 1)
+NEVER = Variation(*[0] * len(fields(Variation)))
+ALWAYS = Variation(*[1] * len(fields(Variation)))
 seeds = st.integers(0, 2**32 - 1)
 sources = st.sampled_from(["t1ce_slices", "flair_slices"])
 
@@ -56,7 +58,7 @@ def test_an_unknown_brain_leaves_the_slice_alone(change: str) -> None:
     assert np.array_equal(levels, GREY) and np.array_equal(mask, TUMOUR)
 
 
-@pytest.mark.parametrize("change", ["bare_brain", "quarter_turn", "frame"])
+@pytest.mark.parametrize("change", ["bare_brain", "quarter_turn", "frame", "noise", "tight_view"])
 @pytest.mark.parametrize("seed", range(5))
 def test_the_mask_moves_with_the_tumour(change: str, seed: int) -> None:
     only = Variation(**{**vars(NEVER), change: 1.0})
@@ -81,6 +83,25 @@ def test_a_tumour_of_the_skull_keeps_its_skull() -> None:
     outside = ellipse(SIZE, 0.95) & ~BRAIN
     levels, mask = vary(GREY, outside, BRAIN, "t1ce", np.random.default_rng(0), only)
     assert np.array_equal(levels, GREY) and np.array_equal(mask, outside)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_tight_view_cuts_the_head_and_keeps_the_lesion(seed: int) -> None:
+    only = Variation(**{**vars(NEVER), "tight_view": 1.0})
+    levels, mask = vary(GREY, TUMOUR, BRAIN, "t1ce", np.random.default_rng(seed), only)
+    assert mask.sum() >= TUMOUR.sum() and (levels[0] > 40).any() and (levels[-1] > 40).any()
+    at_edge = np.zeros_like(TUMOUR)
+    at_edge[np.flatnonzero((GREY > 40).any(axis=1))[0], 70:90] = True
+    random = np.random.default_rng(seed)
+    assert vary(GREY, at_edge, BRAIN, "t1ce", random, only)[1].any()
+
+
+def test_noise_brightens_air_as_a_magnitude_picture_does() -> None:
+    only = Variation(**{**vars(NEVER), "noise": 1.0})
+    levels, mask = vary(GREY, TUMOUR, BRAIN, "t1ce", np.random.default_rng(3), only)
+    air = GREY < 15
+    assert levels[air].mean() > GREY[air].mean() + 1 and np.array_equal(mask, TUMOUR)
+    assert abs(levels[BRAIN].mean() - GREY[BRAIN].mean()) < 2
 
 
 @pytest.mark.parametrize("source", ["t1ce_slices", "flair_slices"])
