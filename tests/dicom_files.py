@@ -7,6 +7,8 @@ from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
+from tests.volumes import affine_of, volume_of
+
 ENHANCED_MR = "1.2.840.10008.5.1.4.1.1.4.1"
 FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])
 
@@ -107,3 +109,16 @@ def save_series(folder: Path, slices: list[FileDataset], shuffle: bool = True) -
         name = f"IM{number:04d}_{str(slices[k].SOPInstanceUID)[-6:]}"
         slices[k].save_as(folder / name, enforce_file_format=True)
     return folder
+
+
+LPS = ("L", "P", "S")
+ARRAY, AFFINE = volume_of(LPS), affine_of(LPS)
+
+
+def one_slice(**attributes) -> Dataset:
+    return series_of(ARRAY, AFFINE, **attributes)[4]
+
+
+def save(folder: Path, data: Dataset, name: str = "slice.png") -> Path:
+    data.save_as(folder / name, enforce_file_format=True)
+    return folder / name

@@ -2,35 +2,26 @@
 
 import shutil
 
-import imagecodecs
 import nibabel
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydicom import Dataset, dcmwrite
 from pydicom.encaps import encapsulate
-from pydicom.pixels import get_decoder
-from pydicom.uid import (
-    HTJ2KLossless,
-    ImplicitVRLittleEndian,
-    JPEG2000Lossless,
-    JPEGBaseline8Bit,
-    JPEGLossless,
-    JPEGLosslessSV1,
-    JPEGLSLossless,
-    RLELossless,
-)
 
 from metaseg.errors import InputError
 from metaseg.scan import SeriesChoiceError, list_series, read_scan
-from metaseg.scan.dicom_codecs import PLUGIN
 from metaseg.scan.planes import PLANES, array_in_plane, in_plane
-from tests.dicom_files import multi_frame_of, save_series, series_of, set_pixels
+from tests.dicom_files import (
+    AFFINE,
+    ARRAY,
+    multi_frame_of,
+    one_slice,
+    save,
+    save_series,
+    series_of,
+)
 from tests.volumes import CODES, affine_of, volume_of
-
-LPS = ("L", "P", "S")
-ARRAY, AFFINE = volume_of(LPS), affine_of(LPS)
 
 
 @pytest.mark.parametrize("codes", CODES, ids="".join)
@@ -63,15 +54,6 @@ def test_zip_equals_the_folder(tmp_path):
     np.testing.assert_array_equal(read_scan(packed).voxels, read_scan(folder).voxels)
 
 
-def one_slice(**attributes) -> Dataset:
-    return series_of(ARRAY, AFFINE, **attributes)[4]
-
-
-def save(tmp_path, data, name="slice.png"):
-    data.save_as(tmp_path / name, enforce_file_format=True)
-    return tmp_path / name
-
-
 def test_single_slice_by_content(tmp_path):
     scan = read_scan(save(tmp_path, one_slice()))
     assert scan.voxels.shape == (1, 24, 20)
@@ -85,106 +67,6 @@ def test_single_sagittal_slice_stays_in_its_plane(tmp_path, codes):
     scan = read_scan(save(tmp_path, series_of(volume_of(codes), affine_of(codes))[3]))
     assert scan.plane == "sagittal"
     assert scan.voxels.shape == (1, 18, 24)
-
-
-def compress(data: Dataset, syntax: str) -> None:
-    if syntax in (RLELossless, JPEG2000Lossless, JPEGLSLossless):
-        data.compress(syntax, generate_instance_uid=False)
-        return
-    encode = {
-        JPEGLosslessSV1: imagecodecs.ljpeg_encode,
-        HTJ2KLossless: imagecodecs.htj2k_encode,
-        JPEGBaseline8Bit: imagecodecs.jpeg8_encode,
-    }[syntax]
-    data.PixelData = encapsulate([encode(data.pixel_array)])
-    data["PixelData"].VR = "OB"
-    data["PixelData"].is_undefined_length = True
-    data.file_meta.TransferSyntaxUID = syntax
-
-
-@pytest.mark.parametrize(
-    "syntax",
-    [RLELossless, JPEG2000Lossless, JPEGLSLossless, JPEGLosslessSV1, HTJ2KLossless],
-    ids=lambda uid: uid.keyword,
-)
-def test_compressed_lossless_is_exact(tmp_path, syntax):
-    array = np.random.default_rng(0).integers(0, 4000, (64, 70, 3)).astype(np.uint16)
-    slices = series_of(array, AFFINE)
-    for data in slices:
-        compress(data, syntax)
-    scan = read_scan(save_series(tmp_path / "study", slices))
-    np.testing.assert_array_equal(scan.voxels, array.transpose(2, 1, 0))
-
-
-@pytest.mark.parametrize("dtype, bits", [(np.uint16, 12), (np.int16, 16), (np.uint8, 8)])
-@pytest.mark.parametrize("predictor", [1, 4, 7])
-def test_lossless_jpeg_without_a_gpl_decoder(dtype, bits, predictor):
-    top = 2 ** (bits - 1)
-    pixels = np.random.default_rng(0).integers(0, top, (40, 50)).astype(dtype)
-    (data,) = series_of(pixels.T[..., None], AFFINE)
-    data.BitsStored, data.HighBit = bits, bits - 1
-    stored = pixels.view(f"u{pixels.itemsize}")
-    encoded = imagecodecs.jpeg8_encode(
-        stored, lossless=True, predictor=predictor, bitspersample=bits
-    )
-    data.PixelData = encapsulate([encoded])
-    data["PixelData"].VR = "OB"
-    data["PixelData"].is_undefined_length = True
-    data.file_meta.TransferSyntaxUID = JPEGLossless
-    decoded, _ = get_decoder(JPEGLossless).as_array(data, decoding_plugin=PLUGIN)
-    np.testing.assert_array_equal(decoded, pixels)
-
-
-def test_jpeg_baseline(tmp_path):
-    smooth = np.linspace(0, 255, 64).astype(np.uint8)[:, None, None].repeat(70, 1)
-    (data,) = series_of(smooth, AFFINE)
-    compress(data, JPEGBaseline8Bit)
-    scan = read_scan(save(tmp_path, data))
-    assert scan.eight_bit
-    assert np.abs(scan.voxels[0] - smooth[..., 0].T).max() <= 4
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16])
-def test_rescale_and_depth(tmp_path, dtype):
-    stored = (ARRAY % 200).astype(dtype)
-    plain = read_scan(save(tmp_path, series_of(stored, AFFINE)[4]))
-    assert plain.eight_bit == (dtype == np.uint8)
-    scaled = series_of(stored, AFFINE, RescaleSlope="2.5", RescaleIntercept="-7")[4]
-    scan = read_scan(save(tmp_path, scaled))
-    assert not scan.eight_bit
-    np.testing.assert_allclose(scan.voxels[0], stored[:, :, 4].T * 2.5 - 7)
-
-
-@pytest.mark.parametrize("dtype, top", [(np.uint16, 65535), (np.int16, -1), (np.uint8, 255)])
-def test_monochrome1_is_turned_over(tmp_path, dtype, top):
-    stored = (ARRAY % 200).astype(dtype)
-    data = series_of(stored, AFFINE, PhotometricInterpretation="MONOCHROME1")[4]
-    np.testing.assert_array_equal(
-        read_scan(save(tmp_path, data)).voxels[0], top - stored[:, :, 4].T.astype(np.float32)
-    )
-
-
-def test_colour_becomes_grey(tmp_path):
-    data = one_slice(SamplesPerPixel=3, PhotometricInterpretation="RGB", PlanarConfiguration=0)
-    grey = (ARRAY[:, :, 4].T % 250).astype(np.uint8)
-    set_pixels(data, grey)
-    data.PixelData = np.stack([grey] * 3, -1).tobytes()
-    np.testing.assert_array_equal(read_scan(save(tmp_path, data)).voxels[0], grey)
-
-
-def test_file_without_preamble(tmp_path):
-    data = one_slice()
-    del data.file_meta
-    path = tmp_path / "old"
-    dcmwrite(path, data, implicit_vr=True, little_endian=True)
-    path.write_bytes(path.read_bytes().removeprefix(b"\0" * 128 + b"DICM"))
-    np.testing.assert_array_equal(read_scan(path).voxels[0], ARRAY[:, :, 4].T)
-
-
-def test_implicit_vr(tmp_path):
-    data = one_slice()
-    data.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
-    np.testing.assert_array_equal(read_scan(save(tmp_path, data)).voxels[0], ARRAY[:, :, 4].T)
 
 
 def test_missing_slices_are_left_empty_and_noticed(tmp_path):
