@@ -6,6 +6,7 @@ from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
+from metaseg.commands.options import output_folder
 from metaseg.data.cases import read_cases
 from metaseg.errors import InputError, together
 from metaseg.hub import check_login, plain_repo_id, push_model
@@ -57,6 +58,7 @@ def main() -> int:
             *(partial(read_cases, folder) for folder in options["data"] if folder.is_dir()),
         )
         named = {key: options[key] for key in ("models", "data", "output", "resume", "start")}
+        output_folder(options["output"])
         folders = train(**named, config=config)
         if prefix and is_main_process():
             for folder in folders:

@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load, save
 
 from metaseg.errors import InputError
+from metaseg.metrics import to_json
 from metaseg.models import ARCHITECTURES, TITLES, Network, build_network
 from metaseg.preprocess import Preprocessing
 
@@ -74,8 +75,13 @@ def save_checkpoint(folder: Path, config: Config, state: dict[str, torch.Tensor]
                 raise ValueError(f"{name} does not fit float16")
         half[name] = tensor.contiguous()
     write_whole(folder / WEIGHTS, save(half, metadata={"format": "pt"}))
-    text = json.dumps(asdict(config), indent=2, sort_keys=False) + "\n"
-    write_whole(folder / CONFIG, text.encode())
+    write_config(folder, config)
+
+
+def write_config(folder: Path, config: Config) -> None:
+    """``config.json`` of the checkpoint in ``folder``; what is undefined becomes null."""
+    text = json.dumps(to_json(asdict(config)), indent=2) + "\n"
+    write_whole(Path(folder) / CONFIG, text.encode())
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -102,7 +108,7 @@ def load_checkpoint(
         raise InputError(f"The checkpoint {name} has no {WEIGHTS}: fetch it again.") from error
     try:
         network = build_network(config.architecture, config.encoder, config.decoder_channels)
-    except Exception as error:  # whatever an encoder's library finds wrong with a name or a width
+    except InputError as error:
         raise InputError(
             f"The {CONFIG} of the checkpoint {name} names a network that MetaSeg cannot build: "
             "fetch it again, or update MetaSeg."

@@ -111,11 +111,7 @@ class LesionNumbers:
 
 def number_lesions(mask: np.ndarray) -> LesionNumbers:
     """The numbers of the 26-connected lesions of ``mask`` (D, H, W) bool, the largest first."""
-    boxes = ndimage.find_objects(mask.astype(np.uint8))
-    if not boxes:
-        return LesionNumbers((0, 0, 0), np.zeros((0, 0, 0), np.int32))
-    (box,) = boxes
-    labels, count = ndimage.label(mask[box], TWENTY_SIX_CONNECTED)
+    box, labels, count = _label(mask)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
     numbers = np.zeros(count + 1, np.int32)
     numbers[np.argsort(-sizes, kind="stable") + 1] = np.arange(1, count + 1)
@@ -163,14 +159,16 @@ def _cell(value: float | None) -> str:
     return str(value) if isinstance(value, int) else f"{value:.3f}"
 
 
+def _label(mask: np.ndarray) -> tuple[tuple[slice, slice, slice], np.ndarray, int]:
+    """The box around all components of ``mask`` (D, H, W), their labels in it, their number."""
+    # Only the box is labelled: labels need four bytes a voxel.
+    (box,) = ndimage.find_objects(mask.astype(np.uint8)) or [(slice(0, 1),) * 3]
+    return box, *ndimage.label(mask[box], TWENTY_SIX_CONNECTED)
+
+
 def _components(mask: np.ndarray) -> list[tuple[tuple[slice, slice, slice], np.ndarray]]:
     """Each component of ``mask`` (D, H, W): its window, and the voxels in it (d, h, w) bool."""
-    boxes = ndimage.find_objects(mask.astype(np.uint8))
-    if not boxes:
-        return []
-    # Only the box around all lesions is labelled: labels need four bytes a voxel.
-    (box,) = boxes
-    labels, _ = ndimage.label(mask[box], TWENTY_SIX_CONNECTED)
+    box, labels, _ = _label(mask)
     components = []
     for label, inner in enumerate(ndimage.find_objects(labels), start=1):
         window = tuple(

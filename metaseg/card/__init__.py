@@ -16,6 +16,10 @@ from metaseg.errors import InputError
 SLICE_DICE = "slice_dice.csv"
 """Dice of every slice that was measured: for paired differences, and to find the best and worst."""
 SLICE_COLUMNS = ("data", "case", "slice", "group", "lesion_pixels", "dice")
+IDENTITY = ("split", "revision", "threshold", "temperature")
+"""Figures with the same of these belong to the same masks."""
+EXTRA = ("perturbed", "stress")
+"""What is measured when asked for alone."""
 CURVES, CURVES_PICTURE = "curves.json", "curves.png"
 
 
@@ -35,11 +39,16 @@ def record_metrics(
     """Keep what the evaluation measured on ``data_set`` beside the checkpoint, and in its card.
 
     ``measured`` is one model's object of the evaluation's ``metrics.json``, ``slice_rows`` are
-    those of ``Tally.slice_rows``. What was measured on other data sets stays. InputError as for
-    ``write_card``.
+    those of ``Tally.slice_rows``. What was measured on other data sets stays, and so do the changed
+    copies and the stress set where they are not measured anew and the network is the same.
+    InputError as for ``write_card``.
     """
     path = Path(folder) / METRICS
-    metrics = {**read_metrics(folder), data_set: measured}
+    metrics = read_metrics(folder)
+    before = metrics.get(data_set, {})
+    same = all(before.get(key) == measured.get(key) for key in IDENTITY)
+    extra = {key: before[key] for key in EXTRA if same and key in before}
+    metrics[data_set] = {**extra, **measured}
     write_whole(path, (json.dumps(metrics, indent=2) + "\n").encode())
     kept = [row for row in read_slice_dice(folder) if row["data"] != data_set]
     text = io.StringIO()

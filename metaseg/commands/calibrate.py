@@ -1,14 +1,13 @@
 """python -m metaseg calibrate CHECKPOINT --data DIR: temperature and threshold from validation"""
 
 import argparse
-import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from tqdm import tqdm
 
 from metaseg.card import write_card
-from metaseg.checkpoint import CONFIG, load_checkpoint, write_whole
+from metaseg.checkpoint import load_checkpoint, write_config
 from metaseg.data.cases import carve_validation, cases_of_split
 from metaseg.evaluation.calibrate import calibrate
 from metaseg.segmenter import Segmenter
@@ -48,8 +47,7 @@ def run(options: argparse.Namespace) -> int:
         threshold=found.threshold,
         training={**checkpoint.config.training, "calibration": asdict(found)},
     )
-    text = json.dumps(asdict(config), indent=2) + "\n"
-    write_whole(options.checkpoint / CONFIG, text.encode())
+    write_config(options.checkpoint, config)
     write_card(options.checkpoint)
     print(
         f"{checkpoint.name}: temperature {found.temperature:.3f}, threshold {found.threshold:g}, "

@@ -44,17 +44,20 @@ def add_parser(subparsers) -> None:
     parser.add_argument(
         "--stress",
         action="store_true",
-        help="also measure synthetic metastases by size, put into the test slices of DATA",
+        help="also measure synthetic metastases by size, put into the test slices of t1ce_slices",
     )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write ``metrics.json``, and ``cases.csv`` with one row a case, and print the main figures.
+    """Write ``metrics.json`` and ``case_dice.csv``, a row for each case; print the main figures.
 
     ``perturbed`` and ``stress`` are objects of their own beside each model's other figures.
     """
     cases = cases_of_split([options.data], options.split)
+    stress = list(stress_set(options.data)) if options.stress else []
+    if options.stress and not stress:
+        raise InputError("No slice of the test split shows a brain to put metastases into.")
     checkpoints = load_models(options.models)
     names = [checkpoint.name for checkpoint in checkpoints]
     if len(set(names)) < len(names):
@@ -67,15 +70,12 @@ def run(options: argparse.Namespace) -> int:
     rows = [
         {"model": name} | row for name, result in results.items() for row in result.pop("case_rows")
     ]
-    write_whole(folder / "cases.csv", _table(rows).encode())
+    write_whole(folder / "case_dice.csv", _table(rows).encode())
     more = {}
     if options.perturbed:
         more["perturbed"] = evaluate_perturbed(segmenter, cases, _progress("perturbed"))
     if options.stress:
-        slices = list(stress_set(options.data))
-        if not slices:
-            raise InputError("No slice of the test split shows a brain to put metastases into.")
-        more["stress"] = evaluate_stress(segmenter, slices, progress=_progress("stress set"))
+        more["stress"] = evaluate_stress(segmenter, stress, _progress("stress set"))
     for title, measured in more.items():
         for name, of_model in measured.items():
             results[name][title] = of_model
@@ -101,11 +101,12 @@ def run(options: argparse.Namespace) -> int:
         for kind, changed in result.get("perturbed", {}).items():
             drop = changed["drop"]["mean"]
             print(f"  {kind}: Dice {changed['dice']:.3f} on {changed['slices']}, drop {drop:.3f}")
-        if stress := result.get("stress"):
-            found, false = stress["from_5_mm"]["sensitivity"], stress["false_positives_per_slice"]
+        if on_stress := result.get("stress"):
+            found = on_stress["from_5_mm"]["sensitivity"]
+            false = on_stress["false_positives_per_slice"]
             print(
-                f"  stress set {stress['fingerprint']}: finds {found:.1%} of the lesions from 5 mm "
-                f"on, {false:.2f} false positives per slice"
+                f"  stress set {on_stress['fingerprint']}: finds {found:.1%} of the lesions from "
+                f"5 mm on, {false:.2f} false positives per slice"
             )
     print(f"Written to {folder / 'metrics.json'}. Pixel-wise F1 equals Dice.")
     return 0

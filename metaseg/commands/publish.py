@@ -2,7 +2,7 @@
 
 import argparse
 
-from metaseg.sources import SHIPPED, shipped_models
+from metaseg.sources import local_folder
 
 
 def add_parser(subparsers) -> None:
@@ -38,8 +38,7 @@ def run_model(options: argparse.Namespace) -> int:
     """Push a checkpoint, and print its page and commit."""
     from metaseg.hub import push_model
 
-    shipped = options.checkpoint in shipped_models()
-    folder = SHIPPED / options.checkpoint if shipped else options.checkpoint
+    folder = local_folder(options.checkpoint) or options.checkpoint
     pushed = push_model(folder, options.repository, options.private, options.tag)
     print_push(pushed)
     print(f'Load it with metaseg.from_pretrained("{pushed.repo_id}@{pushed.commit}")')

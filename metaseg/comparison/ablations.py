@@ -3,7 +3,7 @@
 from metaseg.card.facts import show_score
 from metaseg.comparison.changes import stress_rows
 from metaseg.comparison.markdown import code, plus, signed, table
-from metaseg.comparison.material import CHANGED, Material, missing, sources, titled
+from metaseg.comparison.material import STRESS, Material, missing, sources, titled
 from metaseg.comparison.measured import (
     COMPARED,
     SLICE_SPLIT,
@@ -62,7 +62,7 @@ def describe_metastases(material: Material) -> list[str]:
                 blocks += [
                     f"Found on the stress set of {code(name)}, drawn metastases by diameter:",
                     table(["", "with", "without"], stress_rows(stress)),
-                    sources([usual], [name], CHANGED),
+                    sources([usual], [name], STRESS),
                 ]
     return blocks
 

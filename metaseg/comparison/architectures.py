@@ -5,7 +5,15 @@ from collections.abc import Sequence
 from metaseg.card.facts import join, show_score
 from metaseg.comparison.figures import plot_seeds, plot_training
 from metaseg.comparison.markdown import code, figure, table
-from metaseg.comparison.material import ARCHITECTURES, Material, missing, sources, titled
+from metaseg.comparison.material import (
+    ARCHITECTURES,
+    RECORD,
+    Material,
+    missing,
+    sources,
+    titled,
+    with_figures,
+)
 from metaseg.comparison.measured import COMPARED, Measured, data_sets, dice_of, mean_difference
 from metaseg.comparison.shipped import compare
 from metaseg.models import TITLES
@@ -92,21 +100,22 @@ def _differences(runs: dict[str, dict[str, Measured]], names: list[str]) -> list
 
 def describe_cost(material: Material) -> list[str]:
     """Parameters, arithmetic and time."""
-    rows, networks = [], []
     of_runs = [(code(name), run) for name, run in _runs(material).items()]
-    for place, models in [("shipped", material.shipped), *of_runs]:
-        for network in models.values():
-            cost = next((m["cost"] for m in network.metrics.values() if "cost" in m), None)
-            if cost is not None:
-                rows.append([place, network.title, *_cost(network, cost)])
-                networks.append(network)
-    if not rows:
+    networks = [
+        (place, network)
+        for place, models in [("shipped", material.shipped), *of_runs]
+        for network in models.values()
+    ]
+    measured_on = with_figures([network for _, network in networks], "cost")
+    if not measured_on:
         return ["## Cost", "No cost has been recorded yet."]
+    data = measured_on[0]
+    recorded = [(place, n) for place, n in networks if "cost" in n.metrics.get(data, {})]
+    rows = [[place, n.title, *_cost(n, n.metrics[data]["cost"])] for place, n in recorded]
     head = [
         "", "network", "slice, pixels", "million parameters", "GFLOP a slice",
         "training, minutes", "seconds a slice",
     ]  # fmt: skip
-    first = data_sets(networks)[:1]
     return [
         "## Cost",
         "Arithmetic is that of one slice of the network's own size, two operations for a "
@@ -114,7 +123,7 @@ def describe_cost(material: Material) -> list[str]:
         "probabilities, on one core beside other work; every further look at a slice, mirrored or "
         "enlarged, adds to them. The training time is that of the last phase.",
         table(head, rows, words=2),
-        sources(networks, first, "python -m metaseg evaluate DATA --record --output OUT"),
+        sources([n for _, n in recorded], [data], RECORD),
     ]
 
 

@@ -67,8 +67,8 @@ def describe_cases(
     """
     blocks = [
         f"## {CASES}",
-        "Ranked by the mean Dice of both networks over all test slices with a lesion, and chosen "
-        "by that rank alone.",
+        "Ranked by the mean Dice of all shipped networks over all test slices with a lesion, and "
+        "chosen by that rank alone.",
     ]
     if segmenter is None or not folders:
         return [*blocks, "They are drawn where the report is made with `--data`."]
@@ -132,7 +132,7 @@ def _head(grey: np.ndarray) -> tuple[slice, slice]:
     """The part of ``grey`` (H, W) uint8 that shows tissue; all of it where there is none."""
     height, width = grey.shape
     top, bottom, left, right = find_tissue(grey, Preprocessing()) or (0, height, 0, width)
-    return np.s_[max(0, top) : bottom, max(0, left) : right]
+    return np.s_[top:bottom, left:right]
 
 
 def _show(grey: np.ndarray, box: tuple, aspect: float, axis: Axes, masks: list, title: str) -> None:

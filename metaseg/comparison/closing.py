@@ -3,7 +3,7 @@
 from metaseg.card.facts import join
 from metaseg.checkpoint import METRICS
 from metaseg.comparison.markdown import code, escape, table
-from metaseg.comparison.material import CHANGED, Material
+from metaseg.comparison.material import CHANGED, STRESS, Material
 from metaseg.comparison.measured import data_sets
 from metaseg.data.known import KNOWN_DATA
 
@@ -56,9 +56,9 @@ def describe_commands() -> list[str]:
         "## How to make this report again",
         "Every figure comes from files of this repository: "
         f"{join([code(f'checkpoints/*/{METRICS}'), code(f'docs/runs/*/*/{METRICS}')])} and what "
-        "lies beside them. The first command measures the shipped weights again, the second makes "
-        "this page; `DATA` is a data folder with a `cases.csv`.",
-        f"```bash\n{CHANGED}\npython -m metaseg report --data DATA --output docs\n```",
+        "lies beside them. The first two commands measure the shipped weights again, the third "
+        "makes this page; `DATA` is a data folder with a `cases.csv`.",
+        f"```bash\n{CHANGED}\n{STRESS}\npython -m metaseg report --data DATA --output docs\n```",
         "The runs are trained and measured like this; of their folders, all but the weights is "
         "kept:",
         "```bash\n"

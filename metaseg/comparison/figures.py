@@ -142,9 +142,7 @@ def plot_reliability(path: Path, networks: Sequence[Measured], names: Sequence[s
 def plot_drops(path: Path, networks: Sequence[Measured], data: str) -> None:
     """How much Dice falls on changed copies of the slices of ``data``, with intervals."""
     kinds = list(
-        dict.fromkeys(
-            kind for network in networks for kind in network.metrics[data].get("perturbed", {})
-        )
+        dict.fromkeys(kind for network in networks for kind in network.metrics[data]["perturbed"])
     )
 
     def plot(axes: np.ndarray) -> None:
@@ -153,7 +151,7 @@ def plot_drops(path: Path, networks: Sequence[Measured], data: str) -> None:
         for number, network in enumerate(networks):
             places, means, errors = [], [], []
             for place, kind in enumerate(kinds):
-                drop = network.metrics[data].get("perturbed", {}).get(kind, {}).get("drop", {})
+                drop = network.metrics[data]["perturbed"].get(kind, {}).get("drop", {})
                 mean = drop.get("mean")
                 if mean is not None:
                     low, high = drop.get("low"), drop.get("high")

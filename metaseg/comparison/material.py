@@ -12,7 +12,8 @@ from metaseg.data.known import KNOWN_DATA
 from metaseg.models import TITLES
 
 RECORD = "python -m metaseg evaluate DATA --record --output OUT"
-CHANGED = "python -m metaseg evaluate DATA --record --perturbed --stress --output OUT"
+CHANGED = "python -m metaseg evaluate DATA --record --perturbed --output OUT"
+STRESS = "python -m metaseg evaluate t1ce_slices --record --stress --output OUT"
 """How the figures were measured."""
 
 ARCHITECTURES = "Three architectures under equal terms"

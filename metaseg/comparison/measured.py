@@ -1,16 +1,15 @@
 """What evaluation and training have left in the folders of checkpoints and runs."""
 
 import hashlib
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from metaseg.card import CURVES, METRICS, read_json, read_slice_dice
-from metaseg.checkpoint import CONFIG, WEIGHTS, Config, read_config
+from metaseg.card import CURVES, read_json, read_slice_dice
+from metaseg.checkpoint import CONFIG, METRICS, WEIGHTS, Config, read_config, read_metrics
 from metaseg.data.known import KNOWN_DATA, trained_on
-from metaseg.metrics import mean_with_interval
+from metaseg.metrics import mean_with_interval, to_json
 from metaseg.models import TITLES
 
 COMPARED = ("compare-seed0", "compare-seed1")
@@ -68,7 +67,7 @@ def read_measured(folder: Path) -> Measured | None:
     weights = folder / WEIGHTS
     return Measured(
         read_config(folder, f"{folder.parent.name}/{folder.name}"),
-        read_json(folder / METRICS),
+        read_metrics(folder),
         read_json(folder / CURVES) or [],
         slices,
         hashlib.sha256(weights.read_bytes()).hexdigest() if weights.is_file() else None,
@@ -89,9 +88,14 @@ def data_sets(networks: Iterable[Measured]) -> list[str]:
 
 
 def is_stale(network: Measured) -> bool:
-    """Whether some of its figures were measured on other weights than lie beside them."""
-    revisions = {measured.get("revision") for measured in network.metrics.values()}
-    return network.revision is not None and revisions != {network.revision}
+    """Whether some of its figures were measured on other weights than lie beside them, or at
+    another threshold or temperature."""
+    now = network.revision, network.config.threshold, network.config.temperature
+    measured = {
+        tuple(figures.get(key) for key in ("revision", "threshold", "temperature"))
+        for figures in network.metrics.values()
+    }
+    return network.revision is not None and measured != {now}
 
 
 def mean_difference(
@@ -111,8 +115,7 @@ def mean_difference(
             mine, other = values[: len(first)], values[len(first) :]
             difference = sum(mine) / len(mine) - sum(other) / len(other)
             by_group.setdefault(row["group"], []).append(difference)
-    found = mean_with_interval(by_group)
-    return {key: None if math.isnan(value) else value for key, value in found.items()}
+    return to_json(mean_with_interval(by_group))
 
 
 def dice_of(network: Measured, data: str) -> float | None:

@@ -110,7 +110,8 @@ def _other_measures(networks: list[Measured], names: list[str]) -> list[str]:
     return [
         "The same slices by other measures. Average precision is the area under the curve of "
         "precision and recall of pixels; HD95 is the 95th percentile of the distance between "
-        "the outlines; surface Dice is the share of the outlines that agree.",
+        "the outlines; surface Dice is the share of the outlines that agree within 2 pixels. Where "
+        "nothing was predicted, the one is the slice's diagonal and the other 0.",
         table(head, rows, words=2),
         sources(networks, names, RECORD),
     ]

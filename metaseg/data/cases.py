@@ -47,7 +47,7 @@ def read_cases(folder: Path, layout: str | None = None) -> list[Case]:
             image=folder / row["image"],
             mask=folder / row["mask"],
             split=row["split"],
-            source=folder.name,
+            source=folder.resolve().name,
             row=number,
         )
         for path in (case.image, case.mask):

@@ -40,7 +40,7 @@ def prepare_cases(cases: list[Case], settings: Preprocessing, cache: Path) -> Pr
     InputError lists every case whose image or mask is not as it must be.
     """
     names = [
-        (case.source, case.name, case.image.stat().st_size, case.mask.stat().st_size)
+        (case.source, case.name, *(_state(path) for path in (case.image, case.mask)))
         for case in cases
     ]
     fields = list(PreparedSlices.__dataclass_fields__)  # a cache without one of them is of no use
@@ -50,10 +50,16 @@ def prepare_cases(cases: list[Case], settings: Preprocessing, cache: Path) -> Pr
         cache.mkdir(parents=True, exist_ok=True)
         # Two trainings may share the folder; each writes its own file first.
         partial = file.with_suffix(f".{os.getpid()}.npz")
-        np.savez(partial, **asdict(_prepare(cases, settings)))
+        np.savez(partial, **vars(_prepare(cases, settings)))
         partial.replace(file)
     with np.load(file) as arrays:
         return PreparedSlices(**arrays)
+
+
+def _state(path: Path) -> tuple[int, int]:
+    """What changes with the file's content: an edited mask may well keep its size."""
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
 
 
 def _prepare(cases: list[Case], settings: Preprocessing) -> PreparedSlices:

@@ -20,6 +20,7 @@ from metaseg.data.case import read_case
 from metaseg.data.cases import cases_of_split
 from metaseg.data.lesion_canvas import Enhancement
 from metaseg.data.synthetic import place_metastases
+from metaseg.errors import InputError
 from metaseg.preprocess import Preprocessing, to_grey_levels
 
 KATO = Enhancement(median=0.44, spread=0.72, lowest=0.3, highest=1.9)
@@ -45,6 +46,9 @@ class StressSettings:
 
 FROZEN = StressSettings()
 
+SOURCE = "t1ce_slices"
+"""The data folder whose pixels have the size of FROZEN and whose test split is taken."""
+
 OUTSIDE: frozenset[str] = frozenset({"0637", "1581", "1590", "2986", "3004"})
 """Cases left out because a look at the set found a lesion outside the brain."""
 
@@ -66,27 +70,32 @@ class StressSlice:
     """Of metastasis 1, 2, ... in mm: of the disc of the same area."""
 
 
-def stress_set(folder: Path, settings: StressSettings = FROZEN) -> Iterator[StressSlice]:
-    """The stress set from the data folder ``t1ce_slices``; InputError where the folder is at fault.
+def stress_set(folder: Path) -> Iterator[StressSlice]:
+    """The stress set from the data folder ``t1ce_slices``; InputError for another folder, whose
+    pixels have another size, and where the folder is at fault.
 
     Slices on which the brain is not certain are left out, and lesions that find no room.
     """
+    folder = Path(folder).resolve()
+    table = folder / "cases.csv"
+    if folder.name != SOURCE or not table.is_file():
+        raise InputError(f"The stress set is made of {SOURCE} alone: {folder.name} is another set.")
     cases = cases_of_split([folder], "test")
-    with (Path(folder) / "cases.csv").open(newline="", encoding="utf-8") as file:
+    with table.open(newline="", encoding="utf-8") as file:
         planes = {row["case"]: row.get("plane", "axial") for row in csv.DictReader(file)}
-    step = max(1.0, len(cases) / settings.slices)
-    for index in range(min(settings.slices, len(cases))):
+    step = max(1.0, len(cases) / FROZEN.slices)
+    for index in range(min(FROZEN.slices, len(cases))):
         case = cases[int(index * step)]
         if case.name in OUTSIDE:
             continue
         scan, truth = read_case(case)
         grey = to_grey_levels(scan.voxels[0], scan.eight_bit, Preprocessing())
         tumour = truth[0]
-        random = np.random.default_rng((settings.seed, index))
-        bins = settings.bins if index % 3 == 0 else settings.bins[:3]
+        random = np.random.default_rng((FROZEN.seed, index))
+        bins = FROZEN.bins if index % 3 == 0 else FROZEN.bins[:3]
         diameters = [float(np.exp(random.uniform(*np.log(limits)))) for limits in bins]
         upright = planes[case.name] != "axial"
-        made = place_for_test(grey, tumour, upright, diameters, random, settings)
+        made = place_for_test(grey, tumour, upright, diameters, random)
         if made is not None:
             yield StressSlice(case.name, case.group, made[0], made[1], tumour, made[2])
 
@@ -97,7 +106,6 @@ def place_for_test(
     upright: bool,
     diameters: Sequence[float],
     random: np.random.Generator,
-    settings: StressSettings = FROZEN,
 ) -> tuple[np.ndarray, np.ndarray, tuple[float, ...]] | None:
     """``grey`` (H, W) uint8 with lesions of ``diameters`` mm, their labels and measured diameters.
 
@@ -108,7 +116,7 @@ def place_for_test(
     if brain is None:
         return None
     # Stricter than in training: a label outside the brain would blame a network that is right.
-    edge = 2 * round(6 / settings.pixel_mm) + 1
+    edge = 2 * round(6 / FROZEN.pixel_mm) + 1
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (edge, edge))
     sure = cv2.erode(np.pad(brain, 1).astype(np.uint8), disc)[1:-1, 1:-1] > 0
     if upright:
@@ -118,10 +126,10 @@ def place_for_test(
         grey,
         own_tumour,
         brain,
-        settings.pixel_mm,
+        FROZEN.pixel_mm,
         random,
         diameters,
-        enhancement=settings.enhancement,
+        enhancement=FROZEN.enhancement,
         centres=sure,
     )
     if not lesions:

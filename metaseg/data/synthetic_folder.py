@@ -3,12 +3,12 @@
 import csv
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from metaseg.data.cases import COLUMNS
 from metaseg.data.heads import PIXEL_MM, draw_anatomy, draw_slice
 from metaseg.data.synthetic import add_metastases
+from metaseg.overlay import write_png
 
 NAME = "synthetic"
 """What stands for the data set where a data folder is asked for."""
@@ -42,8 +42,8 @@ def write_synthetic_folder(
                 levels, mask = add_metastases(levels, mask, brain, PIXEL_MM, random)
             case = f"{group:03d}-{number:02d}"
             image, truth = f"images/{case}.png", f"masks/{case}.png"
-            cv2.imwrite(str(folder / image), levels)
-            cv2.imwrite(str(folder / truth), mask.astype(np.uint8) * 255)
+            write_png(folder / image, levels)
+            write_png(folder / truth, mask)
             split = "test" if group % TEST_EVERY == TEST_EVERY - 1 else "train"
             rows.append((case, f"head{group:03d}", image, truth, split))
     # The table comes last: a folder that was cut off has none and is written again.

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
+from metaseg.data.brain import brain_masks
 from metaseg.data.case import Case, read_case
 from metaseg.evaluation.cost import network_cost
 from metaseg.evaluation.tally import Tally
@@ -27,8 +28,9 @@ def evaluate(
     }
     for case in progress(cases):
         scan, truth = read_case(case)
+        brains = brain_masks(scan)
         for name, tally in tallies.items():
-            tally.add(case.name, case.group, scan, truth, segmenter.predict(scan, name))
+            tally.add(case, scan, truth, segmenter.predict(scan, name), brains)
     return {
         name: {
             "revision": checkpoint.revision,

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metaseg.data.brain import brain_mask
+from metaseg.data.brain import brain_masks
 from metaseg.data.case import Case, read_case
 from metaseg.errors import InputError
 from metaseg.evaluation.pixels import PixelHistogram
-from metaseg.preprocess import Preprocessing, to_grey_levels
 from metaseg.segmenter import Segmenter
 
 GRID = tuple(round(0.05 + 0.025 * k, 3) for k in range(37))
@@ -50,15 +49,14 @@ def calibrate(
         scan, truth = read_case(case)
         probability = segmenter.predict(scan, model).probability
         pooled.setdefault((case.source, case.group), PixelHistogram()).add(probability, truth)
-        for slice_, said, real in zip(scan.voxels, probability, truth):
-            brain = brain_mask(to_grey_levels(slice_, scan.eight_bit, Preprocessing()))
+        for said, real, brain in zip(probability, truth, brain_masks(scan)):
             if brain is not None:
                 inside = brain | real
                 brain_pixels.add(said[inside], real[inside])
     if not any(histogram.positives.any() for histogram in pooled.values()):
         raise InputError("No validation case has a lesion: give other data folders.")
     temperature = brain_pixels.fit_temperature()
-    scores = dice_by_threshold(pooled, temperature)
+    scores = group_dice_by_threshold(pooled, temperature)
     best = int(scores.argmax())
     return Calibration(
         temperature,
@@ -70,7 +68,7 @@ def calibrate(
     )
 
 
-def dice_by_threshold(
+def group_dice_by_threshold(
     pooled: dict[tuple[str, str], PixelHistogram], temperature: float
 ) -> np.ndarray:
     """(len(GRID),) mean Dice per group, the mean over data folders."""
@@ -81,6 +79,5 @@ def dice_by_threshold(
         with np.errstate(invalid="ignore"):
             by_source.setdefault(source, []).append(2 * hits / (hits + false + lesion))
     # A group without lesion in which nothing is predicted has no Dice, and then does not count.
-    means = [np.nan_to_num(np.ma.masked_invalid(scores).mean(axis=0).filled(0))
-             for scores in by_source.values()]  # fmt: skip
+    means = [np.ma.masked_invalid(scores).mean(axis=0).filled(0) for scores in by_source.values()]
     return np.mean(means, axis=0)

@@ -14,7 +14,7 @@ def network_cost(checkpoint: Checkpoint) -> dict[str, float | None]:
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network(torch.zeros(1, 1, size, size, device=device))
     return {
-        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "parameters": network.count_parameters(),
         "gflop": counter.get_total_flops() / 1e9,
         "training_seconds": checkpoint.config.training.get("seconds"),
     }

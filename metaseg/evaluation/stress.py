@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from metaseg.data.stress import FROZEN, StressSettings, StressSlice, fingerprint
+from metaseg.data.stress import FROZEN, StressSlice, fingerprint
 from metaseg.evaluation.lesionwise import Matched, match_lesions, summarise_lesions
 from metaseg.scan import Scan
 from metaseg.segmenter import Segmenter
@@ -13,7 +13,6 @@ from metaseg.segmenter import Segmenter
 def evaluate_stress(
     segmenter: Segmenter,
     slices: list[StressSlice],
-    settings: StressSettings = FROZEN,
     progress: Callable[[Iterable], Iterable] = lambda slices: slices,
 ) -> dict[str, dict]:
     """By checkpoint: what ``summarise_lesions`` says, with diameters in mm, and ``fingerprint``.
@@ -29,7 +28,7 @@ def evaluate_stress(
             found = match_lesions(mask, item.labels.astype(int), item.own_tumour)
             measured = Matched(found.found, np.array(item.diameters), found.false_positives)
             matched[name].append((item.group, measured))
-    limits = (0.0, *sorted({limit for pair in settings.bins for limit in pair}), np.inf)
+    limits = (0.0, *sorted({limit for pair in FROZEN.bins for limit in pair}), np.inf)
     mark = fingerprint(slices)
     results = {}
     for name, of_slices in matched.items():

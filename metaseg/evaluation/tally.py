@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import numpy as np
 
-from metaseg.data.brain import brain_mask
+from metaseg.data.case import Case
 from metaseg.evaluation.lesionwise import (
     Froc,
     Matched,
@@ -15,7 +15,6 @@ from metaseg.evaluation.lesionwise import (
 from metaseg.evaluation.pixels import PixelHistogram
 from metaseg.evaluation.surface import surface_measures
 from metaseg.metrics import Counts, mean_with_interval, summarise
-from metaseg.preprocess import Preprocessing, to_grey_levels
 from metaseg.scan import Scan
 from metaseg.segmenter import Prediction
 
@@ -36,21 +35,23 @@ class Tally:
         self.seconds = 0.0
 
     def add(
-        self, name: str, group: str, scan: Scan, truth: np.ndarray, prediction: Prediction
+        self,
+        case: Case,
+        scan: Scan,
+        truth: np.ndarray,
+        prediction: Prediction,
+        brains: list[np.ndarray | None],
     ) -> None:
-        """The case ``name``: ``truth`` is (D, H, W) bool in the grid of ``scan``."""
+        """``scan`` and ``truth`` (D, H, W) bool of ``case``; ``brains`` are its ``brain_masks``."""
+        group = case.group
         masks = prediction.mask(self.threshold)
-        self.cases.append((name, group, len(masks), Counts.of(masks, truth)))
+        self.cases.append((case.name, group, len(masks), Counts.of(masks, truth)))
         self.seconds += prediction.seconds
-        for slice_, probability, mask, real in zip(
-            scan.voxels, prediction.probability, masks, truth
-        ):
+        for probability, mask, real, brain in zip(prediction.probability, masks, truth, brains):
             self.slices.append((group, Counts.of(mask, real)))
             self.lesions.append((group, match_lesions(mask, real)))
             self.froc.add(probability, real)
             self.pixels.add(probability, real)
-            grey = to_grey_levels(slice_, scan.eight_bit, Preprocessing())
-            brain = brain_mask(grey)
             if brain is not None:
                 inside = brain | real
                 self.brain.add(probability[inside], real[inside])

@@ -1,7 +1,6 @@
 """A Space of one's own: the demo, with its models pinned to commits on the Hub."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, SpaceHardware
 from huggingface_hub.repocard_data import SpaceCardData
@@ -14,7 +13,7 @@ from metaseg.hub.names import HubName
 from metaseg.hub.pull import FILES, pull
 from metaseg.hub.push import Pushed, check_login, commit, plain_repo_id, push_model
 from metaseg.hub.space_files import APP, REQUIREMENTS, ROOT, space_files, space_requirements
-from metaseg.sources import HUB_FILE, SHIPPED, load_models, shipped_models
+from metaseg.sources import HUB_FILE, load_models, local_folder
 
 PYTHON = "3.12.12"
 """One of the two versions that ZeroGPU runs."""
@@ -84,8 +83,8 @@ def publish_space(
 
 def _on_hub(model: str, space: str, private: bool, report: Callable[[str], None]) -> Checkpoint:
     """``model`` as the Hub has it, loaded to be sure that the Space can; a folder is pushed."""
-    folder = SHIPPED / model if model in shipped_models() else Path(model)
-    if not folder.is_dir():
+    folder = local_folder(model)
+    if folder is None:
         report(f"Loading {model} …")
         return pull(HubName.parse(model))
     (checkpoint,) = load_models([str(folder)])

@@ -1,5 +1,6 @@
 """The three architectures, by the names that checkpoints and people use."""
 
+from metaseg.errors import InputError
 from metaseg.models.attention_unet import AttentionUNet
 from metaseg.models.blocks import Network
 from metaseg.models.nested_unet import NestedUNet
@@ -20,8 +21,20 @@ TITLES = {
 
 
 def build_network(architecture: str, encoder: str, decoder_channels: tuple[int, ...]) -> Network:
-    """An untrained network of one of ``ARCHITECTURES``; ``KeyError`` for another name."""
-    return ARCHITECTURES[architecture](encoder, tuple(decoder_channels))
+    """An untrained network of one of ``ARCHITECTURES``; ``KeyError`` for another name.
+
+    InputError where there is no such encoder, or the widths do not fit it.
+    """
+    try:
+        return ARCHITECTURES[architecture](encoder, tuple(decoder_channels))
+    except Exception as error:  # SMP and timm each have their own for a name or a width
+        if architecture not in ARCHITECTURES:
+            raise
+        widths = ", ".join(map(str, decoder_channels))
+        raise InputError(
+            f"No network can be built of the encoder «{encoder}» and the widths {widths}: give an "
+            "encoder by its SMP name and four widths."
+        ) from error
 
 
 __all__ = ["ARCHITECTURES", "TITLES", "AttentionUNet", "Network", "build_network"]

@@ -7,11 +7,13 @@ from pathlib import Path
 from accelerate import PartialState
 
 from metaseg.card import write_card
+from metaseg.checkpoint import read_config as read_checkpoint_config
 from metaseg.data.cases import Case, carve_validation, cases_of_split
 from metaseg.data.prepared import PreparedSlices, prepare_cases
 from metaseg.data.synthetic_folder import NAME as SYNTHETIC
 from metaseg.data.synthetic_folder import write_synthetic_folder
 from metaseg.errors import InputError, together
+from metaseg.models import build_network
 from metaseg.preprocess import Preprocessing
 from metaseg.training.config import TrainingConfig
 from metaseg.training.loop import train_network
@@ -34,6 +36,7 @@ def train(
     Returns the checkpoint folders, ``output/<model>``. InputError where the data are at fault; it
     comes before any training starts.
     """
+    together(*(partial(_check_network, model, config, start) for model in models))
     # The main process writes first, the others find what it wrote.
     with PartialState().main_process_first():
         data = [_resolve(folder, output) for folder in data]
@@ -65,6 +68,20 @@ def train(
 def _resolve(folder: Path, output: Path) -> Path:
     drawn = str(folder) == SYNTHETIC and not folder.is_dir()
     return write_synthetic_folder(output / SYNTHETIC) if drawn else folder
+
+
+def _check_network(model: str, config: TrainingConfig, start: Path | None) -> None:
+    """InputError where it cannot be built, or not begin with the weights of ``start``."""
+    build_network(model, config.encoder, config.decoder_channels)
+    if start is None:
+        return
+    earlier = read_checkpoint_config(start / model, f"{start.name}/{model}")
+    if (earlier.encoder, earlier.decoder_channels) != (config.encoder, config.decoder_channels):
+        widths = ", ".join(map(str, earlier.decoder_channels))
+        raise InputError(
+            f"{start.name}/{model} has the encoder {earlier.encoder} and the widths {widths}: give "
+            "the same, or leave out --start."
+        )
 
 
 def _check_lesions(part: str, slices: PreparedSlices) -> None:

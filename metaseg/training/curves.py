@@ -8,13 +8,14 @@ import matplotlib.pyplot as plt
 from torch.utils.tensorboard import SummaryWriter
 
 from metaseg.checkpoint import write_whole
+from metaseg.metrics import to_json
 
 plt.switch_backend("agg")
 
 
 def write_curves(folder: Path, title: str, history: list[dict]) -> None:
     """``curves.json`` and ``curves.png`` from one entry an epoch."""
-    write_whole(folder / "curves.json", (json.dumps(history, indent=1) + "\n").encode())
+    write_whole(folder / "curves.json", (json.dumps(to_json(history), indent=1) + "\n").encode())
     epochs = [entry["epoch"] for entry in history]
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
     left.plot(epochs, [entry["loss"] for entry in history], marker=".")

@@ -78,6 +78,11 @@ def train_network(
     last = folder / "last.pt"
     if resume and last.is_file():
         state = torch.load(last, map_location=accelerator.device, weights_only=True)
+        if state["schedule"]["total_steps"] != schedule.total_steps:
+            raise InputError(
+                "--resume needs the epochs, the batch size and the data that the training began "
+                "with: give the same, or train the result further with --start."
+            )
         accelerator.unwrap_model(network).load_state_dict(state["network"])
         averaged.load_state_dict(state["averaged"])
         optimizer.optimizer.load_state_dict(state["optimizer"])

@@ -8,6 +8,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from metaseg.data.prepared import PreparedSlices
+from metaseg.metrics import Counts
 from metaseg.preprocess import Preprocessing
 from metaseg.training.dataset import SliceDataset
 
@@ -35,7 +36,7 @@ def validate(
         with accelerator.autocast():
             found = (network(images)[:, -1:] > 0).cpu()
         scores += [
-            (position, _score(prediction, mask > 0))
+            (position, _score(prediction.numpy(), (mask > 0).numpy()))
             for position, prediction, mask in zip(positions, found, masks)
         ]
     scores = np.array([score for _, score in sorted(gather_object(scores))])
@@ -52,8 +53,6 @@ def validate(
     }
 
 
-def _score(prediction: torch.Tensor, mask: torch.Tensor) -> float:
+def _score(prediction: np.ndarray, mask: np.ndarray) -> float:
     """Dice of two masks (1, S, S) bool; of an empty ``mask``, 1 where anything was predicted."""
-    if not mask.any():
-        return float(prediction.any())
-    return float(2 * (prediction & mask).sum() / (prediction.sum() + mask.sum()))
+    return Counts.of(prediction, mask).dice if mask.any() else float(prediction.any())

@@ -11,7 +11,7 @@ from metaseg.checkpoint import load_checkpoint, save_checkpoint
 from metaseg.data.cases import read_cases
 from metaseg.data.stress import StressSlice, place_for_test
 from metaseg.evaluation import evaluate
-from metaseg.evaluation.calibrate import GRID, dice_by_threshold
+from metaseg.evaluation.calibrate import GRID, group_dice_by_threshold
 from metaseg.evaluation.perturbations import PERTURBATIONS, evaluate_perturbed
 from metaseg.evaluation.pixels import PixelHistogram
 from metaseg.evaluation.stress import evaluate_stress
@@ -69,7 +69,7 @@ def test_command_writes_metrics(data_folder, checkpoint_folders, tmp_path, capsy
     arguments = ["evaluate", str(data_folder), "--split", "test", *options, "--output", str(output)]
     assert main(arguments) == 0
     metrics = json.loads((output / "metrics.json").read_text())
-    with (output / "cases.csv").open() as file:
+    with (output / "case_dice.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["case"] for row in rows] == ["case10", "case11"] * 2
     assert rows[0]["model"] == "attention_unet" and rows[0]["slices"] == "1"
@@ -200,6 +200,6 @@ def test_the_threshold_is_the_best_one():
     """By hand: a lesion at 0.7, brain at 0.3 and a false alarm at 0.5, so the best lies between."""
     histogram = PixelHistogram()
     histogram.add(np.array([0.7] * 5 + [0.3] * 50 + [0.5] * 5), np.arange(60) < 5)
-    scores = dice_by_threshold({("a", "1"): histogram}, 1.0)
+    scores = group_dice_by_threshold({("a", "1"): histogram}, 1.0)
     best = GRID[int(scores.argmax())]
     assert 0.5 < best <= 0.7 and scores.max() == 1.0
