@@ -7,7 +7,7 @@ import pytest
 from huggingface_hub import ModelCard
 
 from metaseg.card import record_metrics, render_card, write_card
-from metaseg.checkpoint import CARD, CONFIG
+from metaseg.checkpoint import CARD, CONFIG, read_metrics
 from metaseg.data.known import list_tumours, trained_on, weights_license
 from metaseg.errors import InputError
 from tests.hub.tiny import RECORD, make_checkpoint
@@ -73,6 +73,18 @@ def test_the_card_says_how_a_slice_is_seen(folder: Path):
     text = render_card(folder)
     assert "looks at a slice mirrored and enlarged 1.2 times as well" in text
     assert "a temperature of 1.62" in text
+
+
+def test_figures_that_were_not_measured_again_stay_with_their_network(folder: Path):
+    """``folder`` has figures of one network; changed copies belong to it alone."""
+    identity = {"split": "test", "revision": "a", "threshold": 0.5, "temperature": 1.0}
+    dice = {"dice": {"mean": 0.5, "low": None, "high": None}, "cases": 3, "groups": 1}
+    record_metrics(folder, "mine", {**identity, **dice, "perturbed": {"dark": 1}, "stress": {}})
+    record_metrics(folder, "mine", {**identity, **dice, "stress": {"lesions": 2}})
+    kept = read_metrics(folder)["mine"]
+    assert kept["perturbed"] == {"dark": 1} and kept["stress"] == {"lesions": 2}
+    record_metrics(folder, "mine", {**identity, **dice, "threshold": 0.4})
+    assert not {"perturbed", "stress"} & set(read_metrics(folder)["mine"])
 
 
 def test_a_card_without_figures_says_so(folder: Path):

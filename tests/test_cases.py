@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from metaseg.data.cases import cases_of_split, read_cases
@@ -9,6 +11,11 @@ def test_cases_are_read_in_order(data_folder):
     assert [case.name for case in cases] == [f"case{number}" for number in range(12)]
     assert cases[0].group == "group0" and cases[0].source == "heads"
     assert {case.group for case in cases_of_split([data_folder], "test")} == {"group5"}
+
+
+def test_a_folder_has_its_own_name_wherever_one_stands(data_folder, monkeypatch):
+    monkeypatch.chdir(data_folder)
+    assert {case.source for case in read_cases(Path("."))} == {data_folder.name}
 
 
 def test_every_fault_is_listed_at_once(data_folder):

@@ -21,6 +21,9 @@ class TrainingConfig(Variation):
     """Passes over all slices with a lesion and the share of empty ones."""
     patience: int = 0
     """Epochs without a better validation Dice after which training stops early; 0: never."""
+    keep_last: bool = False
+    """Keep the last epoch's weights and not those of the best validation Dice: for what does not
+    show on unchanged validation slices."""
     batch_size: int = 16
     """Slices in one step, over all processes."""
     empty_share: float = 0.3

@@ -39,7 +39,7 @@ def train_network(
     resume: bool,
     start: Path | None,
 ) -> None:
-    """Train ``architecture`` and leave its best checkpoint in ``folder``.
+    """Train ``architecture`` and leave the checkpoint of the epoch to keep in ``folder``.
 
     ``folder`` also gets ``last.pt`` (all that ``resume`` needs, written after every epoch), the
     curves, and the same for TensorBoard. ``record`` goes into the checkpoint's config, with what
@@ -133,7 +133,7 @@ def train_network(
             flush=True,
         )
         folder.mkdir(parents=True, exist_ok=True)
-        if entry["dice"] >= max(best["dice"] for best in history):
+        if config.keep_last or entry["dice"] >= max(best["dice"] for best in history):
             outcome = {**record, "config": asdict(config), "best": entry, "seconds": spent}
             checkpoint = Config(
                 architecture,

@@ -107,6 +107,20 @@ def test_leakage_is_the_gap_between_validation_and_test(folders, tmp_path):
     assert "have not been measured yet" in (tmp_path / "docs/report.md").read_text()
 
 
+def test_a_set_that_one_network_was_measured_on_is_shown_for_that_one(tmp_path):
+    for place, name in enumerate(("attention_unet", "nested_unet")):
+        write_network(tmp_path / "models" / name, name, data=("t1ce_slices", "mine")[: 2 - place])
+    metrics = tmp_path / "models/nested_unet/metrics.json"
+    found = json.loads(metrics.read_text())
+    del found["t1ce_slices"]["cost"], found["t1ce_slices"]["stress"]
+    metrics.write_text(json.dumps(found))
+    assert _make(tmp_path / "models", tmp_path / "none", tmp_path / "docs") == 0
+    changed = _section(tmp_path / "docs", "Slices that look different")
+    assert changed.count("|  | Attention U-Net |\n") == 3  # both on «mine», and the stress set
+    cost = _section(tmp_path / "docs", "Cost")
+    assert "Nested" not in cost and "`t1ce_slices`, split test" in cost
+
+
 def test_the_page_is_whole_by_itself(report):
     page = (report / "report.html").read_text()
     reader = Reader(page)

@@ -170,6 +170,13 @@ def test_perturbed_copies_and_the_stress_set(small_segmenter, data_folder):
     assert len(result["fingerprint"]) == 12
 
 
+def test_the_stress_set_has_one_source(data_folder, tmp_path, capsys):
+    options = ["--stress", "--output", str(tmp_path / "out")]
+    assert main(["evaluate", str(data_folder), *options]) == 2
+    assert "made of t1ce_slices alone: heads is" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_perturbations_keep_slice_and_mask_together():
     from tests.conftest import draw_head
 

@@ -1,4 +1,5 @@
 import json
+import math
 from dataclasses import replace
 
 import cv2
@@ -6,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from metaseg.checkpoint import load_checkpoint
+from metaseg.checkpoint import Config, load_checkpoint, save_checkpoint
 from metaseg.data.cases import carve_validation, cases_of_split
 from metaseg.data.prepared import prepare_cases
 from metaseg.errors import InputError
-from metaseg.models import ARCHITECTURES
+from metaseg.models import ARCHITECTURES, build_network
 from metaseg.preprocess import Preprocessing
 from metaseg.training import loop, train
 from metaseg.training.augmentation import augment, build_augmentation
@@ -199,6 +200,50 @@ def test_bad_masks_are_all_listed_before_training(data_folder, tmp_path):
         assert part in str(error.value)
     assert "row 11: 9.png is not an image" in str(error.value)
     assert not (tmp_path / "run/unet").exists()
+
+
+@pytest.mark.parametrize(
+    "changes, sentence",
+    [
+        ({"encoder": "resnet-of-nobody"}, "the encoder «resnet-of-nobody»"),
+        ({"decoder_channels": (8, 8, 8, 8)}, "earlier/unet has the encoder"),
+    ],
+)
+def test_a_network_that_does_not_fit_is_told_before_training(
+    data_folder, tmp_path, changes, sentence
+):
+    network = build_network("unet", TINY.encoder, TINY.decoder_channels)
+    config = Config("unet", TINY.encoder, TINY.decoder_channels)
+    save_checkpoint(tmp_path / "earlier/unet", config, network.state_dict())
+    with pytest.raises(InputError, match=sentence):
+        train(
+            ["unet"], [data_folder], tmp_path / "run", replace(TINY, **changes),
+            start=tmp_path / "earlier",
+        )  # fmt: skip
+    assert not (tmp_path / "run").exists()
+
+
+def test_resuming_on_other_terms_is_refused(data_folder, tmp_path):
+    train(["unet"], [data_folder], tmp_path / "run", replace(TINY, epochs=1))
+    with pytest.raises(InputError, match="--resume needs"):
+        train(["unet"], [data_folder], tmp_path / "run", replace(TINY, epochs=2), resume=True)
+
+
+def test_the_last_epoch_is_kept_where_asked(data_folder, tmp_path, monkeypatch):
+    scores = iter([0.9, 0.1] * 2)
+
+    def score(*_):
+        dice = next(scores)
+        return {"dice": dice, "dice_heads": dice, "empty_false_positive_rate": math.nan}
+
+    monkeypatch.setattr(loop, "validate", score)
+    for keep_last, epoch in ((False, 1), (True, 2)):
+        folder = tmp_path / str(keep_last)
+        train(["unet"], [data_folder], folder, replace(TINY, epochs=2, keep_last=keep_last))
+        best = load_checkpoint(folder / "unet").config.training["best"]
+        # What is undefined is null: NaN is no JSON.
+        assert best["epoch"] == epoch and best["empty_false_positive_rate"] is None
+        assert "NaN" not in (folder / "unet/curves.json").read_text()
 
 
 def test_too_few_slices_for_a_batch(data_folder, tmp_path):
