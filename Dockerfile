@@ -1,14 +1,11 @@
 # The demo with the shipped networks: docker build -t metaseg . && docker run -p 7860:7860 metaseg
-# For an NVIDIA GPU: docker build --build-arg DEVICE=cuda -t metaseg:gpu .
+# On an NVIDIA GPU: docker run --gpus all -p 7860:7860 metaseg
 FROM python:3.11.14-slim-bookworm
-
-ARG DEVICE=cpu
 
 ENV PYTHONUNBUFFERED=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
     GRADIO_SERVER_NAME=0.0.0.0 \
-    GRADIO_ANALYTICS_ENABLED=False \
-    METASEG_DEVICE=$DEVICE
+    GRADIO_ANALYTICS_ENABLED=False
 
 RUN useradd --create-home --uid 1000 metaseg
 WORKDIR /app

@@ -60,7 +60,7 @@ class Checkpoint:
     revision: str
     """The Hub commit, or the SHA-256 of the weights for a local folder."""
     metrics: dict[str, Any] = field(default_factory=dict)
-    """What ``metrics.json`` holds, by data set; empty where nothing was measured."""
+    """What ``metrics.json`` says of these weights, by data set; empty where it says nothing."""
 
 
 def save_checkpoint(folder: Path, config: Config, state: dict[str, torch.Tensor]) -> None:
@@ -120,8 +120,20 @@ def load_checkpoint(
             f"The weights of the checkpoint {name} are damaged or belong to another "
             "architecture: fetch the folder again."
         ) from error
-    digest = revision or hashlib.sha256(data).hexdigest()
-    return Checkpoint(name, config, network.float().eval(), digest, read_metrics(folder, name))
+    digest = hashlib.sha256(data).hexdigest()
+    metrics = {
+        data_set: figures
+        for data_set, figures in read_metrics(folder, name).items()
+        if is_of(figures, config, digest)
+    }
+    return Checkpoint(name, config, network.float().eval(), revision or digest, metrics)
+
+
+def is_of(figures: dict[str, Any], config: Config, digest: str) -> bool:
+    """Whether ``figures`` of a data set were measured on the weights whose SHA-256 is ``digest``,
+    at the threshold and temperature of ``config``."""
+    now = {"revision": digest, "threshold": config.threshold, "temperature": config.temperature}
+    return now.items() <= figures.items()
 
 
 def read_config(folder: Path, name: str | None = None) -> Config:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from contourpy import FillType, contour_generator
 
-from metaseg.lesions import split_lesions
+from metaseg.lesions import reaches, split_lesions
 
 Ring = np.ndarray
 """Corners (N, 2) of a closed line: columns and rows, a pixel's own centre lying at its index plus
@@ -31,7 +31,7 @@ def outline_lesions(values: np.ndarray, threshold: float) -> list[Outline]:
 
     Marching squares (Lorensen and Cline 1987) between the centres of the pixels.
     """
-    mask = (values >= threshold) & (values > 0)
+    mask = reaches(values, threshold)
     # A hair below the threshold: a pixel that just reaches it must lie inside its line.
     level = max(threshold * (1 - 1e-4), 1e-6)
     padded, lesions = np.pad(values.astype(np.float64), 1), np.pad(mask, 1)

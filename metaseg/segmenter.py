@@ -11,6 +11,7 @@ from torch.nn.functional import interpolate
 
 from metaseg.checkpoint import Checkpoint
 from metaseg.errors import InputError
+from metaseg.lesions import reaches
 from metaseg.models import AttentionUNet
 from metaseg.preprocess import enhance, prepare, standardise, to_grey_levels
 from metaseg.scan import Scan
@@ -36,7 +37,7 @@ class Prediction:
 
     def mask(self, threshold: float) -> np.ndarray:
         """(D, H, W) bool: where the probability reaches ``threshold`` and is not zero."""
-        return (self.probability >= threshold) & (self.probability > 0)
+        return reaches(self.probability, threshold)
 
 
 @dataclass(frozen=True)

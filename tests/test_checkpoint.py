@@ -4,7 +4,7 @@ import json
 import pytest
 import torch
 
-from metaseg.checkpoint import CONFIG, WEIGHTS, load_checkpoint, save_checkpoint
+from metaseg.checkpoint import CONFIG, METRICS, WEIGHTS, load_checkpoint, save_checkpoint
 from metaseg.errors import InputError
 from metaseg.models import ARCHITECTURES
 from metaseg.sources import load_models
@@ -54,6 +54,16 @@ def test_a_damaged_checkpoint_is_refused_in_a_sentence(folder, damage, sentence)
     with pytest.raises(InputError, match=sentence) as error:
         load_checkpoint(folder)
     assert str(folder.parent) not in str(error.value)
+
+
+def test_figures_count_for_the_weights_and_settings_they_were_measured_with(folder):
+    loaded = load_checkpoint(folder)
+    own = {"revision": loaded.revision, "threshold": 0.5, "temperature": 1.0, "cases": 3}
+    others = ({"revision": "0" * 64}, {"threshold": 0.4}, {"temperature": 2.0})
+    measured = {"own": own} | {f"other{n}": own | other for n, other in enumerate(others)}
+    (folder / METRICS).write_text(json.dumps(measured))
+    assert load_checkpoint(folder).metrics == {"own": own}
+    assert load_checkpoint(folder, revision="of the Hub").metrics == {"own": own}
 
 
 def test_weights_that_float16_cannot_hold_are_not_saved(tmp_path):

@@ -10,7 +10,6 @@ import re
 import shlex
 import shutil
 import socket
-import string
 import subprocess
 import sys
 import time
@@ -94,13 +93,6 @@ def test_the_image_is_pinned_and_runs_as_nobody_special():
     assert "GRADIO_SERVER_NAME=0.0.0.0" in all_of("ENV")[0]
 
 
-def test_the_cpu_is_the_default_and_an_argument_asks_for_the_gpu():
-    assert all_of("ARG") == ["DEVICE=cpu"]
-    assert "METASEG_DEVICE=$DEVICE" in all_of("ENV")[0].split()
-    names = [name for name, _ in DOCKERFILE]
-    assert names.index("FROM") < names.index("ARG") < names.index("ENV")
-
-
 def test_the_image_gets_what_it_needs_and_no_more():
     places = set(copied_files().values())
     for name in ("attention_unet", "nested_unet"):
@@ -132,13 +124,12 @@ def test_compose_has_a_service_for_each_device():
     services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
     assert set(services) == {"demo", "demo-gpu"}
     assert "profiles" not in services["demo"] and services["demo-gpu"]["profiles"] == ["gpu"]
-    (argument,) = services["demo-gpu"]["build"]["args"]
-    assert argument == all_of("ARG")[0].split("=")[0]
+    assert services["demo-gpu"]["extends"] == {"service": "demo"}
+    assert services["demo-gpu"]["environment"] == {"METASEG_DEVICE": "cuda"}
     (device,) = services["demo-gpu"]["deploy"]["resources"]["reservations"]["devices"]
     assert device == {"driver": "nvidia", "count": 1, "capabilities": ["gpu"]}
-    for service in services.values():
-        # Only this machine: a page that anybody could reach is for its owner to decide.
-        assert service["ports"] == ["127.0.0.1:7860:7860"] and service["image"]
+    # Only this machine: a page that anybody could reach is for its owner to decide.
+    assert services["demo"]["ports"] == ["127.0.0.1:7860:7860"] and services["demo"]["image"]
 
 
 @pytest.mark.slow
@@ -153,9 +144,7 @@ def test_the_copied_files_serve_the_shipped_networks(tmp_path):
         port = str(free.getsockname()[1])
     ours = ("METASEG", "PYTHON", "GRADIO")
     settings = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    arguments = dict(item.split("=", 1) for item in all_of("ARG"))
-    environment = string.Template(all_of("ENV")[0]).substitute(arguments)
-    settings |= dict(item.split("=", 1) for item in shlex.split(environment))
+    settings |= dict(item.split("=", 1) for item in shlex.split(all_of("ENV")[0]))
     settings |= {"GRADIO_SERVER_PORT": port, "HF_HUB_OFFLINE": "1", "HOME": str(tmp_path)}
     command = [sys.executable, *json.loads(all_of("CMD")[0])[1:]]
     check = json.loads(all_of("HEALTHCHECK")[0].split(" CMD ")[1])

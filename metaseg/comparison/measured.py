@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from metaseg.card import CURVES, read_json, read_slice_dice
-from metaseg.checkpoint import CONFIG, METRICS, WEIGHTS, Config, read_config, read_metrics
+from metaseg.checkpoint import CONFIG, METRICS, WEIGHTS, Config, is_of, read_config, read_metrics
 from metaseg.data.known import KNOWN_DATA, trained_on
 from metaseg.metrics import mean_with_interval, to_json
 from metaseg.models import TITLES
@@ -90,12 +90,9 @@ def data_sets(networks: Iterable[Measured]) -> list[str]:
 def is_stale(network: Measured) -> bool:
     """Whether some of its figures were measured on other weights than lie beside them, or at
     another threshold or temperature."""
-    now = network.revision, network.config.threshold, network.config.temperature
-    measured = {
-        tuple(figures.get(key) for key in ("revision", "threshold", "temperature"))
-        for figures in network.metrics.values()
-    }
-    return network.revision is not None and measured != {now}
+    return network.revision is not None and not all(
+        is_of(figures, network.config, network.revision) for figures in network.metrics.values()
+    )
 
 
 def mean_difference(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from metaseg.card import CURVES, METRICS, read_json, text
+from metaseg.card import text
 from metaseg.card.facts import data_title, join, show_score
 from metaseg.checkpoint import Checkpoint
 from metaseg.comparison import material
@@ -49,23 +49,18 @@ def add_about_tab(segmenter: Segmenter) -> None:
     gr.HTML(found, elem_id="about", apply_default_css=False)
 
 
-def about(checkpoints: list[Checkpoint], shipped: Path = SHIPPED, docs: Path = DOCS) -> str:
+def about(checkpoints: list[Checkpoint], docs: Path = DOCS) -> str:
     """The tab as HTML: plain words first, details that fold out after.
 
-    Figures of a network are those recorded in ``shipped``, if they were measured on the very
-    weights that are served. Plots come from the report in ``docs`` where it is there.
+    Plots come from the report in ``docs`` where it is there.
     """
-    metrics = {c.name: _metrics(c, shipped) for c in checkpoints}
     parts = [
         _prose(_introduce(checkpoints)),
-        _prose("\n\n".join(_results(checkpoints, metrics))),
+        _prose("\n\n".join(_results(checkpoints))),
         _prose("\n\n".join(describe_limits())),
         _prose(_licences(checkpoints)),
         "<h2>More about it</h2>",
-        *(
-            _fold(checkpoint.config.title, _card(checkpoint, metrics[checkpoint.name], shipped))
-            for checkpoint in checkpoints
-        ),
+        *(_fold(checkpoint.config.title, _card(checkpoint)) for checkpoint in checkpoints),
         *_report(docs),
         _fold("Papers to cite", to_html(text.describe_papers(), docs, anchors=False)),
     ]
@@ -78,19 +73,6 @@ def _prose(markdown: str) -> str:
 
 def _fold(title: str, content: str) -> str:
     return f"<details><summary>{escape(title)}</summary>{content}</details>"
-
-
-def _metrics(checkpoint: Checkpoint, shipped: Path) -> dict[str, dict]:
-    """What was measured on these weights, by data set."""
-    try:
-        recorded = read_json(shipped / checkpoint.name / METRICS) or {}
-    except InputError:
-        return {}
-    return {
-        name: measured
-        for name, measured in recorded.items()
-        if measured.get("revision") == checkpoint.revision
-    }
 
 
 def _introduce(checkpoints: list[Checkpoint]) -> str:
@@ -117,8 +99,8 @@ runs this page, and are deleted there within two hours.
 {learned} They see one slice at a time, in shades of grey, and know nothing of the patient."""
 
 
-def _results(checkpoints: list[Checkpoint], metrics: dict[str, dict]) -> list[str]:
-    names = [name for name in KNOWN_DATA if any(name in found for found in metrics.values())]
+def _results(checkpoints: list[Checkpoint]) -> list[str]:
+    names = [name for name in KNOWN_DATA if any(name in c.metrics for c in checkpoints)]
     blocks = ["## How well they do"]
     if not names:
         return [*blocks, "These weights have not been measured here; see their model cards."]
@@ -127,7 +109,7 @@ def _results(checkpoints: list[Checkpoint], metrics: dict[str, dict]) -> list[st
         [
             data_title(name),
             "yes" if name in learned else "no",
-            *(show_score(metrics[c.name].get(name, {}).get("dice")) for c in checkpoints),
+            *(show_score(c.metrics.get(name, {}).get("dice")) for c in checkpoints),
         ]
         for name in names
     ]
@@ -159,17 +141,13 @@ of their source.
 {known}"""
 
 
-def _card(checkpoint: Checkpoint, metrics: dict[str, dict], shipped: Path) -> str:
+def _card(checkpoint: Checkpoint) -> str:
     """The substance of the model card, its headings one level lower."""
-    try:
-        history = read_json(shipped / checkpoint.name / CURVES) or [] if metrics else []
-    except InputError:
-        history = []
     config = checkpoint.config
     parts = [
         text.describe_use(config),
-        text.describe_training(config, history, None),
-        text.describe_results(metrics),
+        text.describe_training(config, [], None),
+        text.describe_results(checkpoint.metrics),
         text.describe_license(config),
         f"Weights: {code(checkpoint.revision)}",
     ]

@@ -68,7 +68,10 @@ def run_batch(
                     )
             except InputError as error:
                 rows.append([Path(path).name, "", str(error), ""])
-    return rows, str(archive_path) if any(row[2] == "done" for row in rows) else None
+    if not any(row[2] == "done" for row in rows):
+        archive_path.unlink()
+        return rows, None
+    return rows, str(archive_path)
 
 
 def _segment_one(

@@ -6,9 +6,18 @@ from html import escape
 import numpy as np
 
 from metaseg.demo.curve import threshold_curve
-from metaseg.demo.figure import Colour, Frame, area_layer, figure, lesion_layer, swatch
+from metaseg.demo.figure import (
+    Colour,
+    Frame,
+    area_layer,
+    figure,
+    lesion_layer,
+    swatch,
+    truth_layer,
+)
 from metaseg.demo.reading import Reading
-from metaseg.outlines import outline_lesions, outline_mask
+from metaseg.demo.tables import measure
+from metaseg.outlines import outline_mask
 from metaseg.overlay import BOTH_COLOUR, FALSE_POSITIVE_COLOUR, MISSED_COLOUR, TRUTH_COLOUR
 
 Area = tuple[str, np.ndarray, Colour, str]
@@ -51,9 +60,7 @@ def compare_view(
 def _before_and_after(frame: Frame, readings: Sequence[Reading], truth: np.ndarray | None) -> str:
     layers = [lesion_layer(r.outlines, r.numbers, r.name, r.title, r.colour) for r in readings]
     if truth is not None:
-        outlines = outline_lesions(truth.astype(np.float32), 0.5)
-        numbers = [outline.number for outline in outlines]
-        layers.insert(0, lesion_layer(outlines, numbers, "truth", "Ground truth", TRUTH_COLOUR))
+        layers.insert(0, truth_layer(truth)[1])
     width, height = frame.width, frame.height
     layer = (
         f"<clipPath id='after'><rect class='after' data-width='{width}' x='{width / 2}' y='0' "
@@ -107,4 +114,4 @@ def _map(
 
 def _area(mask: np.ndarray, unit_mm2: float | None) -> str:
     count = int(np.count_nonzero(mask))
-    return f"{count} px" if unit_mm2 is None else f"{count * unit_mm2:.0f} mm²"
+    return measure(unit_mm2 and count * unit_mm2, "mm²", count, "px")

@@ -10,8 +10,8 @@ from metaseg.metrics import dice_by_threshold
 
 THRESHOLDS = np.linspace(0, 1, 101)
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 560, 260, 60, 44, 14
-DASHES = ("", "7 4", "2 3")
-"""Solid, dashed, dotted: who does not tell the colours tells the lines."""
+DASHES = ("", "7 4")
+"""Solid and dashed: who does not tell the colours tells the lines."""
 
 
 def threshold_curve(
@@ -23,7 +23,7 @@ def threshold_curve(
     for (title, colour, probability), dash in zip(readings, DASHES):
         dice = dice_by_threshold(probability, truth, THRESHOLDS)
         points = " ".join(f"{_x(t):.1f},{_y(d):.1f}" for t, d in zip(THRESHOLDS, dice))
-        present = float(dice[np.searchsorted(THRESHOLDS, threshold - 1e-9)])
+        (present,) = dice_by_threshold(probability, truth, np.array([threshold]))
         best = int(np.argmax(dice))
         style = f"style='color:{rgb(colour)}' stroke-dasharray='{dash}'"
         lines.append(f"<polyline class='line' {style} points='{points}'/>")
@@ -32,7 +32,7 @@ def threshold_curve(
             f"cy='{_y(present):.1f}' r='5'/>"
         )
         words = (
-            f"{title}: {present:.3f} at {threshold:.2f}, "
+            f"{title}: {present:.3f} at {threshold:g}, "
             f"best {dice[best]:.3f} at {THRESHOLDS[best]:.2f}"
         )
         spoken.append(words)

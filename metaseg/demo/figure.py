@@ -12,7 +12,8 @@ from html import escape
 import cv2
 import numpy as np
 
-from metaseg.outlines import Outline, Ring
+from metaseg.outlines import Outline, Ring, outline_lesions
+from metaseg.overlay import TRUTH_COLOUR
 
 Colour = tuple[int, int, int]
 
@@ -29,6 +30,8 @@ class Frame:
     width: int
     aspect: float
     """Height of a pixel over its width."""
+    plane: str = ""
+    """The plane that the slice lies in; empty where it is not known."""
 
     @property
     def size(self) -> tuple[float, float]:
@@ -70,6 +73,13 @@ def figure(title: str, frame: Frame, layers: str, caption: str, description: str
         f"<use href='#mri' class='mri'/><g transform='scale(1 {frame.aspect:g})'>{layers}</g></svg>"
         f"<figcaption>{caption}</figcaption></figure>"
     )
+
+
+def truth_layer(truth: np.ndarray) -> tuple[list[Outline], str]:
+    """The outlines of ``truth`` (H, W) bool, and their paths."""
+    outlines = outline_lesions(truth.astype(np.float32), 0.5)
+    numbers = [outline.number for outline in outlines]
+    return outlines, lesion_layer(outlines, numbers, "truth", "Ground truth", TRUTH_COLOUR)
 
 
 def lesion_layer(

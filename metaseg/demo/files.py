@@ -107,7 +107,7 @@ def write_zip(workbench: Workbench, inputs: Inputs, component: gr.File) -> str:
             lesions=len(report["lesions"]),
             files=files,
         )
-    (results / REPORT).write_text(_page_of(workbench, inputs, shown), encoding="utf-8")
+    (results / REPORT).write_text(_page_of(workbench, inputs, shown, digest), encoding="utf-8")
     path = folder / f"metaseg_{clean_name(display_name(inputs.scan))}.zip"
     # Most of it is compressed already.
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
@@ -121,10 +121,11 @@ def write_zip(workbench: Workbench, inputs: Inputs, component: gr.File) -> str:
 
 def write_report(workbench: Workbench, inputs: Inputs) -> str:
     """The report of one page, for what is on the page."""
-    return _page_of(workbench, inputs, on_screen(workbench, inputs))
+    shown = on_screen(workbench, inputs)
+    return _page_of(workbench, inputs, shown, digest_of(Path(inputs.scan)))
 
 
-def _page_of(workbench: Workbench, inputs: Inputs, shown: OnScreen) -> str:
+def _page_of(workbench: Workbench, inputs: Inputs, shown: OnScreen, digest: str) -> str:
     opened = shown.opened
     grey = workbench.segmenter.view(opened.scan, shown.index, enhanced=False)
     pictures = [("Slice", draw_overlay(grey, [], opened.scan.aspect))]
@@ -134,7 +135,7 @@ def _page_of(workbench: Workbench, inputs: Inputs, shown: OnScreen) -> str:
     pictures += [(result.title, result.overlay) for result in shown.slices]
     facts = Facts(
         file=clean_name(inputs.scan),
-        sha256=digest_of(Path(inputs.scan)),
+        sha256=digest,
         truth=clean_name(inputs.truth) if opened.truth is not None else None,
         scan=opened.scan,
         index=shown.index,

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -12,7 +11,7 @@ from gradio.route_utils import get_root_url
 
 from metaseg.demo.api import in_our_words
 from metaseg.demo.files import write_report, write_zip
-from metaseg.demo.render import Inputs
+from metaseg.demo.render import Inputs, alert
 from metaseg.demo.workbench import BOTH, Workbench
 from metaseg.errors import InputError
 from metaseg.segmenter import check_threshold
@@ -81,11 +80,10 @@ def add_handover(workbench: Workbench, inputs: Sequence[gr.components.Component]
 
     def restore(request: gr.Request):
         chosen, value, faults = read_link(workbench, dict(request.query_params))
-        sentence = f"<p class='alert' role='alert'>{escape(faults)}</p>"
         return (
             gr.skip() if chosen is None else chosen,
             gr.skip() if value is None else value,
-            gr.update(value=sentence, visible=bool(faults)),
+            gr.update(value=alert(faults), visible=bool(faults)),
         )
 
     private = {"api_visibility": "private"}

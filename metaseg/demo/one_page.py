@@ -12,6 +12,7 @@ from string import Template
 import numpy as np
 from PIL import Image
 
+from metaseg.demo.lesion_list import count_of
 from metaseg.demo.tables import measure, metrics_table, notice_list
 from metaseg.report import RESEARCH_USE
 from metaseg.scan import Scan
@@ -49,7 +50,7 @@ def one_page(
     ``pictures`` are captions and (h, w, 3) uint8 RGB; ``slices`` the reports of the slice in view,
     one for each network, and ``volumes`` those of the whole volume, or empty.
     """
-    notices = [notice for report in [*slices, *volumes] for notice in report["notices"]]
+    notices = [notice for report in volumes or slices for notice in report["notices"]]
     return TEMPLATE.substitute(
         title=escape(f"MetaSeg report: {facts.file}"),
         research_use=escape(RESEARCH_USE),
@@ -91,8 +92,7 @@ def _networks(reports: list[dict]) -> list[tuple[str, ...]]:
 def _lesions(report: dict) -> str:
     """What one network found: how many lesions, and the measures of the largest."""
     lesions, where = report["lesions"], "volume" if "slices" in report else "slice"
-    count = {0: "no lesion", 1: "1 lesion"}.get(len(lesions), f"{len(lesions)} lesions")
-    heading = escape(f"{report['model']}: {count} in the {where}")
+    heading = escape(f"{report['model']}: {count_of(lesions)} in the {where}")
     if not lesions:
         return f"<section><h3>{heading}</h3></section>"
     if where == "volume":

@@ -173,7 +173,9 @@ def add_scan_tab(workbench: Workbench) -> None:
     # A late answer must not move back what the visitor is moving, and what no threshold changes
     # is not sent again.
     gr.on([shown.input, position.input], show_all_but(plane, position), inputs, **quiet)
-    threshold.input(show_all_but(plane, position, picture, explanation), inputs, **quiet)
+    # The explanation is the same at every threshold: without the view it is not drawn.
+    unchanged = show_all_but(plane, position, picture, explanation)
+    threshold.input(unchanged, [*chosen, plane, position], **quiet)
     following.click(jump, inputs, position, **private).then(show, inputs, **quiet)
     for tab in (outlines_tab, compare_tab):
         tab.select(lambda: None, None, view, show_progress="hidden", **private)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from metaseg.demo.figure import Colour
+from metaseg.lesions import reaches
 from metaseg.outlines import Outline
 
 
@@ -26,5 +27,5 @@ class Reading:
 
     @property
     def mask(self) -> np.ndarray:
-        """(H, W) bool, as ``Prediction.mask``."""
-        return (self.probability >= self.threshold) & (self.probability > 0)
+        """(H, W) bool."""
+        return reaches(self.probability, self.threshold)

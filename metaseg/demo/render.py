@@ -9,13 +9,12 @@ import numpy as np
 
 from metaseg.demo.compare import compare_view
 from metaseg.demo.explain import WAITING, explain_view
-from metaseg.demo.figure import Frame, figure, lesion_layer, slice_store, swatch
+from metaseg.demo.figure import Frame, figure, lesion_layer, slice_store, swatch, truth_layer
 from metaseg.demo.lesion_list import count_of, lesion_list
 from metaseg.demo.reading import Reading
 from metaseg.demo.tables import metrics_table, notice_list, slice_marks
 from metaseg.demo.workbench import BOTH, OpenScan, VolumeFindings, Workbench
 from metaseg.errors import InputError
-from metaseg.outlines import outline_lesions
 from metaseg.overlay import TRUTH_COLOUR
 
 AS_LOADED, AFTER_CLAHE = "As loaded", "After CLAHE"
@@ -71,7 +70,8 @@ def render(workbench: Workbench, inputs: Inputs, progress: Callable) -> list:
         volumes = []
         if opened.scan.is_volume:
             volumes = [workbench.find_in_volume(opened, n, inputs.threshold) for n in names]
-        explanation = render_explanation(workbench, inputs) if inputs.view == EXPLAIN else WAITING
+        explaining = inputs.view == EXPLAIN
+        explanation = _explanation(workbench, opened, index, readings) if explaining else WAITING
     except InputError as error:
         kept = [gr.skip()] * (RESULTS + 3)
         return [*[gr.skip()] * VOLUME_PARTS, alert(error), *kept]
@@ -80,7 +80,8 @@ def render(workbench: Workbench, inputs: Inputs, progress: Callable) -> list:
     spacing = opened.scan.spacing
     grey = workbench.segmenter.view(opened.scan, index, inputs.enhanced)
     reports = [volume.report for volume in volumes]
-    notices = [n for reading in readings for n in reading.report["notices"]]
+    shown = reports or [reading.report for reading in readings]
+    notices = [notice for report in shown for notice in report["notices"]]
     return [
         *_volume_parts(opened, index, volumes),
         f"{alert(fault) if fault else ''}<div role='status'>{notice_list(notices)}</div>",
@@ -100,7 +101,13 @@ def render_explanation(workbench: Workbench, inputs: Inputs) -> str:
     names = chosen_models(workbench, inputs.model)
     index = present_slice(opened, inputs)
     readings = [workbench.read(opened, name, inputs.threshold, index) for name in names]
-    explanations = [workbench.explain(opened, name, index) for name in names]
+    return _explanation(workbench, opened, index, readings)
+
+
+def _explanation(
+    workbench: Workbench, opened: OpenScan, index: int, readings: Sequence[Reading]
+) -> str:
+    explanations = [workbench.explain(opened, reading.name, index) for reading in readings]
     return explain_view(frame_of(opened), readings, explanations)
 
 
@@ -110,9 +117,7 @@ def outlines_view(
     """The slice, the truth (H, W) bool and each network's outlines, and the list of lesions."""
     panels = [figure("Slice", frame, "", "<b>Slice</b> without outlines")]
     if truth is not None:
-        outlines = outline_lesions(truth.astype(np.float32), 0.5)
-        numbers = [outline.number for outline in outlines]
-        layer = lesion_layer(outlines, numbers, "truth", "Ground truth", TRUTH_COLOUR)
+        outlines, layer = truth_layer(truth)
         count = count_of(outlines)
         caption = f"{swatch(TRUTH_COLOUR)}<b>Ground truth</b> {count}"
         panels.append(figure("Ground truth", frame, layer, caption, count))
@@ -121,8 +126,9 @@ def outlines_view(
         count = count_of(set(r.numbers))
         caption = f"{swatch(r.colour)}<b>{escape(r.title)}</b> {count}"
         panels.append(figure(r.title, frame, layer, caption, count))
+    what = f"{frame.name} {frame.plane} {frame.height} {frame.width}"
     return (
-        f"<div class='beside' data-scan='{escape(frame.name)} {frame.height} {frame.width}' "
+        f"<div class='beside' data-scan='{escape(what)}' "
         f"data-numbering='{readings[0].threshold}'><div class='panels'>{''.join(panels)}</div>"
         f"<div class='lesions'>{lesion_list(readings, volumes)}</div></div>"
     )
@@ -133,16 +139,17 @@ def open_inputs(workbench: Workbench, inputs: Inputs) -> tuple[OpenScan, InputEr
 
     InputError where the scan itself cannot be opened.
     """
+    alone = workbench.open(inputs.scan, None, inputs.plane)
     try:
         return workbench.open(inputs.scan, inputs.truth, inputs.plane), None
     except InputError as fault:
-        return workbench.open(inputs.scan, None, inputs.plane), fault
+        return alone, fault
 
 
 def frame_of(opened: OpenScan) -> Frame:
     """The frame that the slices of ``opened`` are drawn in."""
     _, height, width = opened.scan.voxels.shape
-    return Frame(opened.scan.name, height, width, opened.scan.aspect)
+    return Frame(opened.scan.name, height, width, opened.scan.aspect, opened.scan.plane)
 
 
 def present_slice(opened: OpenScan, inputs: Inputs) -> int:
@@ -172,7 +179,7 @@ def _volume_parts(opened: OpenScan, index: int, volumes: list[VolumeFindings]) -
 
 def next_lesion(workbench: Workbench, inputs: Inputs) -> float | None:
     """The slice of the next lesion after the present one, round again from the first."""
-    opened = workbench.open(inputs.scan, None, inputs.plane)
+    opened, _ = open_inputs(workbench, inputs)
     slices = sorted(
         lesion.diameter_slice
         for name in chosen_models(workbench, inputs.model)
@@ -187,6 +194,6 @@ def hide() -> dict:
     return gr.update(visible=False)
 
 
-def alert(error: InputError) -> str:
-    """The sentence of ``error``, for the page."""
-    return f"<p class='alert' role='alert'>{escape(str(error))}</p>"
+def alert(fault: InputError | str) -> str:
+    """The sentence of ``fault``, for the page."""
+    return f"<p class='alert' role='alert'>{escape(str(fault))}</p>"

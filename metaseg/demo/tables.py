@@ -16,7 +16,7 @@ def metrics_table(reports: list[dict], volumes: list[dict] = ()) -> str:
     named = [(report["model"] + (", this slice" if volumes else ""), report) for report in reports]
     named += [(f"{report['model']}, whole volume", report) for report in volumes]
     rows = [
-        [name, *(_number(report["metrics"][key], 3) for key in OVERLAP_NAMES)]
+        [name, *(_number(report["metrics"][key]) for key in OVERLAP_NAMES)]
         for name, report in named
     ]
     return _table(
@@ -50,8 +50,8 @@ def notice_list(notices: list[str]) -> str:
     return "".join(f"<p>{escape(notice)}</p>" for notice in dict.fromkeys(notices))
 
 
-def _number(value: float | None, digits: int) -> str:
-    return "undefined" if value is None else f"{value:.{digits}f}"
+def _number(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.3f}"
 
 
 def _table(title: str, head: list[str], rows: list[list[str]]) -> str:

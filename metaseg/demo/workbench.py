@@ -30,12 +30,14 @@ class OpenScan:
     truth: np.ndarray | None
     key: tuple
     """What the scan is known by in the cache."""
+    truth_key: tuple | None = None
+    """The same of its truth."""
 
     def only(self, index: float | None) -> "OpenScan":
         """One slice alone; None is the middle one. InputError where there is no such slice."""
         one, position = take_slice(self.scan, index)
         truth = None if self.truth is None else self.truth[position : position + 1]
-        return OpenScan(one, truth, (*self.key, position))
+        return OpenScan(one, truth, (*self.key, position), self.truth_key)
 
 
 @dataclass(frozen=True)
@@ -89,16 +91,16 @@ class Workbench:
             raise InputError("There is no MRI slice yet: give one as `scan`.")
         key = _file_key(scan)
         source = self._once(("scan", key), lambda: read_scan(scan))
-        mask = None
+        mask = mask_key = None
         if truth:
             mask_key = ("truth", _file_key(truth), key)
             mask = self._once(mask_key, lambda: read_mask(truth, source))
         if plane is None or plane == source.plane or not source.is_volume:
-            return OpenScan(source, mask, key)
+            return OpenScan(source, mask, key, mask_key)
         turned = self._once(("scan", key, plane), lambda: in_plane(source, plane))
         if mask is not None:
             mask = array_in_plane(mask, source, plane)
-        return OpenScan(turned, mask, (key, plane))
+        return OpenScan(turned, mask, (key, plane), mask_key)
 
     def predict(
         self, opened: OpenScan, model: str, progress: Callable = lambda batches: batches
@@ -147,9 +149,8 @@ class Workbench:
             )
             return VolumeFindings(report, lesions, mask)
 
-        has_truth = opened.truth is not None
-        key = ("findings", opened.key, prediction.model, threshold, minimum, has_truth)
-        return self._once(key, find)
+        known = (opened.key, opened.truth_key, prediction.model, threshold, minimum)
+        return self._once(("findings", *known), find)
 
     def read(self, opened: OpenScan, model: str, threshold: float, index: int) -> Reading:
         """Slice ``index`` of ``opened`` as ``model`` reads it, with outlines to be drawn."""
@@ -167,7 +168,7 @@ class Workbench:
             probability=probability,
             threshold=threshold,
             outlines=outlines,
-            numbers=self._numbers(opened, whole, threshold, index, outlines),
+            numbers=self._numbers(opened, whole.model, threshold, index, outlines),
             report=build_report(one.scan, prediction, threshold, one.truth),
         )
 
@@ -182,7 +183,7 @@ class Workbench:
     def _numbers(
         self,
         opened: OpenScan,
-        prediction: Prediction,
+        model: str,
         threshold: float,
         index: int,
         outlines: list[Outline],
@@ -190,8 +191,10 @@ class Workbench:
         """The lesion that each outline of slice ``index`` is a part of."""
         if not opened.scan.is_volume:
             return [outline.number for outline in outlines]
-        key = ("numbers", opened.key, prediction.model, threshold)
-        numbers = self._once(key, lambda: number_lesions(prediction.mask(threshold)))
+        mask = self.find_in_volume(opened, model, threshold).mask
+        numbers = self._once(
+            ("numbers", opened.key, model, threshold), lambda: number_lesions(mask)
+        )
         return [numbers.at(index, *outline.pixel) for outline in outlines]
 
     def _once(self, key: tuple, make: Callable):

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from metaseg.limits import MAX_FILE_BYTES, MIN_SIDE
 from metaseg.scan.archive import Entry, is_zip, open_folder_or_zip
 from metaseg.scan.dicom_frames import is_dicom
 from metaseg.scan.dicom_seg import is_dicom_seg, read_dicom_seg
-from metaseg.scan.dicom_series import choose_series, find_series, read_series
+from metaseg.scan.dicom_series import Series, choose_series, find_series, read_series
 from metaseg.scan.nifti import is_nifti, read_nifti
 from metaseg.scan.pictures import damaged, read_picture
 from metaseg.scan.tiff import read_tiff
@@ -66,8 +67,9 @@ def is_readable(path: str | Path) -> bool:
 def open_all(path: str | Path) -> Iterator[tuple[str, Callable[[], Scan]]]:
     """Every scan in the file or zip at ``path``, by what to call it, and how to read it.
 
-    A zip gives each of its DICOM series, or each of its images. InputError for a damaged zip; what
-    is wrong with a scan is said when it is read.
+    A zip gives each of its DICOM series, or each of its images, which must be read before the next
+    is asked for. InputError for a zip that is damaged or holds none; what is wrong with a scan is
+    said when it is read.
     """
     path = Path(path)
     if not is_readable(path) or not is_zip(_head(path)):
@@ -75,20 +77,32 @@ def open_all(path: str | Path) -> Iterator[tuple[str, Callable[[], Scan]]]:
         return
     with open_folder_or_zip(path, path.name) as entries:
         heads = [entry.head() for entry in entries]
-        if not any(is_dicom(head) for head in heads):
+        found = False
+        if any(is_dicom(head) for head in heads):
+            every, notices = _find_series(entries, path.name)
+            for series in every:
+                found = True
+                read = partial(_read_series, series, path.name, notices)
+                yield f"{path.name}: {series.description}", partial(_checked, path.name, read)
+        else:
             for entry, head in zip(entries, heads):
                 if _is_image(head):
+                    found = True
                     name = entry.name.rpartition("/")[2]
-                    yield f"{path.name}: {name}", partial(_read_entry, entry, name)
-            return
-    for number, description in enumerate(list_series(path), start=1):
-        yield f"{path.name}: {description}", partial(read_scan, path, series=str(number))
+                    read = partial(_read_entry, entry, name)
+                    yield f"{path.name}: {name}", partial(_checked, name, read)
+        if not found:
+            raise InputError(f"{path.name} holds no image: give pictures, volumes or DICOM series.")
+
+
+def _checked(shown: str, read: Callable[[], Scan]) -> Scan:
+    scan = read()
+    _check(scan, shown)
+    return scan
 
 
 def _read_entry(entry: Entry, shown: str) -> Scan:
-    scan = _read_bytes(entry.read(), shown, None, None, None)
-    _check(scan, shown)
-    return scan
+    return _read_bytes(entry.read(), shown, None, None, None)
 
 
 def list_series(path: str | Path) -> list[str]:
@@ -98,9 +112,9 @@ def list_series(path: str | Path) -> list[str]:
     try:
         if path.is_file() and not is_zip(_head(path)):
             entries = [Entry(path.name, lambda: path.open("rb"))]
-            return [one.description for one in find_series(entries, path.name)[0]]
+            return [one.description for one in _find_series(entries, path.name)[0]]
         with open_folder_or_zip(path, path.name) as entries:
-            return [one.description for one in find_series(entries, path.name)[0]]
+            return [one.description for one in _find_series(entries, path.name)[0]]
     except OSError as error:
         raise InputError(f"{path.name} cannot be opened: check that it is there.") from error
 
@@ -152,12 +166,28 @@ def _read_many(path: Path, series: str | None, volume: int | None, channel: int 
 
 
 def _read_dicom(entries: list[Entry], shown: str, series: str | None) -> Scan:
+    found, notices = _find_series(entries, shown)
+    return _read_series(choose_series(found, series, shown), shown, notices)
+
+
+def _find_series(entries: list[Entry], shown: str) -> tuple[list[Series], list[str]]:
+    with _parsing(shown):
+        return find_series(entries, shown)
+
+
+def _read_series(series: Series, shown: str, notices: list[str]) -> Scan:
+    with _parsing(shown):
+        return read_series(series, shown, notices)
+
+
+@contextmanager
+def _parsing(shown: str) -> Iterator[None]:
+    """Turns what goes wrong inside into words: pydicom parses a value when it is looked at."""
     try:
-        found, notices = find_series(entries, shown)
-        return read_series(choose_series(found, series, shown), shown, notices)
+        yield
     except (InputError, OSError):
         raise
-    except Exception as error:  # pydicom parses a value when it is first looked at
+    except Exception as error:
         raise damaged(shown) from error
 
 

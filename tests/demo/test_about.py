@@ -1,6 +1,5 @@
 """The tab says what the networks learned and how well they do, of the weights that are served."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,11 +29,8 @@ def checkpoint() -> Checkpoint:
 
 
 def test_plain_words_come_first_and_figures_are_those_recorded(checkpoint, tmp_path):
-    folder = tmp_path / checkpoint.name
-    folder.mkdir()
     measured = {"t1ce_slices": figures(0.7), "metastasis_t2_slices": figures(0.3)}
-    (folder / "metrics.json").write_text(json.dumps(measured))
-    reader = Reader(about([checkpoint], tmp_path, tmp_path))
+    reader = Reader(about([replace(checkpoint, metrics=measured)], tmp_path))
     words = " ".join(reader.text.split())
     assert words.index("not a medical device") < words.index("Dice")
     for part in (
@@ -55,15 +51,8 @@ def test_plain_words_come_first_and_figures_are_those_recorded(checkpoint, tmp_p
     assert all(address.startswith("data:") for address in reader.addresses)
 
 
-def test_figures_of_other_weights_are_not_shown(checkpoint, tmp_path):
-    folder = tmp_path / checkpoint.name
-    folder.mkdir()
-    other = figures(0.7) | {"revision": "1" * 64}
-    (folder / "metrics.json").write_text(json.dumps({"t1ce_slices": other}))
-    text = about([checkpoint], tmp_path, tmp_path)
-    assert "0.700" not in text and "have not been measured here" in text
-    (folder / "metrics.json").write_text("{")
-    assert "have not been measured here" in about([checkpoint], tmp_path, tmp_path)
+def test_weights_without_figures_are_said_to_have_none(checkpoint, tmp_path):
+    assert "have not been measured here" in about([checkpoint], tmp_path)
 
 
 def test_the_report_is_quoted_where_it_is_there(checkpoint, tmp_path: Path):
@@ -73,9 +62,9 @@ def test_the_report_is_quoted_where_it_is_there(checkpoint, tmp_path: Path):
         f"# Title\n\n## {ARCHITECTURES}\n\nAll <b>equal</b>.\n\n![plot](report/a.svg)\n*said*\n\n"
         "## Cost\n\nnot this\n"
     )
-    reader = Reader(about([checkpoint], tmp_path, tmp_path))
+    reader = Reader(about([checkpoint], tmp_path))
     assert "All <b>equal</b>." in reader.text and "not this" not in reader.text
     assert reader.addresses[0].startswith("data:image/svg+xml;base64,")
     assert reader.seen.count("figcaption") == 1
     (tmp_path / "report/a.svg").unlink()
-    assert "equal" not in Reader(about([checkpoint], tmp_path, tmp_path)).text
+    assert "equal" not in Reader(about([checkpoint], tmp_path)).text

@@ -69,7 +69,7 @@ def test_the_areas_of_agreement_and_errors_add_up(readings):
     assert f"Only One: {(one & ~two).sum()} px" in html
     assert f"Missed: {(truth & ~two).sum()} px" in html
     in_mm = compare_view(FRAME, readings[:1], truth, 0.5)
-    assert f"Rightly found: {(one & truth).sum() * 0.5:.0f} mm²" in in_mm and "Only" not in in_mm
+    assert f"Rightly found: {(one & truth).sum() * 0.5:.1f} mm²" in in_mm and "Only" not in in_mm
     assert "no Dice" in compare_view(FRAME, readings, np.zeros((40, 30), bool), None)
 
 
@@ -87,7 +87,7 @@ def test_titles_are_escaped_everywhere(readings):
 def test_the_curve_says_what_it_draws():
     truth = disc(20, 12) >= 0.5
     tree = parse(threshold_curve([("Net", (0, 0, 0), disc(20, 12))], truth, 0.5))
-    assert "Net: 1.000 at 0.50, best 1.000 at 0.5" in "".join(tree.itertext())
+    assert "Net: 1.000 at 0.5, best 1.000 at 0.5" in "".join(tree.itertext())
     points = [
         tuple(map(float, p.split(","))) for p in tree.find(".//polyline").get("points").split()
     ]

@@ -156,6 +156,18 @@ def test_a_volume_is_segmented_once_and_stepped_through(workbench, passes, volum
     assert "data-width='120' data-height='35'" in turned["outlines"]
 
 
+def test_another_truth_of_a_volume_gives_other_figures(workbench, volume, tmp_path):
+    scan, truth = volume
+    mask = read_scan(truth)
+    half = tmp_path / "half.nii.gz"
+    only_late = np.where(np.arange(7)[:, None, None] > 3, mask.voxels, 0)
+    write_nifti(half, only_late.astype(np.uint8), mask)
+    pages = [show(workbench, scan=scan, truth=str(path), threshold=0.3) for path in (truth, half)]
+    assert len({page["figures"] for page in pages}) == 2
+    # The slice in view has no truth any more, but the volume has.
+    assert "ground truth is empty" not in pages[1]["status"]
+
+
 def test_parts_of_a_lesion_bear_its_number(workbench, volume):
     opened = workbench.open(volume[0], None)
     found = workbench.find_in_volume(opened, "unet", 0.3)
@@ -223,6 +235,21 @@ def test_a_zip_of_slices_is_a_batch_of_its_own(workbench, tmp_path):
     ]
     assert [row[2] == "done" for row in rows] == [False, True, True]
     assert "cut.jpg is damaged" in rows[0][2] and zipped
+
+
+def test_a_zip_without_an_image_is_a_row_and_leaves_no_file(workbench, tmp_path):
+    paths = [tmp_path / "letters.zip", tmp_path / "damaged.zip"]
+    for path, content in zip(paths, (b"Dear colleague", b"\0" * 128 + b"DICM" + b"cut")):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("a", content)
+            archive.writestr("b", content)
+    files = gr.File()
+    before = set(Path(files.GRADIO_CACHE).rglob("metaseg.zip"))
+    names = [str(path) for path in paths]
+    rows, zipped = run_batch(workbench, names, ["unet"], 0.5, files, lambda items, desc: items)
+    assert [row[0] for row in rows] == [path.name for path in paths] and zipped is None
+    assert all("holds no image" in row[2] for row in rows)
+    assert set(Path(files.GRADIO_CACHE).rglob("metaseg.zip")) == before
 
 
 def test_examples_are_real_files_with_fitting_truth():
