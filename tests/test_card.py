@@ -106,10 +106,11 @@ def test_figures_of_several_data_sets_come_together(folder: Path):
 
 
 def test_the_data_of_an_earlier_training_count(tmp_path: Path):
-    training = {"training": {"our_hospital": {"cases": 5, "groups": 5}}, "started_from": RECORD}
+    before = {**RECORD, "best": {"epoch": 4, "dice": 0.7}, "started_from": {"best": {"epoch": 9}}}
+    training = {"training": {"our_hospital": {"cases": 5, "groups": 5}}, "started_from": before}
     folder = make_checkpoint(tmp_path / "unet", "unet", training=training)
     text = render_card(folder)
-    assert "an earlier training on `flair_slices` and `t1ce_slices`" in text
+    assert "13 epochs of earlier training on `flair_slices` and `t1ce_slices`" in text
     assert "glioma, meningioma and pituitary tumour" in text
     assert weights_license(trained_on(training)) == "cc-by-nc-sa-4.0"
 

@@ -113,9 +113,8 @@ def describe_training(config: Config, history: list[dict], picture: str | None) 
         share = f"{settings['metastases']:.0%}"
         lines.append(f"Synthetic metastases were drawn into {share} of the training slices.")
     if earlier:
-        epochs = earlier.get("best", {}).get("epoch", "some")
         lines.append(
-            f"It went on from the weights after {epochs} epochs of an earlier training on "
+            f"It went on from the weights after {_epochs(earlier)} epochs of earlier training on "
             f"{join([f'`{name}`' for name in trained_on(earlier)])}."
         )
     if history:
@@ -130,6 +129,12 @@ def describe_training(config: Config, history: list[dict], picture: str | None) 
     if picture:
         lines.append(f"\n![Training loss and validation Dice by epoch]({picture})")
     return "\n".join(lines) + "\n"
+
+
+def _epochs(record: dict) -> int:
+    """Epochs until the weights were kept, those of the trainings before included."""
+    before = record.get("started_from")
+    return record.get("best", {}).get("epoch", 0) + (_epochs(before) if before else 0)
 
 
 def _duration(minutes: float) -> str:
