@@ -6,6 +6,7 @@ from pathlib import Path
 from metaseg.card.facts import join
 from metaseg.checkpoint import CONFIG, METRICS, load_checkpoint, write_whole
 from metaseg.comparison.ablations import describe_leakage, describe_metastases
+from metaseg.comparison.aims import describe_aims
 from metaseg.comparison.architectures import (
     describe_architectures,
     describe_cost,
@@ -63,6 +64,7 @@ def build_report(
         *describe_lesions(material),
         *describe_curves(material),
         *describe_changes(material),
+        *describe_aims(material),
         *describe_architectures(material),
         *describe_cost(material),
         *describe_training(material),

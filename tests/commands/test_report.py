@@ -82,6 +82,17 @@ def test_architectures_are_compared_seed_by_seed(report):
     assert "| 160 | 5.00 | 2.50 | 2 | 0.060 |" in cost and "`compare-seed1`" in cost
 
 
+def test_aims_stand_beside_what_was_reached(report):
+    found = _section(report, "What was aimed at")
+    assert (
+        "| Dice of slices with a lesion | at least 0.75 | 0.700, missed | 0.650, missed |" in found
+    )
+    # The changed copies of these figures fall by as much as Dice is.
+    assert "| largest fall of Dice on changed copies | at most 0.03 | 0.700, missed |" in found
+    assert "| at most 0.50 | 0.500, met | 0.500, met |" in found and "flair" not in found
+    assert "U-Net (baseline)" not in found
+
+
 def test_what_one_change_does(report, folders):
     found = _section(report, "What the synthetic metastases change")
     assert "0.620 (0.520 to 0.720) | 0.500 (0.400 to 0.600) | +0.120 (+0.120 to +0.120)" in found
