@@ -112,6 +112,12 @@ def test_leakage_is_the_gap_between_validation_and_test(folders, tmp_path):
     flattering = _section(tmp_path / "docs", "How much a split by slices flatters")
     assert "| whole groups | 0.800 | 0.600 | +0.200 |" in flattering
     assert "| single slices | 0.950 | 0.600 | +0.350 |" in flattering
+    assert "single slices flatter by +0.150 more" in flattering
+    config["training"]["best"]["dice"] = 0.75
+    (folder / "config.json").write_text(json.dumps(config))
+    assert _make(tmp_path / "none", runs, tmp_path / "other") == 0
+    flattering = _section(tmp_path / "other", "How much a split by slices flatters")
+    assert "no flattery shows here" in flattering
     compared = _section(tmp_path / "docs", "Three architectures under equal terms")
     assert "Of the run `compare-seed0`, Attention U-Net and Nested U-Net are missing" in compared
     assert "The run `compare-seed1` is missing" in compared
