@@ -14,9 +14,9 @@ WHY = (
     "Where an aim was missed, this is our reading of why. The networks were trained from scratch "
     "on two processor cores, and see a slice at less than 200 pixels a side: a lesion of 5 mm is "
     "then 4 or 5 pixels wide, and most of what is missed from 5 mm on is smaller than 10 mm. In "
-    "the last phases the training loss went on falling while the validation Dice hardly moved, so more of "
-    "the same training would not close the gap; larger slices, a larger encoder and above all "
-    "slices of many more patients might. Of real metastases there were none to learn from."
+    "the last phases the training loss went on falling while the validation Dice hardly moved, so "
+    "more of the same training would not close the gap; larger slices, a larger encoder and above "
+    "all slices of many more patients might. Of real metastases there were none to learn from."
 )
 
 
