@@ -7,6 +7,8 @@ from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
+from metaseg.scan.archive import open_folder_or_zip
+from metaseg.scan.dicom_series import find_series
 from tests.volumes import affine_of, volume_of
 
 ENHANCED_MR = "1.2.840.10008.5.1.4.1.1.4.1"
@@ -122,3 +124,9 @@ def one_slice(**attributes) -> Dataset:
 def save(folder: Path, data: Dataset, name: str = "slice.png") -> Path:
     data.save_as(folder / name, enforce_file_format=True)
     return folder / name
+
+
+def list_series(path: Path) -> list[str]:
+    """Descriptions of the DICOM series in a folder or zip, in the order of their numbers."""
+    with open_folder_or_zip(path, path.name) as entries:
+        return [one.description for one in find_series(entries, path.name)[0]]

@@ -4,6 +4,6 @@ Nothing behind this door knows a format.
 """
 
 from metaseg.scan.dicom_series import SeriesChoiceError
-from metaseg.scan.reading import Scan, is_readable, list_series, read_mask, read_scan
+from metaseg.scan.reading import Scan, is_readable, read_mask, read_scan
 
-__all__ = ["Scan", "SeriesChoiceError", "is_readable", "list_series", "read_mask", "read_scan"]
+__all__ = ["Scan", "SeriesChoiceError", "is_readable", "read_mask", "read_scan"]

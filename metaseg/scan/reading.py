@@ -77,22 +77,23 @@ def open_all(path: str | Path) -> Iterator[tuple[str, Callable[[], Scan]]]:
         return
     with open_folder_or_zip(path, path.name) as entries:
         heads = [entry.head() for entry in entries]
-        found = False
         if any(is_dicom(head) for head in heads):
-            every, notices = _find_series(entries, path.name)
-            for series in every:
-                found = True
-                read = partial(_read_series, series, path.name, notices)
-                yield f"{path.name}: {series.description}", partial(_checked, path.name, read)
+            found, notices = _find_series(entries, path.name)
+            scans = [
+                (series.description, path.name, partial(_read_series, series, path.name, notices))
+                for series in found
+            ]
         else:
-            for entry, head in zip(entries, heads):
-                if _is_image(head):
-                    found = True
-                    name = entry.name.rpartition("/")[2]
-                    read = partial(_read_entry, entry, name)
-                    yield f"{path.name}: {name}", partial(_checked, name, read)
-        if not found:
+            images = [entry for entry, head in zip(entries, heads) if _is_image(head)]
+            names = [entry.name.rpartition("/")[2] for entry in images]
+            scans = [
+                (name, name, partial(_read_entry, entry, name))
+                for name, entry in zip(names, images)
+            ]
+        if not scans:
             raise InputError(f"{path.name} holds no image: give pictures, volumes or DICOM series.")
+        for name, shown, read in scans:
+            yield f"{path.name}: {name}", partial(_checked, shown, read)
 
 
 def _checked(shown: str, read: Callable[[], Scan]) -> Scan:
@@ -103,20 +104,6 @@ def _checked(shown: str, read: Callable[[], Scan]) -> Scan:
 
 def _read_entry(entry: Entry, shown: str) -> Scan:
     return _read_bytes(entry.read(), shown, None, None, None)
-
-
-def list_series(path: str | Path) -> list[str]:
-    """Descriptions of the DICOM series in a file, folder or zip, in the order of their numbers;
-    empty for any other file."""
-    path = Path(path)
-    try:
-        if path.is_file() and not is_zip(_head(path)):
-            entries = [Entry(path.name, lambda: path.open("rb"))]
-            return [one.description for one in _find_series(entries, path.name)[0]]
-        with open_folder_or_zip(path, path.name) as entries:
-            return [one.description for one in _find_series(entries, path.name)[0]]
-    except OSError as error:
-        raise InputError(f"{path.name} cannot be opened: check that it is there.") from error
 
 
 def _head(path: Path) -> bytes:

@@ -11,12 +11,9 @@ from PIL import Image
 
 from metaseg import limits
 from metaseg.errors import InputError
-from metaseg.scan import archive, list_series, read_scan
-from tests.dicom_files import save_series, series_of
-from tests.volumes import affine_of, save, volume_of
-
-LPS = ("L", "P", "S")
-ARRAY, AFFINE = volume_of(LPS), affine_of(LPS)
+from metaseg.scan import archive, read_scan
+from tests.dicom_files import AFFINE, ARRAY, list_series, save_series, series_of
+from tests.volumes import save
 
 
 def pack(tmp_path, members: dict[str, bytes], name: str = "study.zip"):

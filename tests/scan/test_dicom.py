@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from pydicom.encaps import encapsulate
 
 from metaseg.errors import InputError
-from metaseg.scan import SeriesChoiceError, list_series, read_scan
+from metaseg.scan import SeriesChoiceError, read_scan
 from metaseg.scan.planes import PLANES, array_in_plane, in_plane
 from tests.dicom_files import (
     AFFINE,
     ARRAY,
+    list_series,
     multi_frame_of,
     one_slice,
     save,
