@@ -5,7 +5,15 @@ from collections.abc import Callable
 from metaseg.card.facts import data_title, show_score
 from metaseg.comparison.figures import plot_drops
 from metaseg.comparison.markdown import code, figure, table
-from metaseg.comparison.material import CHANGED, STRESS, Material, of_size, sources, with_figures
+from metaseg.comparison.material import (
+    CHANGED,
+    STRESS,
+    Material,
+    of_size,
+    recorded,
+    sources,
+    with_figures,
+)
 from metaseg.comparison.measured import Measured
 
 
@@ -21,40 +29,36 @@ def describe_changes(material: Material) -> list[str]:
             "0.03 is the aim."
         )
     for name in perturbed:
-        recorded = _recorded(networks, name, "perturbed")
+        measured = recorded(networks, name, "perturbed")
         path, address = material.figure(f"changes_{name}.svg")
-        plot_drops(path, recorded, name)
+        plot_drops(path, measured, name)
         alt = f"Fall of the mean Dice for each change, {data_title(name)}"
         said = f"{data_title(name)}: how much the mean Dice falls, with 95 % intervals over groups."
         blocks += [
             figure(address, alt, said),
-            _table_of(recorded, name, "perturbed", _drop_rows),
-            sources(recorded, [name], CHANGED),
+            _table_of(measured, name, "perturbed", _drop_rows),
+            sources(measured, [name], CHANGED),
         ]
     for name in with_figures(networks, "stress"):
-        recorded = _recorded(networks, name, "stress")
-        slices = recorded[0].metrics[name]["stress"]["slices"]
+        measured = recorded(networks, name, "stress")
+        slices = measured[0].metrics[name]["stress"]["slices"]
         blocks += [
             "### Synthetic metastases of known size",
             f"{slices} slices of {code(name)} with drawn metastases: which of them are found, by "
             "diameter. Drawn metastases are easier to describe than real ones, and are no "
             "substitute for them.",
-            _table_of(recorded, name, "stress", stress_rows),
-            sources(recorded, [name], STRESS),
+            _table_of(measured, name, "stress", stress_rows),
+            sources(measured, [name], STRESS),
         ]
     if len(blocks) == 1:
         blocks.append("Neither changed copies nor the stress set have been recorded yet.")
     return blocks
 
 
-def _recorded(networks: list[Measured], name: str, key: str) -> list[Measured]:
-    return [network for network in networks if network.metrics.get(name, {}).get(key)]
-
-
-def _table_of(recorded: list[Measured], name: str, key: str, rows_of: Callable) -> str:
+def _table_of(networks: list[Measured], name: str, key: str, rows_of: Callable) -> str:
     return table(
-        ["", *(network.title for network in recorded)],
-        rows_of([network.metrics[name][key] for network in recorded]),
+        ["", *(network.title for network in networks)],
+        rows_of([network.metrics[name][key] for network in networks]),
     )
 
 

@@ -86,11 +86,12 @@ def figures_of(
 
 def with_figures(networks: Sequence[Measured], key: str) -> list[str]:
     """The data sets on which any of ``networks`` has figures of the name ``key``."""
-    return [
-        name
-        for name in data_sets(networks)
-        if any(network.metrics.get(name, {}).get(key) for network in networks)
-    ]
+    return [name for name in data_sets(networks) if recorded(networks, name, key)]
+
+
+def recorded(networks: Iterable[Measured], name: str, key: str) -> list[Measured]:
+    """Those of ``networks`` that have figures of the name ``key`` on the data set ``name``."""
+    return [network for network in networks if network.metrics.get(name, {}).get(key)]
 
 
 def of_size(found: dict, size: str) -> str:
