@@ -5,7 +5,7 @@ from html import escape
 
 from metaseg.demo.figure import swatch
 from metaseg.demo.reading import Reading
-from metaseg.demo.tables import measure
+from metaseg.demo.tables import lesion_measures
 
 MOST_LESIONS = 30
 """Of one network; the files hold all."""
@@ -48,15 +48,10 @@ def count_of(lesions: Sequence) -> str:
 
 
 def _lesion_row(reading: Reading, number: int, lesion: dict) -> str:
+    cells, jump = lesion_measures(lesion), ""
     if "volume_voxels" in lesion:
         slice_ = lesion["diameter_slice"]
-        cells = [slice_, measure(lesion["volume_mm3"], "mm³", lesion["volume_voxels"], "voxels")]
-        jump = f" data-slice='{slice_}'"
-    else:
-        cells = [measure(lesion["area_mm2"], "mm²", lesion["area_px"], "px")]
-        jump = ""
-    cells.append(measure(lesion["diameter_mm"], "mm", lesion["diameter_px"], "px"))
-    cells.append(f"{lesion['mean_probability']:.2f}")
+        cells, jump = (slice_, *cells), f" data-slice='{slice_}'"
     name, title = escape(reading.name), escape(reading.title)
     return (
         f"<tr data-model='{name}' data-lesion='{number}'{jump}><td><button type='button' "

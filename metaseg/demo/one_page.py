@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from metaseg.demo.lesion_list import count_of
-from metaseg.demo.tables import measure, metrics_table, notice_list
+from metaseg.demo.tables import lesion_measures, metrics_table, notice_list
 from metaseg.report import RESEARCH_USE
 from metaseg.scan import Scan
 
@@ -112,12 +112,9 @@ def _lesions(report: dict) -> str:
 def _lesion(number: int, lesion: dict) -> tuple[str, ...]:
     if "volume_voxels" in lesion:
         place = str(lesion["diameter_slice"])
-        extent = measure(lesion["volume_mm3"], "mm³", lesion["volume_voxels"], "voxels")
     else:
         place = ", ".join(f"{coordinate:.0f}" for coordinate in lesion["centroid"])
-        extent = measure(lesion["area_mm2"], "mm²", lesion["area_px"], "px")
-    diameter = measure(lesion["diameter_mm"], "mm", lesion["diameter_px"], "px")
-    return str(number), place, extent, diameter, f"{lesion['mean_probability']:.2f}"
+    return str(number), place, *lesion_measures(lesion)
 
 
 def _rows(rows: Sequence[Sequence[str]]) -> str:

@@ -29,6 +29,16 @@ def measure(value: float | None, unit: str, otherwise: float, other_unit: str) -
     return f"{otherwise:.0f} {other_unit}" if value is None else f"{value:.1f} {unit}"
 
 
+def lesion_measures(lesion: dict) -> tuple[str, str, str]:
+    """Area or volume, diameter and mean probability of one lesion of a report."""
+    if "volume_voxels" in lesion:
+        extent = measure(lesion["volume_mm3"], "mm³", lesion["volume_voxels"], "voxels")
+    else:
+        extent = measure(lesion["area_mm2"], "mm²", lesion["area_px"], "px")
+    diameter = measure(lesion["diameter_mm"], "mm", lesion["diameter_px"], "px")
+    return extent, diameter, f"{lesion['mean_probability']:.2f}"
+
+
 def slice_marks(found: dict[str, list[int]], depth: int, position: int) -> str:
     """A strip for each network with the slices that bear a lesion, and the present one."""
     rows = []
