@@ -37,6 +37,8 @@ class Config:
     """Divides the logits, so that probabilities mean what they say (Guo et al. 2017)."""
     mirror: bool = False
     """Whether a slice is also seen mirrored, left for right, and both answers averaged."""
+    turned: bool = False
+    """Whether a slice is also seen turned by 90, 180 and 270 degrees, and all answers averaged."""
     enlarge: float = 1.0
     """Other than 1: a slice is also seen enlarged by this factor, and both answers averaged."""
     training: dict[str, Any] = field(default_factory=dict)

@@ -1,5 +1,6 @@
 """From a slice to what the network sees, and exactly back. Training and serving share this code."""
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -12,6 +13,10 @@ cv2.setNumThreads(1)
 
 ANALYSIS_SIDE = 256
 """Tissue is looked for on a copy of at most this many pixels a side."""
+
+
+Box = tuple[int, int, int, int]
+"""Top, bottom, left and right, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,8 @@ class Preprocessing:
     """A slice whose smoothed grey levels span less than this holds no tissue."""
     minimum_structure: float = 0.35
     """A slice that keeps less than this share of its deviation when smoothed is noise."""
+    noise_limit: float = 3.0
+    """Deviation of a slice's noise, in grey levels, above which it is smoothed before CLAHE."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,7 @@ class Geometry:
     """How one slice was cropped, resized and padded to ``size`` x ``size``, and the way back.
 
     The crop is ``[top:bottom, left:right]`` of the slice; it is resized to
-    ``height`` x ``width`` and centred with ``pad_top`` and ``pad_left`` empty pixels before it.
+    ``height`` x ``width`` and placed with ``pad_top`` and ``pad_left`` empty pixels before it.
     """
 
     shape: tuple[int, int]
@@ -59,19 +66,21 @@ class Geometry:
     def fit(
         cls,
         shape: tuple[int, int],
-        box: tuple[int, int, int, int],
+        box: Box,
         size: int,
         aspect: float = 1.0,
+        view: Box | None = None,
     ) -> "Geometry":
         """The letterbox of ``box`` (top, bottom, left, right) of a slice of ``shape`` (H, W).
 
-        ``aspect`` is a pixel's height over its width: the network sees square ones.
+        ``aspect`` is a pixel's height over its width: the network sees square ones. ``view`` is a
+        box around ``box`` to letterbox instead; what it shows beyond ``box`` is empty.
         """
         top, bottom, left, right = box
-        scale = size / max((bottom - top) * aspect, right - left)
-        height = max(1, round((bottom - top) * aspect * scale))
-        width = max(1, round((right - left) * scale))
-        pad_top, pad_left = (size - height) // 2, (size - width) // 2
+        view = view or box
+        scale = size / max((view[1] - view[0]) * aspect, view[3] - view[2])
+        height, pad_top = _place(top, bottom, *view[:2], scale * aspect, size)
+        width, pad_left = _place(left, right, *view[2:], scale, size)
         return cls(tuple(shape), *box, height, width, pad_top, pad_left, size)
 
     def forward(self, slice_: np.ndarray) -> np.ndarray:
@@ -98,6 +107,15 @@ class Geometry:
         return out
 
 
+def _place(
+    low: int, high: int, view_low: int, view_high: int, scale: float, size: int
+) -> tuple[int, int]:
+    """Along one axis: how long ``low`` to ``high`` is for the network, and what lies before it."""
+    length = min(size, max(1, round((high - low) * scale)))
+    off_centre = (low + high - view_low - view_high) / 2 * scale
+    return length, int(np.clip(np.floor((size - length) / 2 + off_centre), 0, size - length))
+
+
 def _resize(array: np.ndarray, height: int, width: int) -> np.ndarray:
     # Area averaging when shrinking keeps small lesions; it is undefined for enlarging.
     shrinks = height * width < array.shape[0] * array.shape[1]
@@ -118,21 +136,35 @@ def to_grey_levels(slice_: np.ndarray, eight_bit: bool, settings: Preprocessing)
     return np.clip(np.rint(levels), 0, 255).astype(np.uint8)
 
 
-def find_tissue(grey: np.ndarray, settings: Preprocessing) -> tuple[int, int, int, int] | None:
-    """The box (top, bottom, left, right) around the tissue of ``grey`` (H, W) uint8, with a margin.
+def find_tissue(grey: np.ndarray, settings: Preprocessing) -> Box | None:
+    """The box (top, bottom, left, right) around the tissue of ``grey`` (H, W) uint8, with a margin
+    as far as the slice has one.
 
     The page of a screenshot lies outside of it. None for a slice without tissue: a constant one,
     one too faint, or nothing but noise.
     """
+    found = _find_views(grey, settings)
+    return found and found[0]
+
+
+def _find_views(grey: np.ndarray, settings: Preprocessing) -> tuple[Box, Box] | None:
+    """The box that ``find_tissue`` gives, and the one it were with its whole margin."""
     rows, columns = find_picture(grey)
-    box = _find_tissue(grey[rows, columns], settings)
-    if box is None:
+    view = _find_tissue(grey[rows, columns], settings)
+    if view is None:
         return None
-    top, bottom, left, right = box
-    return top + rows.start, bottom + rows.start, left + columns.start, right + columns.start
+    top, bottom = view[0] + rows.start, view[1] + rows.start
+    left, right = view[2] + columns.start, view[3] + columns.start
+    box = (
+        max(rows.start, top),
+        min(rows.stop, bottom),
+        max(columns.start, left),
+        min(columns.stop, right),
+    )
+    return box, (top, bottom, left, right)
 
 
-def _find_tissue(grey: np.ndarray, settings: Preprocessing) -> tuple[int, int, int, int] | None:
+def _find_tissue(grey: np.ndarray, settings: Preprocessing) -> Box | None:
     height, width = grey.shape
     shrink = max(1.0, max(height, width) / ANALYSIS_SIDE)
     small_shape = max(1, round(height / shrink)), max(1, round(width / shrink))
@@ -155,10 +187,10 @@ def _find_tissue(grey: np.ndarray, settings: Preprocessing) -> tuple[int, int, i
     top, bottom = _widen(top - margin, bottom + margin, least)
     left, right = _widen(left - margin, right + margin, least)
     return (
-        max(0, int(top * shrink)),
-        min(height, int(np.ceil(bottom * shrink))),
-        max(0, int(left * shrink)),
-        min(width, int(np.ceil(right * shrink))),
+        math.floor(top * shrink),
+        math.ceil(bottom * shrink),
+        math.floor(left * shrink),
+        math.ceil(right * shrink),
     )
 
 
@@ -192,11 +224,23 @@ def prepare(
 
     ``aspect`` is a pixel's height over its width. None for a slice without tissue.
     """
-    box = find_tissue(grey, settings)
-    if box is None:
+    found = _find_views(grey, settings)
+    if found is None:
         return None
-    geometry = Geometry.fit(grey.shape, box, settings.size, aspect)
-    return geometry.forward(enhance(grey, settings)), geometry
+    box, view = found
+    geometry = Geometry.fit(grey.shape, box, settings.size, aspect, view)
+    return geometry.forward(enhance(_smooth_noise(grey, box, settings), settings)), geometry
+
+
+def _smooth_noise(grey: np.ndarray, box: Box, settings: Preprocessing) -> np.ndarray:
+    """``grey`` (H, W) uint8, blurred by up to a pixel where what ``box`` holds is noisy."""
+    top, bottom, left, right = box
+    # A robust form of Immerkaer 1996: this kernel cancels what is even or slopes.
+    kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+    answer = cv2.filter2D(grey[top:bottom, left:right].astype(np.float32), -1, kernel)
+    noise = np.median(np.abs(answer)) / (0.6745 * np.linalg.norm(kernel))
+    blur = min(1.0, noise - settings.noise_limit)
+    return cv2.GaussianBlur(grey, (0, 0), blur) if blur > 0 else grey
 
 
 def standardise(levels: np.ndarray, settings: Preprocessing) -> np.ndarray:

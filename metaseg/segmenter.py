@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
-from metaseg.checkpoint import Checkpoint
+from metaseg.checkpoint import Checkpoint, Config
 from metaseg.errors import InputError
 from metaseg.lesions import reaches
 from metaseg.models import AttentionUNet
@@ -19,6 +19,10 @@ from metaseg.zero_gpu import lend_gpu
 
 CUDA_BATCH = 16
 NO_TISSUE = "No tissue was found in this slice, so nothing was looked for in it."
+
+
+Look = tuple[int, bool]
+"""A way to see a slice: the quarter turns, counter-clockwise, after mirroring it or not."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +136,7 @@ class Segmenter:
     def explain(self, scan: Scan, model: str) -> Explanation | None:
         """What the network ``model`` did inside for ``scan``, one slice; None without tissue.
 
-        One more forward pass, of the slice and its mirror image.
+        One more forward pass, of the slice, its mirror image and whatever else the config wants.
         """
         checkpoint = self.find(model)
         settings = checkpoint.config.preprocessing
@@ -152,7 +156,8 @@ class Segmenter:
         (1, S, S) of a standardised ``image`` (S, S)."""
         checkpoint = self.checkpoints[name]
         network = checkpoint.network
-        batch = self._to_batch(image[None], mirror=True)
+        looks = [*_looks(checkpoint.config), (0, True)]
+        batch = self._to_batch(image[None], looks)
         with torch.inference_mode(), self._autocast():
             if isinstance(network, AttentionUNet):
                 logits, maps = network.forward_with_attention(batch)
@@ -160,21 +165,19 @@ class Segmenter:
             else:
                 logits = network(batch)
                 attention = logits.new_empty(0, *image.shape)
-            probability = _probability(checkpoint, batch, logits)
-        seen, mirrored = probability[0], probability[1].flip(-1)
+            answers = _turn_back(_probability(checkpoint, batch, logits), looks)[:, 0]
         temperature = checkpoint.config.temperature
-        supervised = (seen + mirrored) / 2 if checkpoint.config.mirror else seen
-        supervised = _calibrate(supervised, temperature)
-        last = _calibrate(torch.stack([seen[-1], mirrored[-1]]), temperature)
-        difference = (last[:1] - last[1:]).abs()
+        supervised = _calibrate(answers[:-1].mean(0), temperature)
+        seen, mirrored = _calibrate(answers[[0, -1], -1:], temperature)
+        difference = (seen - mirrored).abs()
         return tuple(part.float().cpu().numpy() for part in (attention, supervised, difference))
 
-    def _to_batch(self, images: np.ndarray, mirror: bool) -> torch.Tensor:
-        """``images`` (N, S, S) on the device as (N, 1, S, S), followed by their mirror images."""
+    def _to_batch(self, images: np.ndarray, looks: list[Look]) -> torch.Tensor:
+        """``images`` (N, S, S) on the device as (L * N, 1, S, S), all in the first look, then in
+        the next."""
         batch = torch.from_numpy(images)[:, None].to(self.device)
-        if mirror:
-            batch = torch.cat([batch, batch.flip(-1)])
-        return batch.contiguous(memory_format=torch.channels_last)
+        views = [(batch.flip(-1) if mirrored else batch).rot90(k, (2, 3)) for k, mirrored in looks]
+        return torch.cat(views).contiguous(memory_format=torch.channels_last)
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self._has_bf16())
@@ -182,18 +185,32 @@ class Segmenter:
     def _forward(self, name: str, images: np.ndarray) -> np.ndarray:
         """Probabilities (N, S, S) of standardised ``images`` (N, S, S): the one forward pass."""
         checkpoint = self.checkpoints[name]
-        batch = self._to_batch(images, checkpoint.config.mirror)
+        looks = _looks(checkpoint.config)
+        batch = self._to_batch(images, looks)
         with torch.inference_mode(), self._autocast():
-            probability = _probability(checkpoint, batch, checkpoint.network(batch))[:, -1]
-        if checkpoint.config.mirror:
-            seen, mirrored = probability.chunk(2)
-            probability = (seen + mirrored.flip(-1)) / 2
+            answers = _probability(checkpoint, batch, checkpoint.network(batch))
+        probability = _turn_back(answers[:, -1:], looks).mean(0)[:, 0]
         return _calibrate(probability, checkpoint.config.temperature).cpu().numpy()
 
     def _has_bf16(self) -> bool:
         if self.device.type == "cuda":
             return torch.cuda.is_bf16_supported()
         return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+
+
+def _looks(config: Config) -> list[Look]:
+    """In which ways ``config`` wants a slice to be seen; first as it is."""
+    turns, mirrored = range(4 if config.turned else 1), (False, True)[: 1 + config.mirror]
+    return [(k, mirror) for k in turns for mirror in mirrored]
+
+
+def _turn_back(answers: torch.Tensor, looks: list[Look]) -> torch.Tensor:
+    """``answers`` (L * N, K, S, S) to a batch of ``looks`` as (L, N, K, S, S), all upright."""
+    upright = [
+        answer.rot90(-k, (2, 3)).flip(-1) if mirrored else answer.rot90(-k, (2, 3))
+        for answer, (k, mirrored) in zip(answers.chunk(len(looks)), looks)
+    ]
+    return torch.stack(upright)
 
 
 def _probability(checkpoint: Checkpoint, batch: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:

@@ -68,10 +68,10 @@ def test_text_names_tumours_use_figures_and_papers(folder: Path):
 def test_the_card_says_how_a_slice_is_seen(folder: Path):
     assert "averages" not in render_card(folder) and "temperature" not in render_card(folder)
     config = json.loads((folder / CONFIG).read_text())
-    config |= {"mirror": True, "enlarge": 1.2, "temperature": 1.625}
+    config |= {"mirror": True, "turned": True, "enlarge": 1.2, "temperature": 1.625}
     (folder / CONFIG).write_text(json.dumps(config))
     text = render_card(folder)
-    assert "looks at a slice mirrored and enlarged 1.2 times as well" in text
+    assert "looks at a slice mirrored, turned by 90, 180 and 270 degrees and enlarged 1.2" in text
     assert "a temperature of 1.62" in text
 
 

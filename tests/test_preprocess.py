@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,7 +15,8 @@ from metaseg.preprocess import (
     standardise,
     to_grey_levels,
 )
-from tests.conftest import draw_head
+from metaseg.scan import read_scan
+from tests.conftest import EXAMPLES, draw_head
 
 SETTINGS = Preprocessing(size=96)
 sides = st.integers(16, 400)
@@ -52,6 +55,25 @@ def test_the_crop_of_the_networks_own_size_is_exact(height, width):
     mask = np.random.default_rng(0).random((height, width)) > 0.5
     back = geometry.inverse(geometry.forward_mask(mask).astype(np.float32)) >= 0.5
     assert np.array_equal(back[:side, :side], mask[:side, :side])
+
+
+@given(height=sides, width=sides, aspect=st.floats(0.3, 3), data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_a_view_beyond_the_box_shows_it_smaller_and_where_it_lies(height, width, aspect, data):
+    around = data.draw(st.tuples(*[st.integers(0, 60)] * 4))
+    view = (-around[0], height + around[1], -around[2], width + around[3])
+    geometry = Geometry.fit((height, width), (0, height, 0, width), SETTINGS.size, aspect, view)
+    tall, wide = (view[1] - view[0]) * aspect, view[3] - view[2]
+    scale = SETTINGS.size / max(tall, wide)
+    assert abs(geometry.height - height * aspect * scale) <= 1
+    assert abs(geometry.width - width * scale) <= 1
+    # The view lies in the middle, and the box in it where it was.
+    top = (SETTINGS.size - tall * scale) / 2 + around[0] * aspect * scale
+    left = (SETTINGS.size - wide * scale) / 2 + around[2] * scale
+    assert abs(geometry.pad_top - top) <= 1.5 and abs(geometry.pad_left - left) <= 1.5
+    seen = geometry.forward(np.full((height, width), 200, np.uint8))
+    assert np.count_nonzero(seen) == geometry.height * geometry.width
+    assert geometry.inverse(seen.astype(np.float32)).min() > 199
 
 
 @pytest.mark.parametrize("shape", [(128, 120), (97, 181), (400, 300)])
@@ -103,6 +125,35 @@ def test_the_box_holds_the_head_and_little_else(shape):
     assert box[0] <= rows.min() and rows.max() < box[1]
     assert box[2] <= columns.min() and columns.max() < box[3]
     assert box[1] - box[0] <= max(128, max(shape) / 3) + 40
+
+
+def test_a_head_cut_at_the_edge_is_seen_as_large_as_a_whole_one():
+    whole = np.pad(draw_head((128, 120))[0], 30)
+    top, bottom, left, right = find_tissue(whole, SETTINGS)
+    cut = whole[top + 8 : bottom - 8, left + 8 : right - 8]
+    assert find_tissue(cut, SETTINGS) == (0, *cut.shape[:1], 0, *cut.shape[1:])
+    (_, plain), (_, close) = prepare(whole, SETTINGS), prepare(cut, SETTINGS)
+    scale, closer = (g.height / (g.bottom - g.top) for g in (plain, close))
+    assert closer / scale < 1.08
+    assert close.pad_top > 0 and close.pad_left > 0
+
+
+def test_noise_is_smoothed_and_a_clean_slice_is_not():
+    clean = read_scan(EXAMPLES / "meningioma_axial.jpg").voxels[0].astype(np.uint8)
+    random = np.random.default_rng(0)
+    noisy, cleaner = (
+        np.clip(clean + random.normal(0, deviation, clean.shape), 0, 255).astype(np.uint8)
+        for deviation in (8, 1)
+    )
+    usual = replace(SETTINGS, size=256)
+    without_care = replace(usual, noise_limit=255.0)
+    for grey, smoothed in ((clean, False), (cleaner, False), (noisy, True)):
+        (seen, _), (raw, _) = (prepare(grey, s) for s in (usual, without_care))
+        assert np.array_equal(seen, raw) != smoothed
+        if smoothed:
+            wanted = prepare(clean, without_care)[0].astype(int)
+            errors = [np.abs(levels - wanted).mean() for levels in (seen, raw)]
+            assert errors[0] < 0.7 * errors[1]
 
 
 def test_standardisation_ignores_the_field_of_view():

@@ -83,6 +83,30 @@ def test_a_mirrored_slice_gives_the_mirrored_answer():
     assert np.abs(alone - answers[0]).max() > 1e-4
 
 
+def test_a_turned_slice_gives_the_turned_answer():
+    checkpoint = small_checkpoint("attention_unet")
+    turns = replace(checkpoint, config=replace(checkpoint.config, turned=True))
+    grey = np.pad(draw_head((128, 128))[0], 16)
+    plain, all_turns = (Segmenter([c], "cpu") for c in (checkpoint, turns))
+    answer = all_turns.predict(scan_of(grey), "attention_unet").probability[0]
+    for k in (1, 2, 3):
+        turned = all_turns.predict(scan_of(np.rot90(grey, k)), "attention_unet").probability[0]
+        np.testing.assert_allclose(turned, np.rot90(answer, k), atol=0.02)
+    alone = plain.predict(scan_of(grey), "attention_unet").probability[0]
+    assert np.abs(alone - answer).max() > 1e-4
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+def test_every_look_is_turned_back_before_the_mean(mirror):
+    """A network that repeats what it sees gives the slice back, whichever way it looks."""
+    checkpoint = small_checkpoint("unet")
+    config = replace(checkpoint.config, mirror=mirror, turned=True)
+    segmenter = Segmenter([replace(checkpoint, config=config, network=torch.nn.Identity())], "cpu")
+    images = np.random.default_rng(0).normal(size=(2, 8, 8)).astype(np.float32)
+    expected = scipy.special.expit(images)
+    np.testing.assert_allclose(segmenter._forward("unet", images), expected, atol=1e-6)
+
+
 def test_an_enlarged_slice_is_seen_too_and_both_answers_are_averaged():
     (shipped,) = load_models(["attention_unet"])
     config = replace(shipped.config, mirror=False, temperature=1.0)
@@ -119,7 +143,9 @@ def test_the_temperature_divides_the_logits_of_the_mean_of_all_views(views):
 @pytest.mark.parametrize(
     ("name", "gates", "outputs"), [("attention_unet", 4, 1), ("nested_unet", 0, 4), ("unet", 0, 1)]
 )
-@pytest.mark.parametrize("views", [{}, {"mirror": True, "enlarge": 1.25, "temperature": 1.5}])
+@pytest.mark.parametrize(
+    "views", [{}, {"mirror": True, "turned": True, "enlarge": 1.25, "temperature": 1.5}]
+)
 def test_an_explanation_lies_in_the_scans_grid(name, gates, outputs, views):
     checkpoint = small_checkpoint(name)
     checkpoint = replace(checkpoint, config=replace(checkpoint.config, **views))

@@ -48,6 +48,7 @@ def describe_use(config: Config) -> str:
         "and it may fail on scanners and sequences other than those it was trained on.\n"
     )
     looks = ["mirrored"] * config.mirror
+    looks += ["turned by 90, 180 and 270 degrees"] * config.turned
     looks += [f"enlarged {config.enlarge:g} times"] * (config.enlarge != 1)
     if looks:
         lines.append(f"It looks at a slice {join(looks)} as well, and averages its answers.")
