@@ -31,8 +31,8 @@ class Preprocessing:
     """Maps to 255 where the source has more than 8 bits."""
     clahe_clip_limit: float = 2.0
     """Contrast limit of CLAHE (Zuiderveld 1994), as OpenCV defines it."""
-    clahe_tile_grid: int = 8
-    """Tiles a side of CLAHE."""
+    clahe_tile_grid: int = 6
+    """Tiles a side of CLAHE, which the network sees over the tissue's box alone."""
     minimum_deviation: float = 8.0
     """Floor of the deviation in the standardisation, in grey levels."""
     minimum_range: float = 12.0
@@ -40,7 +40,8 @@ class Preprocessing:
     minimum_structure: float = 0.35
     """A slice that keeps less than this share of its deviation when smoothed is noise."""
     noise_limit: float = 3.0
-    """Deviation of a slice's noise, in grey levels, above which it is smoothed before CLAHE."""
+    """Deviation of the noise, in grey levels on the network's grid, from which a slice is smoothed
+    before CLAHE."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,10 @@ class Geometry:
 
     def forward(self, slice_: np.ndarray) -> np.ndarray:
         """``slice_`` (H, W), uint8 or float32, on the network's grid (size, size)."""
-        crop = slice_[self.top : self.bottom, self.left : self.right]
+        return self.place(slice_[self.top : self.bottom, self.left : self.right])
+
+    def place(self, crop: np.ndarray) -> np.ndarray:
+        """``crop``, cut from a slice already, on the network's grid (size, size)."""
         canvas = np.zeros((self.size, self.size), crop.dtype)
         rows = slice(self.pad_top, self.pad_top + self.height)
         columns = slice(self.pad_left, self.pad_left + self.width)
@@ -206,15 +210,19 @@ def _widen(low: float, high: float, least: float) -> tuple[float, float]:
 
 
 def enhance(grey: np.ndarray, settings: Preprocessing) -> np.ndarray:
-    """``grey`` (H, W) uint8 after contrast-limited adaptive histogram equalisation.
+    """``grey`` (H, W) uint8 after contrast-limited adaptive histogram equalisation, to look at.
 
     The page of a screenshot takes no part in it and comes back as it is.
     """
-    grid = (settings.clahe_tile_grid, settings.clahe_tile_grid)
     picture = find_picture(grey)
     enhanced = grey.copy()
-    enhanced[picture] = cv2.createCLAHE(settings.clahe_clip_limit, grid).apply(grey[picture])
+    enhanced[picture] = _equalise(grey[picture], settings)
     return enhanced
+
+
+def _equalise(grey: np.ndarray, settings: Preprocessing) -> np.ndarray:
+    grid = (settings.clahe_tile_grid, settings.clahe_tile_grid)
+    return cv2.createCLAHE(settings.clahe_clip_limit, grid).apply(grey)
 
 
 def prepare(
@@ -227,20 +235,24 @@ def prepare(
     found = _find_views(grey, settings)
     if found is None:
         return None
-    box, view = found
-    geometry = Geometry.fit(grey.shape, box, settings.size, aspect, view)
-    return geometry.forward(enhance(_smooth_noise(grey, box, settings), settings)), geometry
+    (top, bottom, left, right), view = found
+    geometry = Geometry.fit(grey.shape, found[0], settings.size, aspect, view)
+    # Of the tissue alone, so that air around it, or none, does not change its contrast.
+    tissue = np.ascontiguousarray(grey[top:bottom, left:right])
+    shrink = max(1.0, math.sqrt(tissue.size / (geometry.height * geometry.width)))
+    return geometry.place(_equalise(_smooth(tissue, shrink, settings), settings)), geometry
 
 
-def _smooth_noise(grey: np.ndarray, box: Box, settings: Preprocessing) -> np.ndarray:
-    """``grey`` (H, W) uint8, blurred by up to a pixel where what ``box`` holds is noisy."""
-    top, bottom, left, right = box
+def _smooth(grey: np.ndarray, shrink: float, settings: Preprocessing) -> np.ndarray:
+    """``grey`` (h, w) uint8 with less noise where so much of it is left after ``shrink``."""
     # A robust form of Immerkaer 1996: this kernel cancels what is even or slopes.
     kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
-    answer = cv2.filter2D(grey[top:bottom, left:right].astype(np.float32), -1, kernel)
-    noise = np.median(np.abs(answer)) / (0.6745 * np.linalg.norm(kernel))
-    blur = min(1.0, noise - settings.noise_limit)
-    return cv2.GaussianBlur(grey, (0, 0), blur) if blur > 0 else grey
+    answer = cv2.filter2D(grey.astype(np.float32), -1, kernel)
+    noise = float(np.median(np.abs(answer))) / (0.6745 * float(np.linalg.norm(kernel)))
+    if noise <= settings.noise_limit * shrink:
+        return grey
+    # Non-local means (Buades et al. 2005) spare the small lesions that a blur would not.
+    return cv2.fastNlMeansDenoising(grey, None, noise, 5, 15)
 
 
 def standardise(levels: np.ndarray, settings: Preprocessing) -> np.ndarray:

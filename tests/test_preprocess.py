@@ -138,22 +138,35 @@ def test_a_head_cut_at_the_edge_is_seen_as_large_as_a_whole_one():
     assert close.pad_top > 0 and close.pad_left > 0
 
 
-def test_noise_is_smoothed_and_a_clean_slice_is_not():
+def test_noise_that_the_network_would_see_is_smoothed_and_a_clean_slice_is_not():
     clean = read_scan(EXAMPLES / "meningioma_axial.jpg").voxels[0].astype(np.uint8)
     random = np.random.default_rng(0)
     noisy, cleaner = (
         np.clip(clean + random.normal(0, deviation, clean.shape), 0, 255).astype(np.uint8)
         for deviation in (8, 1)
     )
-    usual = replace(SETTINGS, size=256)
-    without_care = replace(usual, noise_limit=255.0)
-    for grey, smoothed in ((clean, False), (cleaner, False), (noisy, True)):
-        (seen, _), (raw, _) = (prepare(grey, s) for s in (usual, without_care))
+    # On a coarse grid several pixels are averaged, and their noise with them.
+    for grey, size, smoothed in (
+        (clean, 256, False), (cleaner, 256, False), (noisy, 256, True), (noisy, 64, False),
+    ):  # fmt: skip
+        usual = replace(SETTINGS, size=size)
+        without_care = replace(usual, noise_limit=255.0)
+        (seen, _), (raw, _) = (prepare(grey, settings) for settings in (usual, without_care))
         assert np.array_equal(seen, raw) != smoothed
         if smoothed:
             wanted = prepare(clean, without_care)[0].astype(int)
             errors = [np.abs(levels - wanted).mean() for levels in (seen, raw)]
             assert errors[0] < 0.7 * errors[1]
+
+
+def test_the_network_sees_the_same_contrast_in_a_wide_field_of_view():
+    head = draw_head((128, 120))[0]
+    air = int(head[0, 0])
+    (near, _), (far, _) = (
+        prepare(np.pad(head, n, constant_values=air), SETTINGS) for n in (10, 60)
+    )
+    assert np.array_equal(near, far)
+    assert near.max() > 100
 
 
 def test_standardisation_ignores_the_field_of_view():
@@ -171,5 +184,5 @@ def test_clahe_is_opencvs():
     import cv2
 
     grey, _ = draw_head()
-    reference = cv2.createCLAHE(clipLimit=2.0, tileGridSize=(8, 8)).apply(grey)
+    reference = cv2.createCLAHE(clipLimit=2.0, tileGridSize=(6, 6)).apply(grey)
     assert np.array_equal(enhance(grey, SETTINGS), reference)

@@ -1,6 +1,7 @@
 """Sections on the runs that compare: three architectures, two seeds, one budget."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from metaseg.card.facts import join, show_score
 from metaseg.comparison.figures import plot_seeds, plot_training
@@ -17,6 +18,7 @@ from metaseg.comparison.material import (
 from metaseg.comparison.measured import COMPARED, Measured, data_sets, dice_of, mean_difference
 from metaseg.comparison.shipped import compare
 from metaseg.models import TITLES
+from metaseg.preprocess import Preprocessing
 
 TRAIN = "python train.py --recipe recipes/compare.yaml --seed SEED"
 BASELINE = "unet"
@@ -29,7 +31,7 @@ def describe_architectures(material: Material) -> list[str]:
         f"## {ARCHITECTURES}",
         "Short runs at 128 px under one schedule: ranks under this budget only. The encoder, the "
         "data, the schedule and the seeds are the same; the decoder is what differs. "
-        f"{_time(runs)}None shows what its architecture could reach.",
+        f"{_time(runs)}None shows what its architecture could reach.{_preparation(runs)}",
         *(line for name in COMPARED if (line := missing(material.runs, name))),
     ]
     if not runs:
@@ -57,6 +59,18 @@ def describe_architectures(material: Material) -> list[str]:
 
 def _runs(material: Material) -> dict[str, dict[str, Measured]]:
     return {name: material.runs[name] for name in COMPARED if material.runs.get(name)}
+
+
+def _preparation(runs: dict[str, dict[str, Measured]]) -> str:
+    """A word where the runs saw slices otherwise than the networks of today."""
+    today = Preprocessing()
+    seen = [n.config.preprocessing for run in runs.values() for n in run.values()]
+    if all(replace(settings, size=today.size) == today for settings in seen):
+        return ""
+    return (
+        " Their slices were prepared as an earlier version did: CLAHE over the whole slice, noise "
+        "as it came, no margin where a slice is cut at its edge."
+    )
 
 
 def _time(runs: dict[str, dict[str, Measured]]) -> str:
@@ -120,8 +134,8 @@ def describe_cost(material: Material) -> list[str]:
         "## Cost",
         "Arithmetic is that of one slice of the network's own size, two operations for a "
         "multiplication with addition. Seconds are those of the evaluation, from scan to "
-        "probabilities, on one core beside other work; every further look at a slice, mirrored or "
-        "enlarged, adds to them. The training time is that of the last phase.",
+        "probabilities, on one core beside other work; every further look at a slice, mirrored, "
+        "turned or enlarged, adds to them. The training time is that of the last phase.",
         table(head, rows, words=2),
         sources([n for _, n in recorded], [data], RECORD),
     ]

@@ -124,6 +124,19 @@ def test_leakage_is_the_gap_between_validation_and_test(folders, tmp_path):
     assert "have not been measured yet" in (tmp_path / "docs/report.md").read_text()
 
 
+def test_runs_on_slices_of_an_earlier_preparation_say_so(tmp_path):
+    said = "prepared as an earlier version did"
+    for clahe_tile_grid, expected in ((6, False), (8, True)):
+        runs = tmp_path / str(clahe_tile_grid)
+        folder = write_network(runs / "compare-seed0/unet", "unet")
+        config = json.loads((folder / "config.json").read_text())
+        config["preprocessing"]["clahe_tile_grid"] = clahe_tile_grid
+        (folder / "config.json").write_text(json.dumps(config))
+        assert _make(tmp_path / "none", runs, tmp_path / f"docs{clahe_tile_grid}") == 0
+        title = "Three architectures under equal terms"
+        assert (said in _section(tmp_path / f"docs{clahe_tile_grid}", title)) == expected
+
+
 def test_a_set_that_one_network_was_measured_on_is_shown_for_that_one(tmp_path):
     for place, name in enumerate(("attention_unet", "nested_unet")):
         write_network(tmp_path / "models" / name, name, data=("t1ce_slices", "mine")[: 2 - place])
