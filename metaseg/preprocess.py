@@ -152,7 +152,7 @@ def find_tissue(grey: np.ndarray, settings: Preprocessing) -> Box | None:
 
 
 def _find_views(grey: np.ndarray, settings: Preprocessing) -> tuple[Box, Box] | None:
-    """The box that ``find_tissue`` gives, and the one it were with its whole margin."""
+    """The box that ``find_tissue`` gives, and the one it would be with its whole margin."""
     rows, columns = find_picture(grey)
     view = _find_tissue(grey[rows, columns], settings)
     if view is None:
@@ -235,8 +235,11 @@ def prepare(
     found = _find_views(grey, settings)
     if found is None:
         return None
-    (top, bottom, left, right), view = found
-    geometry = Geometry.fit(grey.shape, found[0], settings.size, aspect, view)
+    box, view = found
+    # Tissue is looked for as if pixels were square: margins along coarse rows would be too wide.
+    nearly_square = 0.8 < aspect < 1.25
+    geometry = Geometry.fit(grey.shape, box, settings.size, aspect, view if nearly_square else box)
+    top, bottom, left, right = box
     # Of the tissue alone, so that air around it, or none, does not change its contrast.
     tissue = np.ascontiguousarray(grey[top:bottom, left:right])
     shrink = max(1.0, math.sqrt(tissue.size / (geometry.height * geometry.width)))
