@@ -40,8 +40,8 @@ class Preprocessing:
     minimum_structure: float = 0.35
     """A slice that keeps less than this share of its deviation when smoothed is noise."""
     noise_limit: float = 3.0
-    """Deviation of the noise, in grey levels on the network's grid, from which a slice is smoothed
-    before CLAHE."""
+    """Deviation of white noise, in grey levels on the network's grid, above which a slice is
+    smoothed before CLAHE."""
 
 
 @dataclass(frozen=True)
@@ -247,7 +247,11 @@ def prepare(
 
 
 def _smooth(grey: np.ndarray, shrink: float, settings: Preprocessing) -> np.ndarray:
-    """``grey`` (h, w) uint8 with less noise where so much of it is left after ``shrink``."""
+    """``grey`` (h, w) uint8 with less noise where so much of it is left after ``shrink``.
+
+    Noise is measured as white: that of an enlarged picture, or of a slice that is mostly black,
+    goes unseen.
+    """
     # A robust form of Immerkaer 1996: this kernel cancels what is even or slopes.
     kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
     answer = cv2.filter2D(grey.astype(np.float32), -1, kernel)

@@ -54,7 +54,7 @@ class Explanation:
     supervised: tuple[np.ndarray, ...]
     """The probabilities of the supervised outputs, coarse to fine; the last is the prediction."""
     mirror_difference: np.ndarray
-    """How far the probability moves when the slice is mirrored, left for right."""
+    """How far the probability of a single look moves when the slice is mirrored, left for right."""
 
 
 class Segmenter:
@@ -156,7 +156,7 @@ class Segmenter:
         (1, S, S) of a standardised ``image`` (S, S)."""
         checkpoint = self.checkpoints[name]
         network = checkpoint.network
-        looks = [*_looks(checkpoint.config), (0, True)]
+        looks = [*_looks(checkpoint.config), (0, True)]  # the last to tell from the first
         batch = self._to_batch(image[None], looks)
         with torch.inference_mode(), self._autocast():
             if isinstance(network, AttentionUNet):

@@ -25,7 +25,7 @@ def describe_limits() -> list[str]:
         "patient may lie on both sides of the split.\n"
         "- The test split of `t1ce_slices` was looked at several times before the last training "
         "phases. One was added because of what it showed, the last ones because of what changed "
-        "copies of the other test sets showed: how far Dice falls where slices are turned, noisy, "
+        "copies of the test sets showed: how far Dice falls where slices are turned, noisy, "
         "cut close or part of a screenshot. For the same reason noise is smoothed, contrast is "
         "evened out over the tissue alone and the pair looks at quarter turns; how, was chosen on "
         "training and validation groups. Take the figures as slightly favourable.\n"

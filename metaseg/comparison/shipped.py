@@ -10,8 +10,8 @@ from metaseg.comparison.measured import Measured, data_sets, mean_difference
 SHIPPED_PAIR = "The shipped pair"
 UNSEEN = "Sources that were never trained on"
 BASELINE = (
-    "The baseline was trained for a shorter time than the pair: what parts them here is not the "
-    "architecture alone."
+    "The baseline was trained for a shorter time than the pair, and on slices prepared as an "
+    "earlier version did: what parts them here is not the architecture alone."
 )
 
 

@@ -52,8 +52,8 @@ def explain_view(
         ),
         _section(
             "Where does the answer waver?",
-            "The brighter a pixel, the more the answer changes when the slice is mirrored left for "
-            "right, or when the other network is asked.",
+            "The brighter a pixel, the more a single look changes when the slice is mirrored left "
+            "for right, or the more the two networks differ.",
             _wavering(pairs, frame),
             ("same answer", "most different"),
         ),

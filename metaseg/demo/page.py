@@ -82,7 +82,7 @@ def add_scan_tab(workbench: Workbench) -> None:
                 [AS_LOADED, AFTER_CLAHE],
                 value=AS_LOADED,
                 label="Slice shown",
-                info="CLAHE evens out the contrast; the networks see the slice after it",
+                info="CLAHE evens out the contrast, as it does for the networks",
                 elem_id="view",
             )
             plane = gr.Radio(list(PLANES), label="Plane", visible=False, elem_id="plane")
