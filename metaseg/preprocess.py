@@ -241,7 +241,7 @@ def prepare(
     geometry = Geometry.fit(grey.shape, box, settings.size, aspect, view if nearly_square else box)
     top, bottom, left, right = box
     # Of the tissue alone, so that air around it, or none, does not change its contrast.
-    tissue = np.ascontiguousarray(grey[top:bottom, left:right])
+    tissue = grey[top:bottom, left:right]
     shrink = max(1.0, math.sqrt(tissue.size / (geometry.height * geometry.width)))
     return geometry.place(_equalise(_smooth(tissue, shrink, settings), settings)), geometry
 

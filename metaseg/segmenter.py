@@ -23,6 +23,7 @@ NO_TISSUE = "No tissue was found in this slice, so nothing was looked for in it.
 
 Look = tuple[int, bool]
 """A way to see a slice: the quarter turns, counter-clockwise, after mirroring it or not."""
+MIRRORED: Look = (0, True)
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,8 @@ class Segmenter:
         (1, S, S) of a standardised ``image`` (S, S)."""
         checkpoint = self.checkpoints[name]
         network = checkpoint.network
-        looks = [*_looks(checkpoint.config), (0, True)]  # the last to tell from the first
+        wanted = _looks(checkpoint.config)
+        looks = list(dict.fromkeys([*wanted, MIRRORED]))
         batch = self._to_batch(image[None], looks)
         with torch.inference_mode(), self._autocast():
             if isinstance(network, AttentionUNet):
@@ -167,8 +169,8 @@ class Segmenter:
                 attention = logits.new_empty(0, *image.shape)
             answers = _turn_back(_probability(checkpoint, batch, logits), looks)[:, 0]
         temperature = checkpoint.config.temperature
-        supervised = _calibrate(answers[:-1].mean(0), temperature)
-        seen, mirrored = _calibrate(answers[[0, -1], -1:], temperature)
+        supervised = _calibrate(answers[: len(wanted)].mean(0), temperature)
+        seen, mirrored = _calibrate(answers[[0, looks.index(MIRRORED)], -1:], temperature)
         difference = (seen - mirrored).abs()
         return tuple(part.float().cpu().numpy() for part in (attention, supervised, difference))
 
@@ -206,10 +208,10 @@ def _looks(config: Config) -> list[Look]:
 
 def _turn_back(answers: torch.Tensor, looks: list[Look]) -> torch.Tensor:
     """``answers`` (L * N, K, S, S) to a batch of ``looks`` as (L, N, K, S, S), all upright."""
-    upright = [
-        answer.rot90(-k, (2, 3)).flip(-1) if mirrored else answer.rot90(-k, (2, 3))
-        for answer, (k, mirrored) in zip(answers.chunk(len(looks)), looks)
-    ]
+    upright = []
+    for answer, (k, mirrored) in zip(answers.chunk(len(looks)), looks):
+        answer = answer.rot90(-k, (2, 3))
+        upright.append(answer.flip(-1) if mirrored else answer)
     return torch.stack(upright)
 
 
