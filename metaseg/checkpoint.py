@@ -48,6 +48,12 @@ class Config:
     format: int = FORMAT
 
     @property
+    def view(self) -> dict[str, Any]:
+        """How the network gets to see a slice, as JSON keeps it."""
+        names = ("preprocessing", "mirror", "turned", "enlarge")
+        return {name: value for name, value in asdict(self).items() if name in names}
+
+    @property
     def title(self) -> str:
         return TITLES[self.architecture]
 
@@ -133,8 +139,13 @@ def load_checkpoint(
 
 def is_of(figures: dict[str, Any], config: Config, digest: str) -> bool:
     """Whether ``figures`` of a data set were measured on the weights whose SHA-256 is ``digest``,
-    at the threshold and temperature of ``config``."""
-    now = {"revision": digest, "threshold": config.threshold, "temperature": config.temperature}
+    under the threshold, temperature and view of ``config``."""
+    now = {
+        "revision": digest,
+        "threshold": config.threshold,
+        "temperature": config.temperature,
+        "view": config.view,
+    }
     return now.items() <= figures.items()
 
 

@@ -59,7 +59,14 @@ def test_a_damaged_checkpoint_is_refused_in_a_sentence(folder, damage, sentence)
 def test_figures_count_for_the_weights_and_settings_they_were_measured_with(folder):
     loaded = load_checkpoint(folder)
     own = {"revision": loaded.revision, "threshold": 0.5, "temperature": 1.0, "cases": 3}
-    others = ({"revision": "0" * 64}, {"threshold": 0.4}, {"temperature": 2.0})
+    own["view"] = json.loads(json.dumps(loaded.config.view))
+    others = (
+        {"revision": "0" * 64},
+        {"threshold": 0.4},
+        {"temperature": 2.0},
+        {"view": own["view"] | {"turned": True}},
+        {"view": own["view"] | {"preprocessing": {}}},
+    )
     measured = {"own": own} | {f"other{n}": own | other for n, other in enumerate(others)}
     (folder / METRICS).write_text(json.dumps(measured))
     assert load_checkpoint(folder).metrics == {"own": own}

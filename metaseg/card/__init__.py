@@ -16,7 +16,7 @@ from metaseg.errors import InputError
 SLICE_DICE = "slice_dice.csv"
 """Dice of every slice that was measured: for paired differences, and to find the best and worst."""
 SLICE_COLUMNS = ("data", "case", "slice", "group", "lesion_pixels", "dice")
-IDENTITY = ("split", "revision", "threshold", "temperature")
+IDENTITY = ("split", "revision", "threshold", "temperature", "view")
 """Figures with the same of these belong to the same masks."""
 EXTRA = ("perturbed", "stress")
 """What is measured when asked for alone."""

@@ -34,7 +34,7 @@ def add_parser(subparsers) -> None:
     parser.add_argument(
         "--record",
         action="store_true",
-        help="also keep the figures in the folders of the models and in their cards",
+        help="also keep the figures in the folders of the models and in their cards; test split",
     )
     parser.add_argument(
         "--perturbed",
@@ -54,6 +54,10 @@ def run(options: argparse.Namespace) -> int:
 
     ``perturbed`` and ``stress`` are objects of their own beside each model's other figures.
     """
+    if options.record and options.split != "test":
+        raise InputError(
+            "Cards show figures of the test split alone: leave out --record, or --split."
+        )
     cases = cases_of_split([options.data], options.split)
     stress = list(stress_set(options.data)) if options.stress else []
     if options.stress and not stress:

@@ -89,7 +89,7 @@ def data_sets(networks: Iterable[Measured]) -> list[str]:
 
 def is_stale(network: Measured) -> bool:
     """Whether some of its figures were measured on other weights than lie beside them, or at
-    another threshold or temperature."""
+    another threshold, temperature or view."""
     return network.revision is not None and not all(
         is_of(figures, network.config, network.revision) for figures in network.metrics.values()
     )

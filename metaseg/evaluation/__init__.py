@@ -36,6 +36,7 @@ def evaluate(
             "revision": checkpoint.revision,
             "threshold": checkpoint.config.threshold,
             "temperature": checkpoint.config.temperature,
+            "view": checkpoint.config.view,
             **tallies[name].summarise(),
             "case_rows": tallies[name].case_rows(),
             "slice_rows": tallies[name].slice_rows(),

@@ -55,6 +55,9 @@ class TrainingConfig(Variation):
     """bf16, no (float32), or auto: bf16 unless a GPU lacks it."""
     workers: int = 0
     """Processes that prepare slices beside each training process; they change no result."""
+    turned: bool = False
+    """The result looks at all four quarter turns of a slice: four times the work, and a slice that
+    lies on its side costs nothing. Validation during training looks once."""
     validation_share: float = 0.1
     """Share of each data folder's training groups that is set aside to choose the best epoch."""
     validation_by: str = "group"

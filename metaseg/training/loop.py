@@ -140,6 +140,7 @@ def train_network(
                 config.encoder,
                 config.decoder_channels,
                 settings,
+                turned=config.turned,
                 training=outcome,
                 license=weights_license(trained_on(record)),
             )

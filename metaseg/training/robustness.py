@@ -8,6 +8,7 @@ import numpy as np
 
 from metaseg.data.lesion_shapes import Donor, smooth_noise
 from metaseg.data.synthetic import add_metastases
+from metaseg.preprocess import Preprocessing, prepare
 
 HEAD_MM = 210
 """The longer side of the crop around the head, in mm: 222 on average in ``t1ce_slices``, 198 in
@@ -15,6 +16,9 @@ HEAD_MM = 210
 
 AIR_LEVEL = 40
 """Grey level after CLAHE up to which most of a slice's air lies."""
+
+BLUR = 0.002, 0.008
+"""Deviation of a blur, as a share of the longer side."""
 
 # Grey levels of T2 (second row, as a share of white) against those of the source (first row, as
 # multiples of the brain's median): fluid turns bright, white matter darker than grey. What enhances
@@ -47,6 +51,8 @@ class Variation:
     """The noise of a weak signal is added."""
     tight_view: float = 0.15
     """The slice is cut close to what it shows, so that the edges of the head are lost."""
+    blur: float = 0.2
+    """The slice is less sharp, as coarser pixels, motion or an enlarged picture make it."""
 
 
 def vary(
@@ -79,12 +85,16 @@ def vary(
     if known and wanted["metastases"]:
         pixel_mm = random.uniform(0.85, 1.1) * HEAD_MM / max(levels.shape)
         levels, mask = add_metastases(levels, mask, brain, pixel_mm, random, modality, donors)
-    if bare:
+    if modality == "t2":
+        levels, mask = _prepare_t2(levels, mask)
+    elif bare:
         levels, mask = _crop(levels, mask, brain, random.uniform(0.04, 0.15))
     if wanted["tight_view"]:
         levels, mask = _tighten(levels, mask, random)
     if wanted["bias"]:
         levels = _bias(levels, random)
+    if wanted["blur"]:
+        levels = cv2.GaussianBlur(levels, (0, 0), random.uniform(*BLUR) * max(levels.shape))
     if wanted["noise"]:
         levels = _add_noise(levels, random)
     if wanted["quarter_turn"]:
@@ -118,6 +128,16 @@ def _as_t2(
     white = random.uniform(200, 255) * shares * random.uniform(0.85, 1.15, len(shares))
     table = np.interp(np.arange(256), knots * level, white)
     return np.rint(np.clip(table, 0, 255)).astype(np.uint8)[levels]
+
+
+def _prepare_t2(levels: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The slice as it is served: T2's grey levels are new, and CLAHE has not seen them yet."""
+    # The table of grey levels left steps that no scanner makes.
+    smooth = cv2.GaussianBlur(levels, (0, 0), 0.003 * max(levels.shape))
+    prepared = prepare(smooth, Preprocessing(size=max(levels.shape)))
+    if prepared is None:
+        return levels, mask
+    return prepared[0], prepared[1].forward_mask(mask)
 
 
 def _crop(

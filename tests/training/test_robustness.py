@@ -2,11 +2,13 @@
 
 from dataclasses import fields
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from metaseg.preprocess import Preprocessing, prepare
 from metaseg.training.robustness import Variation, vary
 from tests.phantom import BRAIN_SHARE, ellipse, head_slice
 
@@ -58,7 +60,9 @@ def test_an_unknown_brain_leaves_the_slice_alone(change: str) -> None:
     assert np.array_equal(levels, GREY) and np.array_equal(mask, TUMOUR)
 
 
-@pytest.mark.parametrize("change", ["bare_brain", "quarter_turn", "frame", "noise", "tight_view"])
+@pytest.mark.parametrize(
+    "change", ["bare_brain", "quarter_turn", "frame", "noise", "tight_view", "blur"]
+)
 @pytest.mark.parametrize("seed", range(5))
 def test_the_mask_moves_with_the_tumour(change: str, seed: int) -> None:
     only = Variation(**{**vars(NEVER), change: 1.0})
@@ -102,6 +106,27 @@ def test_noise_brightens_air_as_a_magnitude_picture_does() -> None:
     air = GREY < 15
     assert levels[air].mean() > GREY[air].mean() + 1 and np.array_equal(mask, TUMOUR)
     assert abs(levels[BRAIN].mean() - GREY[BRAIN].mean()) < 2
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_blur_takes_detail_and_no_brightness(seed: int) -> None:
+    only = Variation(**{**vars(NEVER), "blur": 1.0})
+    sharp = grey_with_tumour()
+    levels, mask = vary(sharp, TUMOUR, BRAIN, "t1ce", np.random.default_rng(seed), only)
+    detail = [cv2.Laplacian(picture, cv2.CV_64F).std() for picture in (sharp, levels)]
+    assert detail[1] < detail[0] and np.array_equal(mask, TUMOUR)
+    assert abs(levels.mean() - sharp.mean()) < 0.5
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_t2_is_what_serving_would_show(seed: int) -> None:
+    only = Variation(**{**vars(NEVER), "bare_brain": 1.0, "t2": 1.0})
+    random = np.random.default_rng(seed)
+    levels, mask = vary(grey_with_tumour(), TUMOUR, BRAIN, "t1ce", random, only)
+    assert mask.sum() >= TUMOUR.sum() and levels[mask].min() > np.median(levels[levels > 0])
+    _, geometry = prepare(levels, Preprocessing(size=SIZE))
+    box = (geometry.top, geometry.left, SIZE - geometry.bottom, SIZE - geometry.right)
+    assert min(box) <= 2  # cropped to the brain already
 
 
 @pytest.mark.parametrize("source", ["t1ce_slices", "flair_slices"])
