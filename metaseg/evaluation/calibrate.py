@@ -14,9 +14,6 @@ from metaseg.segmenter import Segmenter
 GRID = tuple(round(0.05 + 0.025 * k, 3) for k in range(37))
 """Thresholds that are tried: 0.05 to 0.95."""
 
-NEAR = 0.001
-"""Dice this far below the best is as good: over many thresholds it hardly changes."""
-
 
 @dataclass(frozen=True)
 class Calibration:
@@ -39,8 +36,7 @@ def calibrate(
     progress: Callable[[Iterable[Case]], Iterable[Case]] = lambda cases: cases,
 ) -> Calibration:
     """The temperature that makes the brain pixels of ``cases`` most likely, and the threshold, on
-    probabilities under that temperature, with the highest Dice per group. Of thresholds that
-    are as good, it is the highest, which draws the fewest false positives.
+    probabilities under that temperature, with the highest Dice per group.
 
     Dice per group counts slices without a lesion as well; each data folder weighs the same. The
     checkpoint ``model`` must have a temperature of 1. InputError where no case has a lesion.
@@ -61,7 +57,7 @@ def calibrate(
         raise InputError("No validation case has a lesion: give other data folders.")
     temperature = brain_pixels.fit_temperature()
     scores = group_dice_by_threshold(pooled, temperature)
-    best = best_threshold(scores)
+    best = int(scores.argmax())
     return Calibration(
         temperature,
         GRID[best],
@@ -70,11 +66,6 @@ def calibrate(
         brain_pixels.calibration_error(temperature),
         len(cases),
     )
-
-
-def best_threshold(scores: np.ndarray) -> int:
-    """The last index of ``scores`` (len(GRID),) that is as good as the best."""
-    return int(np.flatnonzero(scores >= scores.max() - NEAR)[-1])
 
 
 def group_dice_by_threshold(
