@@ -48,10 +48,16 @@ class Config:
     format: int = FORMAT
 
     @property
-    def view(self) -> dict[str, Any]:
-        """How the network gets to see a slice, as JSON keeps it."""
-        names = ("preprocessing", "mirror", "turned", "enlarge")
-        return {name: value for name, value in asdict(self).items() if name in names}
+    def conditions(self) -> dict[str, Any]:
+        """What besides the weights makes a mask, as figures name it: ``view`` is how the network
+        gets to see a slice."""
+        view = {
+            "preprocessing": asdict(self.preprocessing),
+            "mirror": self.mirror,
+            "turned": self.turned,
+            "enlarge": self.enlarge,
+        }
+        return {"threshold": self.threshold, "temperature": self.temperature, "view": view}
 
     @property
     def title(self) -> str:
@@ -139,14 +145,8 @@ def load_checkpoint(
 
 def is_of(figures: dict[str, Any], config: Config, digest: str) -> bool:
     """Whether ``figures`` of a data set were measured on the weights whose SHA-256 is ``digest``,
-    under the threshold, temperature and view of ``config``."""
-    now = {
-        "revision": digest,
-        "threshold": config.threshold,
-        "temperature": config.temperature,
-        "view": config.view,
-    }
-    return now.items() <= figures.items()
+    under the conditions of ``config``."""
+    return {"revision": digest, **config.conditions}.items() <= figures.items()
 
 
 def read_config(folder: Path, name: str | None = None) -> Config:

@@ -59,7 +59,7 @@ def test_a_damaged_checkpoint_is_refused_in_a_sentence(folder, damage, sentence)
 def test_figures_count_for_the_weights_and_settings_they_were_measured_with(folder):
     loaded = load_checkpoint(folder)
     own = {"revision": loaded.revision, "threshold": 0.5, "temperature": 1.0, "cases": 3}
-    own["view"] = json.loads(json.dumps(loaded.config.view))
+    own["view"] = json.loads(json.dumps(loaded.config.conditions["view"]))
     others = (
         {"revision": "0" * 64},
         {"threshold": 0.4},

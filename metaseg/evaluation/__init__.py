@@ -34,9 +34,7 @@ def evaluate(
     return {
         name: {
             "revision": checkpoint.revision,
-            "threshold": checkpoint.config.threshold,
-            "temperature": checkpoint.config.temperature,
-            "view": checkpoint.config.view,
+            **checkpoint.config.conditions,
             **tallies[name].summarise(),
             "case_rows": tallies[name].case_rows(),
             "slice_rows": tallies[name].slice_rows(),

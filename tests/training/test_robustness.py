@@ -127,6 +127,8 @@ def test_t2_is_what_serving_would_show(seed: int) -> None:
     _, geometry = prepare(levels, Preprocessing(size=SIZE))
     box = (geometry.top, geometry.left, SIZE - geometry.bottom, SIZE - geometry.right)
     assert min(box) <= 2  # cropped to the brain already
+    extent = max(np.ptp(axis) for axis in np.nonzero(levels > 16)) / SIZE
+    assert 0.9 < extent < 0.92  # always with the margin that serving leaves
 
 
 @pytest.mark.parametrize("source", ["t1ce_slices", "flair_slices"])
