@@ -21,6 +21,8 @@ class PreparedSlices:
 
     levels: np.ndarray
     """(N, size, size) uint8, after CLAHE and letterbox."""
+    greys: np.ndarray
+    """(N, size, size) uint8, after the same letterbox and before CLAHE."""
     masks: np.ndarray
     """(N, size, size) bool."""
     brains: np.ndarray
@@ -63,7 +65,7 @@ def _state(path: Path) -> tuple[int, int]:
 
 
 def _prepare(cases: list[Case], settings: Preprocessing) -> PreparedSlices:
-    levels, masks, brains, sources, faults = [], [], [], [], []
+    levels, greys, masks, brains, sources, faults = [], [], [], [], [], []
     for case in tqdm(cases, desc="Preparing slices", unit="slice"):
         try:
             scan, truth = read_case(case)
@@ -78,6 +80,7 @@ def _prepare(cases: list[Case], settings: Preprocessing) -> PreparedSlices:
                 if brain is None:
                     brain = np.zeros(grey.shape, bool)
                 levels.append(prepared[0])
+                greys.append(prepared[1].forward(grey))
                 masks.append(prepared[1].forward_mask(mask))
                 brains.append(prepared[1].forward_mask(brain))
                 sources.append(case.source)
@@ -85,4 +88,5 @@ def _prepare(cases: list[Case], settings: Preprocessing) -> PreparedSlices:
         raise InputError("\n".join(faults))
     if not levels:
         raise InputError("No slice of the data holds tissue: check the images.")
-    return PreparedSlices(np.stack(levels), np.stack(masks), np.stack(brains), np.array(sources))
+    stacks = (np.stack(arrays) for arrays in (levels, greys, masks, brains))
+    return PreparedSlices(*stacks, np.array(sources))

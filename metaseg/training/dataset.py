@@ -74,10 +74,11 @@ class AugmentedDataset(SliceDataset):
         self, position: int, levels: np.ndarray, mask: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         index = int(self.indices[position])
-        brain, source = self.slices.brains[index], str(self.slices.sources[index])
+        grey, brain = self.slices.greys[index], self.slices.brains[index]
+        source = str(self.slices.sources[index])
         # The position and not the index: a slice that comes twice in an epoch differs from itself.
         random = np.random.default_rng((self.seed, self.epoch, position))
-        levels, mask = vary(levels, mask, brain, source, random, self.variation, self.donors)
+        levels, mask = vary(levels, grey, mask, brain, source, random, self.variation, self.donors)
         return augment(self.pipeline, levels, mask, (self.seed, self.epoch, position))
 
 

@@ -57,6 +57,7 @@ class Variation:
 
 def vary(
     levels: np.ndarray,
+    grey: np.ndarray,
     mask: np.ndarray,
     brain: np.ndarray,
     source: str,
@@ -66,9 +67,11 @@ def vary(
 ) -> tuple[np.ndarray, np.ndarray]:
     """``levels`` (S, S) uint8 and ``mask`` (S, S) bool, changed; the inputs stay as they are.
 
-    ``brain`` (S, S) bool is empty where the brain is not known; then the changes that need it are
-    left out. ``source`` is the data folder's name, which tells FLAIR from T1. ``donors`` are real
-    tumours to copy. The same ``random`` state gives the same result.
+    ``grey`` (S, S) uint8 is the slice before CLAHE: one that loses its skull starts from there, and
+    is then prepared as serving prepares it. ``brain`` (S, S) bool is empty where the brain is not
+    known; then the changes that need it are left out. ``source`` is the data folder's name, which
+    tells FLAIR from T1. ``donors`` are real tumours to copy. The same ``random`` state gives the
+    same result.
     """
     modality = "flair" if "flair" in source else "t1ce"
     # All dice are thrown first, so that one change does not shift the luck of the others.
@@ -79,16 +82,18 @@ def vary(
     bare = known and wanted["bare_brain"] and _lies_inside(mask, brain)
     if bare:
         brain = _roughen(brain, random) | mask
+        levels = grey
         if wanted["t2"]:
-            levels, modality = _as_t2(levels, brain, modality, random), "t2"
+            levels, modality = _as_t2(grey, brain, modality, random), "t2"
         levels = np.where(brain, levels, 0).astype(np.uint8)
     if known and wanted["metastases"]:
         pixel_mm = random.uniform(0.85, 1.1) * HEAD_MM / max(levels.shape)
         levels, mask = add_metastases(levels, mask, brain, pixel_mm, random, modality, donors)
     if modality == "t2":
-        levels, mask = _prepare_t2(levels, mask)
-    elif bare:
-        levels, mask = _crop(levels, mask, brain, random.uniform(0.04, 0.15))
+        # The table of grey levels left steps that no scanner makes.
+        levels = cv2.GaussianBlur(levels, (0, 0), 0.003 * max(levels.shape))
+    if bare:
+        levels, mask = _serve(levels, mask)
     if wanted["tight_view"]:
         levels, mask = _tighten(levels, mask, random)
     if wanted["bias"]:
@@ -121,47 +126,38 @@ def _roughen(brain: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 
 def _as_t2(
-    levels: np.ndarray, brain: np.ndarray, modality: str, random: np.random.Generator
+    grey: np.ndarray, brain: np.ndarray, modality: str, random: np.random.Generator
 ) -> np.ndarray:
     knots, shares = T2_FROM_T1 if modality == "t1ce" else T2_FROM_FLAIR
-    level = max(1.0, float(np.median(levels[brain])))
+    level = max(1.0, float(np.median(grey[brain])))
     white = random.uniform(200, 255) * shares * random.uniform(0.85, 1.15, len(shares))
     table = np.interp(np.arange(256), knots * level, white)
-    return np.rint(np.clip(table, 0, 255)).astype(np.uint8)[levels]
+    return np.rint(np.clip(table, 0, 255)).astype(np.uint8)[grey]
 
 
-def _prepare_t2(levels: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The slice as it is served: T2's grey levels are new, and CLAHE has not seen them yet."""
-    # The table of grey levels left steps that no scanner makes.
-    smooth = cv2.GaussianBlur(levels, (0, 0), 0.003 * max(levels.shape))
-    prepared = prepare(smooth, Preprocessing(size=max(levels.shape)))
+def _serve(grey: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The slice as serving shows it to the network: cropped to its tissue, after CLAHE."""
+    prepared = prepare(grey, Preprocessing(size=max(grey.shape)))
     if prepared is None:
-        return levels, mask
+        return grey, mask
     return prepared[0], prepared[1].forward_mask(mask)
-
-
-def _crop(
-    levels: np.ndarray, mask: np.ndarray, region: np.ndarray, margin: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Slice and mask zoomed to ``region`` (S, S) bool, as ``preprocess`` does with a slice without
-    skull; ``margin`` is the share of air around it, below 0 where it is cut instead."""
-    rows, columns = np.flatnonzero(region.any(axis=1)), np.flatnonzero(region.any(axis=0))
-    side = max(np.ptp(rows), np.ptp(columns)) + 1
-    size = max(levels.shape)
-    scale = size / (side * (1 + margin))
-    centre = np.array([columns[0] + columns[-1], rows[0] + rows[-1]]) / 2
-    move = np.array(levels.shape[::-1]) / 2 - 0.5 - scale * centre
-    return _warp(levels, mask, np.array([[scale, 0, move[0]], [0, scale, move[1]]]), 0)
 
 
 def _tighten(
     levels: np.ndarray, mask: np.ndarray, random: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
+    """Slice and mask zoomed until up to a tenth of the head is outside."""
     margin = random.uniform(-0.1, 0)
     head = levels > AIR_LEVEL
     if not head.any():
         return levels, mask
-    closer, moved = _crop(levels, mask, head, margin)
+    rows, columns = np.flatnonzero(head.any(axis=1)), np.flatnonzero(head.any(axis=0))
+    side = max(np.ptp(rows), np.ptp(columns)) + 1
+    scale = max(levels.shape) / (side * (1 + margin))
+    centre = np.array([columns[0] + columns[-1], rows[0] + rows[-1]]) / 2
+    move = np.array(levels.shape[::-1]) / 2 - 0.5 - scale * centre
+    matrix = np.array([[scale, 0, move[0]], [0, scale, move[1]]])
+    closer, moved = _warp(levels, mask, matrix, 0)
     # A lesion at the edge would be cut as well.
     return (closer, moved) if moved.any() == mask.any() else (levels, mask)
 

@@ -8,11 +8,12 @@ import pytest
 import torch
 
 from metaseg.checkpoint import Config, load_checkpoint, save_checkpoint
+from metaseg.data.case import read_case
 from metaseg.data.cases import carve_validation, cases_of_split
 from metaseg.data.prepared import prepare_cases
 from metaseg.errors import InputError
 from metaseg.models import ARCHITECTURES, build_network
-from metaseg.preprocess import Preprocessing
+from metaseg.preprocess import Preprocessing, prepare, to_grey_levels
 from metaseg.training import loop, train
 from metaseg.training.augmentation import augment, build_augmentation
 from metaseg.training.dataset import AugmentedDataset, draw_lesions
@@ -113,6 +114,11 @@ def test_epochs_differ_and_repeat(data_folder, tmp_path):
     slices = prepare_cases(cases, settings, cache)
     again = prepare_cases(cases, settings, cache)
     assert np.array_equal(slices.levels, again.levels) and len(list(cache.iterdir())) == 1
+    scan, _ = read_case(cases[0])
+    grey = to_grey_levels(scan.voxels[0], scan.eight_bit, settings)
+    levels, geometry = prepare(grey, settings)
+    assert np.array_equal(slices.levels[0], levels)
+    assert np.array_equal(slices.greys[0], geometry.forward(grey))
 
     def epoch(number, share=0.5):
         return AugmentedDataset(slices, settings, share, seed=0, epoch=number)
