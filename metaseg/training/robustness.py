@@ -41,6 +41,8 @@ class Variation:
     """The skull is removed and the slice cropped to the brain."""
     t2: float = 0.25
     """Of the slices without skull: they are turned into the look of T2."""
+    window: float = 0.25
+    """Darker or brighter before CLAHE, as another window of a viewer makes it."""
     bias: float = 0.25
     """A slow change of brightness across the slice, as coils cause it."""
     frame: float = 0.08
@@ -67,11 +69,11 @@ def vary(
 ) -> tuple[np.ndarray, np.ndarray]:
     """``levels`` (S, S) uint8 and ``mask`` (S, S) bool, changed; the inputs stay as they are.
 
-    ``grey`` (S, S) uint8 is the slice before CLAHE: one that loses its skull starts from there, and
-    is then prepared as serving prepares it. ``brain`` (S, S) bool is empty where the brain is not
-    known; then the changes that need it are left out. ``source`` is the data folder's name, which
-    tells FLAIR from T1. ``donors`` are real tumours to copy. The same ``random`` state gives the
-    same result.
+    ``grey`` (S, S) uint8 is the slice before CLAHE: one that loses its skull or is seen through
+    another window starts from there, and is then prepared as serving prepares it. ``brain`` (S, S)
+    bool is empty where the brain is not known; then the changes that need it are left out.
+    ``source`` is the data folder's name, which tells FLAIR from T1. ``donors`` are real tumours to
+    copy. The same ``random`` state gives the same result.
     """
     modality = "flair" if "flair" in source else "t1ce"
     # All dice are thrown first, so that one change does not shift the luck of the others.
@@ -80,9 +82,11 @@ def vary(
     }
     known = brain.any()
     bare = known and wanted["bare_brain"] and _lies_inside(mask, brain)
+    raw = bare or wanted["window"]
+    if raw:
+        levels = grey
     if bare:
         brain = _roughen(brain, random) | mask
-        levels = grey
         if wanted["t2"]:
             levels, modality = _as_t2(grey, brain, modality, random), "t2"
         levels = np.where(brain, levels, 0).astype(np.uint8)
@@ -92,7 +96,9 @@ def vary(
     if modality == "t2":
         # The table of grey levels left steps that no scanner makes.
         levels = cv2.GaussianBlur(levels, (0, 0), 0.003 * max(levels.shape))
-    if bare:
+    if wanted["window"]:
+        levels = _window(levels, random)
+    if raw:
         levels, mask = _serve(levels, mask)
     if wanted["tight_view"]:
         levels, mask = _tighten(levels, mask, random)
@@ -133,6 +139,11 @@ def _as_t2(
     white = random.uniform(200, 255) * shares * random.uniform(0.85, 1.15, len(shares))
     table = np.interp(np.arange(256), knots * level, white)
     return np.rint(np.clip(table, 0, 255)).astype(np.uint8)[grey]
+
+
+def _window(grey: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    share, gamma = random.uniform(0.4, 1), random.uniform(0.6, 1.4)
+    return np.rint(255 * share * (grey / 255) ** gamma).astype(np.uint8)
 
 
 def _serve(grey: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -134,7 +134,22 @@ def test_a_bare_brain_is_what_serving_would_show(t2: float, seed: int) -> None:
     box = (geometry.top, geometry.left, SIZE - geometry.bottom, SIZE - geometry.right)
     assert min(box) <= 2  # cropped to the brain already
     extent = max(np.ptp(axis) for axis in np.nonzero(levels > 16)) / SIZE
-    assert 0.9 < extent < 0.96  # with the margin that serving leaves
+    assert 0.88 < extent < 0.96  # with the margin that serving leaves
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_another_window_comes_before_clahe(seed: int) -> None:
+    only = Variation(**{**vars(NEVER), "window": 1.0})
+    raw = grey_with_tumour()
+    (levels, mask), (darker, _) = (
+        vary(255 - raw, grey, TUMOUR, BRAIN, "t1ce", np.random.default_rng(seed), only)
+        for grey in (raw, raw // 2)
+    )
+    assert abs(int(mask.sum()) - int(TUMOUR.sum())) <= 0.05 * TUMOUR.sum()
+    assert np.percentile(levels[mask], 10) > np.median(levels[BRAIN])
+    served, _ = prepare(raw, Preprocessing(size=SIZE))
+    assert abs(float(np.median(levels[BRAIN])) - np.median(served[BRAIN])) > 1
+    assert np.median(darker[BRAIN]) < np.median(levels[BRAIN])
 
 
 @pytest.mark.parametrize("source", ["t1ce_slices", "flair_slices"])
@@ -146,5 +161,6 @@ def test_fluid_turns_bright_on_t2(source: str) -> None:
     t1, _ = vary(GREY, GREY, nothing, BRAIN, source, np.random.default_rng(1), plain)
     middle = np.s_[60:100, 50:110]
     tissue = [np.median(picture[middle]) for picture in (t1, t2)]
-    assert t1[middle].min() < 0.6 * tissue[0] and t1[middle].max() < 1.3 * tissue[0]
+    assert t1[middle].min() < 0.6 * tissue[0]
+    assert np.percentile(t1[middle], 95) < 1.2 * tissue[0]
     assert t2[middle].max() > 2 * tissue[1]
