@@ -16,7 +16,7 @@ from metaseg.models import ARCHITECTURES, build_network
 from metaseg.preprocess import Preprocessing, prepare, to_grey_levels
 from metaseg.training import loop, train
 from metaseg.training.augmentation import augment, build_augmentation
-from metaseg.training.dataset import AugmentedDataset, draw_lesions
+from metaseg.training.dataset import UNCHANGED, AugmentedDataset, draw_lesions
 from metaseg.training.losses import LOSSES, build_loss
 from tests.conftest import draw_head
 from tests.training.tiny import TINY
@@ -128,6 +128,21 @@ def test_epochs_differ_and_repeat(data_folder, tmp_path):
     assert not all(torch.equal(x[0], y[0]) for x, y in zip(first, other))
     lesions = int(slices.has_lesion.sum())
     assert len(epoch(0, 0.0)) == lesions and len(epoch(0, 0.3)) == lesions + round(0.3 * lesions)
+
+
+def test_another_window_is_taken_before_clahe(data_folder, tmp_path):
+    settings = Preprocessing(size=64)
+    slices = prepare_cases(cases_of_split([data_folder], "train"), settings, tmp_path / "cache")
+
+    def epoch(slices):
+        window = replace(UNCHANGED, window=1.0)
+        dataset = AugmentedDataset(slices, settings, 0.5, seed=0, epoch=0, variation=window)
+        return torch.stack([dataset[position][0] for position in range(len(dataset))])
+
+    expected = epoch(slices)
+    black = np.zeros_like(slices.levels)
+    assert torch.equal(epoch(replace(slices, levels=black)), expected)
+    assert not torch.equal(epoch(replace(slices, greys=black)), expected)
 
 
 def test_augmentation_moves_slice_and_mask_together():
