@@ -133,8 +133,9 @@ def test_a_bare_brain_is_what_serving_would_show(t2: float, seed: int) -> None:
     _, geometry = prepare(levels, Preprocessing(size=SIZE))
     box = (geometry.top, geometry.left, SIZE - geometry.bottom, SIZE - geometry.right)
     assert min(box) <= 2  # cropped to the brain already
-    extent = max(np.ptp(axis) for axis in np.nonzero(levels > 16)) / SIZE
-    assert 0.88 < extent < 0.96  # with the margin that serving leaves
+    extent = max(np.ptp(axis) for axis in np.nonzero(levels > 8)) / SIZE
+    # With the margin that serving leaves; the scalp that a wide mask keeps is bright on T1.
+    assert 0.9 < extent < (0.92 if t2 else 0.95)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -163,4 +164,4 @@ def test_fluid_turns_bright_on_t2(source: str) -> None:
     tissue = [np.median(picture[middle]) for picture in (t1, t2)]
     assert t1[middle].min() < 0.6 * tissue[0]
     assert np.percentile(t1[middle], 95) < 1.2 * tissue[0]
-    assert t2[middle].max() > 2 * tissue[1]
+    assert t2[middle].max() > max(150, 2 * tissue[1])
