@@ -16,9 +16,7 @@ WHY = (
     "then 4 or 5 pixels wide, and most of what is missed from 5 mm on is smaller than 10 mm. In "
     "the last phases the training loss went on falling while the validation Dice hardly moved, so "
     "more of the same training would not close the gap; larger slices, a larger encoder and above "
-    "all slices of many more patients might. Of real metastases there were none to learn from. "
-    "What the Nested U-Net loses on volumes without skull, it loses on few slices for the most "
-    "part: large tumours that it then misses, and the dark tissue around one that it takes for it."
+    "all slices of many more patients might. Of real metastases there were none to learn from."
 )
 
 
