@@ -96,7 +96,8 @@ def describe_aims(material: Material) -> list[str]:
     measured = [name for name in names if any(name in network.metrics for network in pair)]
     return [
         f"## {AIMS_TITLE}",
-        "These were set before the training began.",
+        "These were set before the training began. The figure alone decides whether one is met; "
+        "the intervals above tell how surely, and those of some falls reach beyond 0.03.",
         table(["data", "figure", "aim", *(n.title for n in pair)], rows, words=3),
         sources(pair, measured, f"{CHANGED} and {STRESS}"),
         WHY,
