@@ -97,7 +97,7 @@ def describe_aims(material: Material) -> list[str]:
     return [
         f"## {AIMS_TITLE}",
         "These were set before the training began. The figure alone decides whether one is met; "
-        "the intervals above tell how surely, and those of some falls reach beyond 0.03.",
+        "the intervals above tell how surely, and may reach across the limit.",
         table(["data", "figure", "aim", *(n.title for n in pair)], rows, words=3),
         sources(pair, measured, f"{CHANGED} and {STRESS}"),
         WHY,
