@@ -6,7 +6,7 @@ from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
-from metaseg.commands.options import output_folder
+from metaseg.cli.options import output_folder
 from metaseg.data.cases import read_cases
 from metaseg.errors import InputError, together
 from metaseg.hub import check_login, plain_repo_id, push_model

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from metaseg.version import __version__
+
 if TYPE_CHECKING:
     from metaseg.checkpoint import Checkpoint
 
@@ -17,4 +19,4 @@ def from_pretrained(name: str, revision: str | None = None) -> "Checkpoint":
     return from_pretrained(name, revision)
 
 
-__all__ = ["from_pretrained"]
+__all__ = ["__version__", "from_pretrained"]

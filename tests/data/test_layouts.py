@@ -8,7 +8,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from metaseg.__main__ import main
+from metaseg.cli.main import main
 from metaseg.data.case import read_case
 from metaseg.data.cases import cases_of_split, read_cases
 from metaseg.data.layouts import LAYOUTS, read_layout

@@ -8,7 +8,7 @@ import pytest
 from metaseg.checkpoint import Checkpoint
 from metaseg.comparison.material import ARCHITECTURES
 from metaseg.demo.about import about
-from tests.commands.measured import figures
+from tests.cli.measured import figures
 from tests.conftest import small_checkpoint
 from tests.html_reader import Reader
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metaseg.__main__ import main
 from metaseg.card import read_slice_dice
 from metaseg.checkpoint import load_checkpoint, save_checkpoint
+from metaseg.cli.main import main
 from metaseg.data.cases import read_cases
 from metaseg.data.stress import StressSlice, place_for_test
 from metaseg.evaluation import evaluate

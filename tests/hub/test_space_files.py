@@ -19,7 +19,7 @@ FILES = {
     "metaseg/late.py": "import numpy\n",
     "metaseg/training/__init__.py": "import accelerate, torch\n",
     "metaseg/training/notes.txt": "",
-    "metaseg/commands/__init__.py": "import tqdm\n",
+    "metaseg/cli/__init__.py": "import tqdm\n",
     "tests/test_it.py": "",
     "examples/a.png": "",
     "examples/.DS_Store": "",

@@ -120,7 +120,7 @@ def check_space(hub: Hub, files: dict[str, bytes]) -> None:
     assert {"app.py", "requirements.txt", "README.md", "LICENSE", "checkpoints/hub.toml"} <= {
         *files
     }
-    beyond = ("tests/", "runs/", "metaseg/training/", "metaseg/commands/", "train.py")
+    beyond = ("tests/", "runs/", "metaseg/training/", "metaseg/cli/", "train.py")
     assert not [name for name in files if name.startswith(beyond)]
 
     data = front_matter(files["README.md"])

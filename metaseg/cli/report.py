@@ -3,15 +3,14 @@
 import argparse
 from pathlib import Path
 
-from metaseg.commands.options import output_folder
+from metaseg.cli.options import output_folder
 from metaseg.comparison.build import build_report
 from metaseg.sources import SHIPPED
 
 DOCS = SHIPPED.parent / "docs"
 
 
-def add_parser(subparsers: argparse._SubParsersAction) -> None:
-    parser = subparsers.add_parser("report", help="turn recorded figures into a page")
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", action="append", default=[], type=Path, metavar="DIR",
         help="a data folder whose best, median and worst slices are drawn",

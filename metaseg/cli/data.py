@@ -14,8 +14,7 @@ from metaseg.errors import InputError
 SHOWN_FAULTS = 20
 
 
-def add_parser(subparsers) -> None:
-    parser = subparsers.add_parser("data", help="look at data folders")
+def add_options(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     check = actions.add_parser("check", help="say what a data folder holds and what is wrong")
     check.add_argument("folder", type=Path, metavar="DIR")

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from metaseg.card import record_metrics
 from metaseg.checkpoint import write_whole
-from metaseg.commands.options import output_folder
+from metaseg.cli.options import output_folder
 from metaseg.data.cases import cases_of_split
 from metaseg.data.stress import stress_set
 from metaseg.errors import InputError
@@ -23,8 +23,7 @@ from metaseg.segmenter import Segmenter
 from metaseg.sources import load_models, local_folder
 
 
-def add_parser(subparsers) -> None:
-    parser = subparsers.add_parser("evaluate", help="measure models on a data folder")
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", type=Path, metavar="DATA", help="a folder with a cases.csv")
     parser.add_argument("--split", default="test", help="default: test")
     parser.add_argument(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from metaseg.commands.options import output_folder
+from metaseg.cli.options import output_folder
 from metaseg.data.studies import find_studies
 from metaseg.errors import InputError
 from metaseg.manifest import Manifest, digest_of
@@ -21,8 +21,7 @@ from metaseg.segmenter import Segmenter, check_threshold
 from metaseg.sources import load_models
 
 
-def add_parser(subparsers) -> None:
-    parser = subparsers.add_parser("predict", help="segment slices, volumes or studies into files")
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "scans",
         nargs="+",

@@ -5,8 +5,7 @@ import argparse
 from metaseg.sources import local_folder
 
 
-def add_parser(subparsers) -> None:
-    parser = subparsers.add_parser("publish", help="put a checkpoint or the demo on the Hub")
+def add_options(parser: argparse.ArgumentParser) -> None:
     kinds = parser.add_subparsers(required=True, metavar="KIND")
 
     model = kinds.add_parser("model", help="push a checkpoint as a model repository")

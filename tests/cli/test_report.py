@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from metaseg.__main__ import main
+from metaseg.cli.main import main
 from metaseg.comparison.cases import rank_slices
 from metaseg.comparison.markdown import escape, table
 from metaseg.comparison.measured import mean_difference, read_measured, read_models
 from metaseg.comparison.page import to_html, to_page
 from metaseg.errors import InputError
 from metaseg.models import TITLES
-from tests.commands.measured import write_network
+from tests.cli.measured import write_network
 from tests.conftest import small_checkpoint, write_data_folder
 from tests.html_reader import Reader
 

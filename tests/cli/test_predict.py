@@ -8,7 +8,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from metaseg.__main__ import main
+from metaseg.cli.main import main
 from metaseg.scan import read_scan
 from metaseg.segmenter import Segmenter
 from metaseg.sources import load_models

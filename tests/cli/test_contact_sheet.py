@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from metaseg.__main__ import main
+from metaseg.cli.main import main
 from tests.phantom import head_slice
 
 

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from metaseg.__main__ import main
 from metaseg.checkpoint import save_checkpoint
+from metaseg.cli.main import main
 from metaseg.manifest import MANIFEST
 from metaseg.segmenter import Segmenter
 from tests.conftest import draw_head, small_checkpoint

@@ -13,10 +13,7 @@ from metaseg.evaluation.calibrate import calibrate
 from metaseg.segmenter import Segmenter
 
 
-def add_parser(subparsers: argparse._SubParsersAction) -> None:
-    parser = subparsers.add_parser(
-        "calibrate", help="choose a checkpoint's temperature and threshold on validation groups"
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="a checkpoint folder")
     parser.add_argument(
         "--data", action="append", required=True, type=Path, metavar="DIR",

@@ -24,10 +24,7 @@ RED = (60, 60, 255)
 """Outlines, in OpenCV's order of the colours."""
 
 
-def add_parser(subparsers: argparse._SubParsersAction) -> None:
-    parser = subparsers.add_parser(
-        "contact-sheet", help="draw synthetic metastases next to real lesions"
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data",
         required=True,

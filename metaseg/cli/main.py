@@ -1,0 +1,44 @@
+"""The entry point of the command line."""
+
+import argparse
+import sys
+from importlib import import_module
+
+from metaseg.errors import InputError
+from metaseg.version import __version__
+
+COMMANDS = {
+    "predict": "segment slices, volumes or studies into files",
+    "evaluate": "measure models on a data folder",
+    "calibrate": "choose a checkpoint's temperature and threshold on validation groups",
+    "data": "look at data folders",
+    "report": "turn recorded figures into a page",
+    "contact-sheet": "draw synthetic metastases next to real lesions",
+    "publish": "put a checkpoint or the demo on the Hub",
+}
+"""What each command does; it lies in the module of its name, with an underscore for a dash."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command. Bad input is one sentence on standard error and the exit status 2."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parser = argparse.ArgumentParser(
+        prog="metaseg",
+        description="Outlines brain metastases on MR images. Research software, not for diagnosis.",
+    )
+    parser.add_argument("--version", action="version", version=f"metaseg {__version__}")
+    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, purpose in COMMANDS.items():
+        command = subparsers.add_parser(name, help=purpose, description=purpose)
+        # Only the command that runs is imported: --help need not wait for torch.
+        if arguments[:1] == [name]:
+            import_module(f"metaseg.cli.{name.replace('-', '_')}").add_options(command)
+    options = parser.parse_args(arguments)
+    try:
+        return options.run(options)
+    except InputError as error:
+        print(f"metaseg: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nmetaseg: stopped.", file=sys.stderr)
+        return 130
