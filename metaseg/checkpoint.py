@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load, save
 
 from metaseg.errors import InputError
-from metaseg.metrics import to_json
+from metaseg.files import write_json, write_whole
 from metaseg.models import ARCHITECTURES, TITLES, Network, build_network
 from metaseg.preprocess import Preprocessing
 
@@ -94,15 +94,7 @@ def save_checkpoint(folder: Path, config: Config, state: dict[str, torch.Tensor]
 
 def write_config(folder: Path, config: Config) -> None:
     """``config.json`` of the checkpoint in ``folder``; what is undefined becomes null."""
-    text = json.dumps(to_json(asdict(config)), indent=2) + "\n"
-    write_whole(Path(folder) / CONFIG, text.encode())
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that a reader, or a killed process, never sees half of it."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(data)
-    partial.replace(path)
+    write_json(Path(folder) / CONFIG, asdict(config))
 
 
 def load_checkpoint(

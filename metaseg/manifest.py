@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from metaseg.checkpoint import write_whole
+from metaseg.files import write_json
 
 MANIFEST = "metaseg_manifest.json"
 SCHEMA = 1
@@ -46,7 +46,7 @@ class Manifest:
             "run": self.run,
         }
         content = {"schema": SCHEMA, "versions": versions(), "run": self.run, "scans": self.scans}
-        write_whole(self.path, (json.dumps(content, indent=2) + "\n").encode())
+        write_json(self.path, content)
 
 
 def versions() -> dict[str, str]:

@@ -138,14 +138,3 @@ def mean_with_interval(by_group: dict[str, list[float]]) -> dict[str, float]:
         rng=np.random.default_rng(BOOTSTRAP_SEED),
     ).confidence_interval
     return {"mean": mean, "low": float(interval.low), "high": float(interval.high)}
-
-
-def to_json(value):
-    """``value`` with every NaN as None, at any depth, for ``json.dumps``."""
-    if isinstance(value, dict):
-        return {key: to_json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [to_json(item) for item in value]
-    if isinstance(value, float) and math.isnan(value):
-        return None
-    return value

@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from metaseg.files import to_json
 from metaseg.lesions import find_lesions
 from metaseg.lesions3d import VolumeLesion, find_volume_lesions
-from metaseg.metrics import Counts, to_json
+from metaseg.metrics import Counts
 from metaseg.scan import Scan
 from metaseg.segmenter import Prediction
 

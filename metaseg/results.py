@@ -1,13 +1,12 @@
 """The files that come out of a prediction: the same from the command line and the API."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 
-from metaseg.checkpoint import write_whole
 from metaseg.contact_sheet import contact_sheet
 from metaseg.errors import InputError
+from metaseg.files import write_json, write_whole
 from metaseg.lesions import Lesion
 from metaseg.lesions3d import drop_small, lesion_table
 from metaseg.overlay import PREDICTION_COLOURS, draw_overlay, write_png
@@ -74,7 +73,7 @@ def write_results(
         for index, slice_ in enumerate(mask):
             write_png(to(f"_slice{index:04d}_mask.png"), slice_)
             write_png(to(f"_slice{index:04d}_overlay.png"), overlay(index))
-    write_whole(to(".json"), (json.dumps(report, indent=2) + "\n").encode())
+    write_json(to(".json"), report)
     return report, files
 
 

@@ -15,7 +15,8 @@ from torchmetrics.functional.classification import (
 )
 from torchmetrics.functional.segmentation import dice_score
 
-from metaseg.metrics import Counts, dice_by_threshold, summarise, to_json
+from metaseg.files import to_json
+from metaseg.metrics import Counts, dice_by_threshold, summarise
 
 masks = arrays(bool, (9, 7))
 

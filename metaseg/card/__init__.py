@@ -10,8 +10,9 @@ from typing import Any
 
 from metaseg.card import text
 from metaseg.card.metadata import build_metadata
-from metaseg.checkpoint import CARD, METRICS, read_config, read_metrics, write_whole
+from metaseg.checkpoint import CARD, METRICS, read_config, read_metrics
 from metaseg.errors import InputError
+from metaseg.files import write_whole
 
 SLICE_DICE = "slice_dice.csv"
 """Dice of every slice that was measured: for paired differences, and to find the best and worst."""

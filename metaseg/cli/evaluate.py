@@ -3,14 +3,12 @@
 import argparse
 import csv
 import io
-import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tqdm import tqdm
 
 from metaseg.card import record_metrics
-from metaseg.checkpoint import write_whole
 from metaseg.cli.options import output_folder
 from metaseg.data.cases import cases_of_split
 from metaseg.data.stress import stress_set
@@ -18,7 +16,7 @@ from metaseg.errors import InputError
 from metaseg.evaluation import evaluate
 from metaseg.evaluation.perturbations import evaluate_perturbed
 from metaseg.evaluation.stress import evaluate_stress
-from metaseg.metrics import to_json
+from metaseg.files import to_json, write_json, write_whole
 from metaseg.segmenter import Segmenter
 from metaseg.sources import load_models, local_folder
 
@@ -84,8 +82,7 @@ def run(options: argparse.Namespace) -> int:
             results[name][title] = of_model
     data = {"data": options.data.resolve().name, "split": options.split}
     metrics = {name: {**data, **result} for name, result in results.items()}
-    text = json.dumps(to_json(metrics), indent=2) + "\n"
-    write_whole(folder / "metrics.json", text.encode())
+    write_json(folder / "metrics.json", metrics)
     for home, name in zip(homes, names):
         record_metrics(home, data["data"], to_json(metrics[name]), slice_rows[name])
     for name, result in results.items():

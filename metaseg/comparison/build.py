@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from metaseg.card.facts import join
-from metaseg.checkpoint import CONFIG, METRICS, load_checkpoint, write_whole
+from metaseg.checkpoint import CONFIG, METRICS, load_checkpoint
 from metaseg.comparison.ablations import describe_leakage, describe_metastases
 from metaseg.comparison.aims import describe_aims
 from metaseg.comparison.architectures import (
@@ -30,6 +30,7 @@ from metaseg.comparison.page import to_page
 from metaseg.comparison.shipped import describe_pair, describe_unseen
 from metaseg.data.known import list_tumours
 from metaseg.errors import InputError
+from metaseg.files import write_whole
 from metaseg.segmenter import Segmenter
 
 TITLE = "What MetaSeg's networks reach"

@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from metaseg.card.facts import data_title
-from metaseg.checkpoint import write_whole
 from metaseg.comparison.figures import colour
 from metaseg.comparison.markdown import code, figure
 from metaseg.comparison.material import Material
@@ -22,6 +21,7 @@ from metaseg.data.case import read_case
 from metaseg.data.cases import read_cases
 from metaseg.data.known import KNOWN_DATA
 from metaseg.errors import InputError
+from metaseg.files import write_whole
 from metaseg.overlay import PREDICTION_COLOURS, TRUTH_COLOUR, draw_overlay
 from metaseg.preprocess import Preprocessing, find_tissue
 from metaseg.segmenter import Segmenter, take_slice

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from metaseg.card.facts import data_title
-from metaseg.checkpoint import write_whole
 from metaseg.comparison.measured import Measured, dice_of
+from metaseg.files import write_whole
 from metaseg.overlay import PREDICTION_COLOURS
 
 STYLE = {

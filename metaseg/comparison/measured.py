@@ -9,7 +9,8 @@ from pathlib import Path
 from metaseg.card import CURVES, read_json, read_slice_dice
 from metaseg.checkpoint import CONFIG, METRICS, WEIGHTS, Config, is_of, read_config, read_metrics
 from metaseg.data.known import KNOWN_DATA, trained_on
-from metaseg.metrics import mean_with_interval, to_json
+from metaseg.files import to_json
+from metaseg.metrics import mean_with_interval
 from metaseg.models import TITLES
 
 COMPARED = ("compare-seed0", "compare-seed1")

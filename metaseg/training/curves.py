@@ -1,21 +1,19 @@
 """Training curves beside the weights, as JSON and PNG and for TensorBoard."""
 
-import json
 import math
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 from torch.utils.tensorboard import SummaryWriter
 
-from metaseg.checkpoint import write_whole
-from metaseg.metrics import to_json
+from metaseg.files import write_json
 
 plt.switch_backend("agg")
 
 
 def write_curves(folder: Path, title: str, history: list[dict]) -> None:
     """``curves.json`` and ``curves.png`` from one entry an epoch."""
-    write_whole(folder / "curves.json", (json.dumps(to_json(history), indent=1) + "\n").encode())
+    write_json(folder / "curves.json", history)
     epochs = [entry["epoch"] for entry in history]
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
     left.plot(epochs, [entry["loss"] for entry in history], marker=".")

@@ -1,0 +1,29 @@
+"""Files written whole, and the JSON that goes into them."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that a reader, or a killed process, never sees half of it."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(data)
+    partial.replace(path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` as JSON, whole or not at all; every NaN becomes null."""
+    write_whole(path, (json.dumps(to_json(value), indent=2) + "\n").encode())
+
+
+def to_json(value: Any) -> Any:
+    """``value`` with every NaN as None, at any depth, for ``json.dumps``."""
+    if isinstance(value, dict):
+        return {key: to_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_json(item) for item in value]
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    return value
