@@ -14,6 +14,7 @@ from metaseg.data.synthetic_folder import NAME as SYNTHETIC
 from metaseg.data.synthetic_folder import write_synthetic_folder
 from metaseg.errors import InputError, together
 from metaseg.models import build_network
+from metaseg.models.pretrained import read_imagenet
 from metaseg.preprocess import Preprocessing
 from metaseg.training.config import TrainingConfig
 from metaseg.training.loop import train_network
@@ -36,7 +37,9 @@ def train(
     Returns the checkpoint folders, ``output/<model>``. InputError where the data are at fault; it
     comes before any training starts.
     """
-    together(*(partial(_check_network, model, config, start) for model in models))
+    # The weights once and not for every network: the sentence is the same.
+    weights = [partial(read_imagenet, config.encoder)] if config.encoder_weights else []
+    together(*weights, *(partial(_check_network, model, config, start) for model in models))
     # The main process writes first, the others find what it wrote.
     with PartialState().main_process_first():
         data = [_resolve(folder, output) for folder in data]

@@ -12,7 +12,9 @@ class TrainingConfig(Variation):
     """
 
     encoder: str = "tu-regnety_004"
-    """Encoder by its SMP name, trained from scratch (RegNetY-400MF, Radosavovic et al. 2020)."""
+    """Encoder by its SMP name (RegNetY-400MF, Radosavovic et al. 2020)."""
+    encoder_weights: str = ""
+    """imagenet: the encoder begins with these weights; empty: from scratch."""
     decoder_channels: tuple[int, ...] = (16, 32, 64, 128)
     """Width of the decoder at strides 2, 4, 8 and 16."""
     size: int = 160
@@ -42,8 +44,13 @@ class TrainingConfig(Variation):
     """Peak of the one-cycle schedule (Smith and Topin 2018) of AdamW: warm-up, then a cosine."""
     warm_up: float = 0.15
     """Share of the steps until that peak."""
+    encoder_rate: float = 1.0
+    """The encoder's learning rate as a share of the others': below 1 for a pretrained one."""
     weight_decay: float = 1e-2
-    """Of AdamW (Loshchilov and Hutter 2019)."""
+    """Of AdamW (Loshchilov and Hutter 2019), on the kernels of convolutions."""
+    drop_path: float = 0.0
+    """Probability of leaving out the encoder's last residual branch in a step, growing evenly up to
+    there (Huang et al. 2016); timm's encoders alone have a place for it."""
     gradient_clip: float = 1.0
     """Largest norm of the gradient of one step."""
     ema_decay: float = 0.995

@@ -21,10 +21,16 @@ from metaseg.data.lesion_shapes import collect_donors
 from metaseg.data.prepared import PreparedSlices
 from metaseg.errors import InputError
 from metaseg.models import TITLES, build_network
+from metaseg.models.pretrained import load_imagenet, read_imagenet
 from metaseg.preprocess import Preprocessing
 from metaseg.training.config import TrainingConfig
 from metaseg.training.curves import write_curves, write_scalars
 from metaseg.training.dataset import AugmentedDataset
+from metaseg.training.fine_tuning import (
+    add_drop_path,
+    keep_depthwise_in_float32,
+    parameter_groups,
+)
 from metaseg.training.losses import build_loss
 from metaseg.training.validation import validate
 
@@ -53,24 +59,29 @@ def train_network(
     settings = Preprocessing(size=config.size)
     accelerator = Accelerator(mixed_precision=_precision(config))
     network = build_network(architecture, config.encoder, config.decoder_channels)
+    if config.encoder_weights:
+        load_imagenet(network.encoder, read_imagenet(config.encoder))
+    add_drop_path(network.encoder, config.drop_path)
     if start is not None:
         earlier = load_checkpoint(start)
         network.load_state_dict(earlier.network.state_dict())
         record = {**record, "started_from": earlier.config.training}
     network = network.to(accelerator.device, memory_format=torch.channels_last)
-    # AveragedModel copies the network, so it is made before the network is wrapped.
+    # AveragedModel copies the network, so it is made before the network is changed and wrapped.
     averaged = AveragedModel(
         network, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay), use_buffers=True
     )
+    if accelerator.device.type == "cpu":
+        keep_depthwise_in_float32(network)
     optimizer = torch.optim.AdamW(
-        network.parameters(), config.learning_rate, weight_decay=config.weight_decay
+        parameter_groups(network, config.learning_rate, config.encoder_rate, config.weight_decay)
     )
     network, optimizer = accelerator.prepare(network, optimizer)
     loss_function = build_loss(config.loss, config.supervision)
     epoch_loader = _epoch_loader(config, training, settings, accelerator)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer.optimizer,
-        config.learning_rate,
+        [group["lr"] for group in optimizer.param_groups],
         total_steps=config.epochs * len(epoch_loader(0)),
         pct_start=config.warm_up,
     )

@@ -15,11 +15,11 @@ from metaseg.training.robustness import Variation
 
 TYPES = get_type_hints(TrainingConfig)
 SHARES = {
-    "warm_up", "ema_decay", "validation_share", "size_balance",
+    "warm_up", "ema_decay", "validation_share", "size_balance", "drop_path",
     *(field.name for field in fields(Variation)),
 }  # fmt: skip
 """Fields between 0 and 1."""
-POSITIVE = {"size", "epochs", "batch_size", "learning_rate", "gradient_clip"}
+POSITIVE = {"size", "epochs", "batch_size", "learning_rate", "encoder_rate", "gradient_clip"}
 PRECISIONS = ("auto", "bf16", "no")
 
 
@@ -113,6 +113,8 @@ def _out_of_range(config: TrainingConfig) -> list[str]:
         for name in ("patience", "empty_share", "weight_decay", "augmentation", "workers", "seed")
         if not getattr(config, name) >= 0
     ]
+    if config.encoder_weights not in ("", "imagenet"):
+        faults.append("encoder_weights must be imagenet or empty")
     if config.precision not in PRECISIONS:
         faults.append(f"precision must be one of {', '.join(PRECISIONS)}")
     if config.validation_by not in CARVED_BY:

@@ -227,6 +227,7 @@ def test_bad_masks_are_all_listed_before_training(data_folder, tmp_path):
     "changes, sentence",
     [
         ({"encoder": "resnet-of-nobody"}, "the encoder «resnet-of-nobody»"),
+        ({"encoder_weights": "imagenet"}, "no ImageNet weights for the encoder"),
         ({"decoder_channels": (8, 8, 8, 8)}, "earlier/unet has the encoder"),
     ],
 )
