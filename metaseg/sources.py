@@ -10,10 +10,11 @@ from pathlib import Path
 from metaseg.checkpoint import CONFIG, Checkpoint, load_checkpoint
 from metaseg.errors import InputError
 from metaseg.models import TITLES
+from metaseg.resources import resource
 
 log = logging.getLogger(__name__)
 
-SHIPPED = Path(__file__).parent.parent / "checkpoints"
+SHIPPED = resource("checkpoints")
 HUB_FILE = SHIPPED / "hub.toml"
 VARIABLE = "METASEG_MODELS"
 

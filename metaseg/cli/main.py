@@ -14,6 +14,7 @@ COMMANDS = {
     "data": "look at data folders",
     "report": "turn recorded figures into a page",
     "contact-sheet": "draw synthetic metastases next to real lesions",
+    "demo": "serve the page, the API and the MCP tools on this machine",
     "publish": "put a checkpoint or the demo on the Hub",
 }
 """What each command does; it lies in the module of its name, with an underscore for a dash."""

@@ -4,7 +4,9 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-EXAMPLES = Path(__file__).parent.parent.parent / "examples"
+from metaseg.resources import resource
+
+EXAMPLES = resource("examples")
 
 
 @dataclass(frozen=True)

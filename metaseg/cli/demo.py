@@ -1,0 +1,18 @@
+"""metaseg demo: the page, as app.py serves it"""
+
+import argparse
+
+from metaseg.demo import LAUNCH_OPTIONS, build_page
+from metaseg.segmenter import Segmenter
+from metaseg.sources import resolve_checkpoints
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until interrupted; METASEG_MODELS, METASEG_DEVICE and GRADIO_SERVER_PORT choose how."""
+    checkpoints, notices = resolve_checkpoints()
+    build_page(Segmenter(checkpoints), notices).launch(**LAUNCH_OPTIONS)
+    return 0
