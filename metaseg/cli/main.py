@@ -19,10 +19,34 @@ COMMANDS = {
 }
 """What each command does; it lies in the module of its name, with an underscore for a dash."""
 
+EXTRAS = {"demo": "demo", "evaluate": "eval", "report": "eval"}
+"""The extra that a command needs, as ``pip install "metaseg[demo]"`` brings it."""
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command. Bad input is one sentence on standard error and the exit status 2."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        return _run(arguments)
+    except InputError as error:
+        print(f"metaseg: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get(arguments[0]) if arguments else None
+        if extra is None or (error.name or "").startswith("metaseg"):
+            raise
+        print(
+            f"metaseg: {arguments[0]} needs {error.name}, which is not installed: "
+            f'run pip install "metaseg[{extra}]".',
+            file=sys.stderr,
+        )
+        return 2
+    except KeyboardInterrupt:
+        print("\nmetaseg: stopped.", file=sys.stderr)
+        return 130
+
+
+def _run(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="metaseg",
         description="Outlines brain metastases on MR images. Research software, not for diagnosis.",
@@ -35,11 +59,4 @@ def main(arguments: list[str] | None = None) -> int:
         if arguments[:1] == [name]:
             import_module(f"metaseg.cli.{name.replace('-', '_')}").add_options(command)
     options = parser.parse_args(arguments)
-    try:
-        return options.run(options)
-    except InputError as error:
-        print(f"metaseg: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\nmetaseg: stopped.", file=sys.stderr)
-        return 130
+    return options.run(options)
