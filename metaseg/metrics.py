@@ -138,3 +138,35 @@ def mean_with_interval(by_group: dict[str, list[float]]) -> dict[str, float]:
         rng=np.random.default_rng(BOOTSTRAP_SEED),
     ).confidence_interval
     return {"mean": mean, "low": float(interval.low), "high": float(interval.high)}
+
+
+SCORES = {
+    "dice": "Dice",
+    "iou": "IoU",
+    "precision": "Precision",
+    "recall": "Recall",
+    "f1": "F1",
+    "group_dice": "Dice per group",
+    "pooled_dice": "Pooled Dice",
+    "empty_false_positive_rate": "False-positive rate on empty slices",
+}
+"""Keys of an object in ``metrics.json``, in the order of the card, and what people read."""
+
+
+def is_defined(score: object) -> bool:
+    """Whether a score of ``metrics.json`` is defined: a number, or a mean with an interval."""
+    return (score.get("mean") if isinstance(score, dict) else score) is not None
+
+
+def show_score(score: float | dict[str, float] | None) -> str:
+    """A score as people read it, for example ``0.712 (0.690 to 0.734)``; a dash where it is not
+    defined."""
+    if not isinstance(score, int | float | dict) or not is_defined(score):
+        return "–"
+    if not isinstance(score, dict):
+        text = f"{score:.3f}"
+    elif score.get("low") is None or score.get("high") is None:
+        text = f"{score['mean']:.3f}"
+    else:
+        text = f"{score['mean']:.3f} ({score['low']:.3f} to {score['high']:.3f})"
+    return text.replace("-", "−")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from metaseg.card import write_card
 from metaseg.checkpoint import load_checkpoint, write_config
 from metaseg.data.cases import carve_validation, cases_of_split
 from metaseg.evaluation.calibrate import calibrate
+from metaseg.hub.card import write_card
 from metaseg.segmenter import Segmenter
 
 

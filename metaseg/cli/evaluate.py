@@ -8,13 +8,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from metaseg.card import record_metrics
 from metaseg.cli.options import output_folder
 from metaseg.data.cases import cases_of_split
 from metaseg.data.stress import stress_set
 from metaseg.errors import InputError
 from metaseg.evaluation import evaluate
 from metaseg.evaluation.perturbations import evaluate_perturbed
+from metaseg.evaluation.record import record_metrics
 from metaseg.evaluation.stress import evaluate_stress
 from metaseg.files import to_json, write_json, write_whole
 from metaseg.segmenter import Segmenter

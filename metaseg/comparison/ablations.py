@@ -1,6 +1,5 @@
 """Sections on what one change does: synthetic metastases, and slices of a patient on both sides."""
 
-from metaseg.card.facts import show_score
 from metaseg.comparison.changes import stress_rows
 from metaseg.comparison.markdown import code, plus, signed, table
 from metaseg.comparison.material import STRESS, Material, missing, sources, titled
@@ -14,6 +13,7 @@ from metaseg.comparison.measured import (
     mean_difference,
 )
 from metaseg.comparison.shipped import verdict
+from metaseg.metrics import show_score
 
 METASTASES = "What the synthetic metastases change"
 LEAKAGE = "How much a split by slices flatters"

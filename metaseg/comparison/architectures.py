@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from metaseg.card.facts import join, show_score
 from metaseg.comparison.figures import plot_seeds, plot_training
 from metaseg.comparison.markdown import code, figure, table
 from metaseg.comparison.material import (
@@ -17,6 +16,8 @@ from metaseg.comparison.material import (
 )
 from metaseg.comparison.measured import COMPARED, Measured, data_sets, dice_of, mean_difference
 from metaseg.comparison.shipped import compare
+from metaseg.hub.card import join
+from metaseg.metrics import show_score
 from metaseg.models import TITLES
 from metaseg.preprocess import Preprocessing
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from metaseg.card.facts import join
 from metaseg.checkpoint import CONFIG, METRICS, load_checkpoint
 from metaseg.comparison.ablations import describe_leakage, describe_metastases
 from metaseg.comparison.aims import describe_aims
@@ -31,6 +30,7 @@ from metaseg.comparison.shipped import describe_pair, describe_unseen
 from metaseg.data.known import list_tumours
 from metaseg.errors import InputError
 from metaseg.files import write_whole
+from metaseg.hub.card import join
 from metaseg.segmenter import Segmenter
 
 TITLE = "What MetaSeg's networks reach"

@@ -12,9 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from metaseg.card.facts import data_title
 from metaseg.comparison.figures import colour
-from metaseg.comparison.markdown import code, figure
+from metaseg.comparison.markdown import code, data_title, figure
 from metaseg.comparison.material import Material
 from metaseg.comparison.measured import Measured
 from metaseg.data.case import read_case

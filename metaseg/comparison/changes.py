@@ -2,9 +2,8 @@
 
 from collections.abc import Callable
 
-from metaseg.card.facts import data_title, show_score
 from metaseg.comparison.figures import plot_drops
-from metaseg.comparison.markdown import code, figure, table
+from metaseg.comparison.markdown import code, data_title, figure, table
 from metaseg.comparison.material import (
     CHANGED,
     STRESS,
@@ -15,6 +14,7 @@ from metaseg.comparison.material import (
     with_figures,
 )
 from metaseg.comparison.measured import Measured
+from metaseg.metrics import show_score
 
 
 def describe_changes(material: Material) -> list[str]:

@@ -1,11 +1,11 @@
 """The sections at the end: limits, sources, and how to make the report again."""
 
-from metaseg.card.facts import join
 from metaseg.checkpoint import METRICS
 from metaseg.comparison.markdown import code, escape, table
 from metaseg.comparison.material import CHANGED, STRESS, Material
 from metaseg.comparison.measured import data_sets
 from metaseg.data.known import KNOWN_DATA
+from metaseg.hub.card import join
 
 LIMITS = "Limits"
 

@@ -1,6 +1,5 @@
 """Sections on the shipped pair: lesions by size, curves and calibration."""
 
-from metaseg.card.facts import is_measured, show_score
 from metaseg.comparison.figures import plot_curves, plot_reliability
 from metaseg.comparison.markdown import figure, percent, table
 from metaseg.comparison.material import (
@@ -14,6 +13,7 @@ from metaseg.comparison.material import (
     with_figures,
 )
 from metaseg.comparison.measured import Measured
+from metaseg.metrics import is_defined, show_score
 
 
 def describe_lesions(material: Material) -> list[str]:
@@ -49,7 +49,7 @@ def _volumes(networks: list[Measured], names: list[str]) -> list[str]:
     rows = [
         [titled(name), network.title, show_score(score)]
         for name, network, found in figures_of(networks, names)
-        if is_measured(score := found.get("brats_lesion_dice"))
+        if is_defined(score := found.get("brats_lesion_dice"))
     ]
     if not rows:
         return []

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from metaseg.card.facts import data_title
+from metaseg.comparison.markdown import data_title
 from metaseg.comparison.measured import Measured, dice_of
 from metaseg.files import write_whole
 from metaseg.overlay import PREDICTION_COLOURS

@@ -1,7 +1,13 @@
 """Markdown blocks: tables, figures and text that means what it says."""
 
+import json
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from metaseg.data.known import KNOWN_DATA
+from metaseg.errors import InputError
 
 
 def escape(text: str) -> str:
@@ -50,3 +56,18 @@ def signed(difference: dict[str, float] | None) -> str:
 def plus(value: float | None) -> str:
     """A number with its sign."""
     return "–" if value is None else f"{value:+.3f}".replace("-", "−")
+
+
+def data_title(name: str) -> str:
+    """What people read for the data folder ``name``."""
+    return KNOWN_DATA[name].title if name in KNOWN_DATA else name
+
+
+def read_json(path: Path) -> Any:
+    """The content of ``path``, or None where there is no such file."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise InputError(f"{path.name} of the checkpoint {path.parent.name} is damaged.") from error

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from metaseg.card.facts import join
 from metaseg.comparison.markdown import code, percent
 from metaseg.comparison.measured import Measured, data_sets
 from metaseg.data.known import KNOWN_DATA
+from metaseg.hub.card import join
 from metaseg.models import TITLES
 
 RECORD = "python -m metaseg evaluate DATA --record --output OUT"

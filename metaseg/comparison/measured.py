@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from metaseg.card import CURVES, read_json, read_slice_dice
 from metaseg.checkpoint import CONFIG, METRICS, WEIGHTS, Config, is_of, read_config, read_metrics
+from metaseg.comparison.markdown import read_json
 from metaseg.data.known import KNOWN_DATA, trained_on
+from metaseg.evaluation.record import read_slice_dice
 from metaseg.files import to_json
+from metaseg.hub.card import CURVES
 from metaseg.metrics import mean_with_interval
 from metaseg.models import TITLES
 

@@ -2,10 +2,11 @@
 
 from itertools import combinations
 
-from metaseg.card.facts import join, show_score
 from metaseg.comparison.markdown import code, percent, signed, table
 from metaseg.comparison.material import RECORD, Material, figures_of, sources, titled
 from metaseg.comparison.measured import Measured, data_sets, mean_difference
+from metaseg.hub.card import join
+from metaseg.metrics import show_score
 
 SHIPPED_PAIR = "The shipped pair"
 UNSEEN = "Sources that were never trained on"

@@ -1,171 +1,80 @@
-"""The tab that says what this is: what the networks learned, how well they do, where they fail."""
+"""The tab that says what this is, made from the records of the networks that are served."""
 
-from html import escape
-from pathlib import Path
+from collections.abc import Sequence
 
 import gradio as gr
 
-from metaseg.card import text
-from metaseg.card.facts import data_title, join, show_score
 from metaseg.checkpoint import Checkpoint
-from metaseg.comparison import material
-from metaseg.comparison.closing import describe_limits
-from metaseg.comparison.markdown import code, table
-from metaseg.comparison.page import section, to_html
-from metaseg.data.known import KNOWN_DATA, list_tumours, trained_on
-from metaseg.errors import InputError
+from metaseg.hub.card import card_text, data_title, join, training_data, training_notes
+from metaseg.metrics import show_score
 from metaseg.segmenter import Segmenter
-from metaseg.sources import SHIPPED
 
-DOCS = SHIPPED.parent / "docs"
+INTRODUCTION = """\
+## What this is
 
-STYLE = """<style>
-.about { max-width: 60rem; line-height: 1.55; }
-.about :is(p, li) { max-width: 75ch; }
-.about h2 { font-size: 1.15rem; font-weight: 600; margin: 1.6rem 0 .4rem; }
-.about h3 { font-size: 1rem; font-weight: 600; margin: 1.1rem 0 .3rem; }
-.about p, .about ul { margin: .4rem 0; }
-.about ul { padding-left: 1.4rem; list-style: disc; }
-.about .table { overflow-x: auto; margin: .6rem 0; }
-.about table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums; }
-#about .about .table :is(th, td) { padding: .35rem .9rem .35rem 0; text-align: left;
-  vertical-align: top;
-  white-space: normal;
-  border: 0; border-bottom: 1px solid var(--border-color-primary); }
-.about summary { cursor: pointer; padding: .5rem 0; font-weight: 600; }
-.about details { border-top: 1px solid var(--border-color-primary); }
-.about figure { margin: .8rem 0; }
-.about img { max-width: 100%; height: auto; background: #fff; border-radius: 6px; }
-.about :is(figcaption, p > em:only-child) { display: block; font-style: normal; font-size: .88rem;
-  color: var(--body-text-color-subdued); }
-.about pre { overflow-x: auto; font-size: .82rem; }
-.about a { color: var(--link-text-color); text-decoration: underline; }
-</style>"""
+MetaSeg outlines the parts of a brain MRI slice that look like a lesion. Each network works on its
+own. Agreement is not evidence of correctness: networks that were trained alike make the same
+mistakes. Where they disagree, at least one is wrong.
+
+MetaSeg is research software. It is not a medical device, and no diagnosis or treatment may rest on
+it. Files that you drop here are read on the computer that runs this page, and are deleted there
+within two hours."""
+
+RESULTS = """\
+Dice is 1 where an outline is exact and 0 where nothing of the lesion was found; the mean is over
+slices with a lesion. The 95 % interval in brackets is over groups, which are patients or stand for
+them. Expect lower values on slices from scanners and sequences that were not in the training."""
 
 
 def add_about_tab(segmenter: Segmenter) -> None:
-    """Put what there is to know about the networks of ``segmenter`` on the page."""
-    found = about(list(segmenter.checkpoints.values()))
-    gr.HTML(found, elem_id="about", apply_default_css=False)
+    """Put what is recorded about the networks of ``segmenter`` on the page."""
+    checkpoints = list(segmenter.checkpoints.values())
+    gr.Markdown(about(checkpoints), elem_id="about")
+    for checkpoint in checkpoints:
+        with gr.Accordion(f"Model card: {checkpoint.config.title}", open=False):
+            gr.Markdown(card(checkpoint))
 
 
-def about(checkpoints: list[Checkpoint], docs: Path = DOCS) -> str:
-    """The tab as HTML: plain words first, details that fold out after.
-
-    Plots come from the report in ``docs`` where it is there.
-    """
-    parts = [
-        _prose(_introduce(checkpoints)),
-        _prose("\n\n".join(_results(checkpoints))),
-        _prose("\n\n".join(describe_limits())),
-        _prose(_licences(checkpoints)),
-        "<h2>More about it</h2>",
-        *(_fold(checkpoint.config.title, _card(checkpoint)) for checkpoint in checkpoints),
-        *_report(docs),
-        _fold("Papers to cite", to_html(text.describe_papers(), docs, anchors=False)),
-    ]
-    return f"{STYLE}<article class='about'>{''.join(parts)}</article>"
-
-
-def _prose(markdown: str) -> str:
-    return to_html(markdown, DOCS, anchors=False)
-
-
-def _fold(title: str, content: str) -> str:
-    return f"<details><summary>{escape(title)}</summary>{content}</details>"
-
-
-def _introduce(checkpoints: list[Checkpoint]) -> str:
-    data = sorted({name for c in checkpoints for name in trained_on(c.config.training)})
-    tumours = list_tumours(data)
-    learned = f"They learned from slices with {join(tumours)}." if tumours else ""
-    if tumours and "brain metastasis" not in tumours:
-        learned += " **No real metastasis was among these.**"
-        if any(c.config.training.get("config", {}).get("metastases") for c in checkpoints):
-            learned += " Metastases were drawn into some of the slices instead."
-    return f"""\
-## What this is
-
-MetaSeg marks the parts of a brain MRI slice that look like a tumour or a metastasis. Each network
-looks at the slice by itself. Where their outlines agree, they have found the same signs; where they
-differ, at least one is wrong.
-
-It is research software. It is not a medical device, nobody has tested it on patients, and no
-diagnosis or treatment may rest on it. Pictures that you drop here are read on the computer that
-runs this page, and are deleted there within two hours.
-
-## What the networks learned from
-
-{learned} They see one slice at a time, in shades of grey, and know nothing of the patient."""
-
-
-def _results(checkpoints: list[Checkpoint]) -> list[str]:
-    names = [name for name in KNOWN_DATA if any(name in c.metrics for c in checkpoints)]
-    blocks = ["## How well they do"]
-    if not names:
-        return [*blocks, "These weights have not been measured here; see their model cards."]
-    learned = {name for c in checkpoints for name in trained_on(c.config.training)}
-    rows = [
+def about(checkpoints: Sequence[Checkpoint]) -> str:
+    """What the networks were trained on, how well they do, and their limits, as Markdown."""
+    records = [checkpoint.config.training for checkpoint in checkpoints]
+    trained = {name: entry for record in records for name, entry in training_data(record).items()}
+    titles = [f"- {entry.get('title', name)}" for name, entry in trained.items()]
+    limits = [f"- {_whose(note, checkpoints)}{note}" for note in training_notes(records)]
+    return "\n\n".join(
         [
-            data_title(name),
-            "yes" if name in learned else "no",
-            *(show_score(c.metrics.get(name, {}).get("dice")) for c in checkpoints),
+            INTRODUCTION,
+            "## Training data",
+            "\n".join(titles) or "Not recorded.",
+            "## Results",
+            _results(checkpoints, list(trained)),
+            "## Limits",
+            "\n".join(limits) or "Not recorded.",
         ]
-        for name in names
-    ]
-    head = ["slices of", "learned from this source", *(c.config.title for c in checkpoints)]
-    return [
-        *blocks,
-        "The figure is the Dice score: 1 where an outline is exact, 0 where nothing of the lesion "
-        "was found. None of these slices was learned from. The range in brackets says where the "
-        "figure could lie with other patients of the same kind, 19 times out of 20.",
-        table(head, rows, words=2),
-        "Slices from other hospitals and of real metastases fare worse than those that resemble "
-        "what was learned from. Expect that of your own slices as well.",
-    ]
+    )
 
 
-def _licences(checkpoints: list[Checkpoint]) -> str:
-    licences = sorted({checkpoint.config.license.upper() for checkpoint in checkpoints})
-    rows = [
-        [data.title, ", ".join(data.tumours), data.source, data.license.upper()]
-        for data in KNOWN_DATA.values()
-    ]
-    known = table(["data", "what they show", "source", "licence"], rows, words=4)
-    return f"""\
-## Licences and sources
-
-The code is under Apache-2.0, the weights are under {join(licences)}. The examples keep the licence
-of their source.
-
-{known}"""
+def card(checkpoint: Checkpoint) -> str:
+    """The model card as part of the page: headings one level lower, and the weights' revision."""
+    text = card_text(checkpoint).replace("\n## ", "\n### ").removeprefix("## ")
+    return f"### {text}\n\nWeights: `{checkpoint.revision}`"
 
 
-def _card(checkpoint: Checkpoint) -> str:
-    """The substance of the model card, its headings one level lower."""
-    config = checkpoint.config
-    parts = [
-        text.describe_use(config),
-        text.describe_training(config, [], None),
-        text.describe_results(checkpoint.metrics),
-        text.describe_license(config),
-        f"Weights: {code(checkpoint.revision)}",
-    ]
-    return to_html("\n".join(parts).replace("## ", "### "), DOCS, anchors=False)
+def _whose(note: str, checkpoints: Sequence[Checkpoint]) -> str:
+    """The networks that ``note`` is about, where these are not all."""
+    found = [c.config.title for c in checkpoints if note in training_notes([c.config.training])]
+    return "" if len(found) == len(checkpoints) else f"{join(found)}: "
 
 
-def _report(docs: Path) -> list[str]:
-    """The comparison and the curves of the report, each left out where it is not there."""
-    try:
-        report = (docs / "report.md").read_text(encoding="utf-8")
-    except OSError:
-        return []
-    folds = []
-    for title in (material.ARCHITECTURES, material.CURVES):
-        found = section(report, title)
-        try:
-            if found:
-                folds.append(_fold(title, to_html(found, docs, anchors=False)))
-        except InputError:
-            continue
-    return folds
+def _results(checkpoints: Sequence[Checkpoint], trained: list[str]) -> str:
+    """Dice of each network on each test set, with the sentence that explains it."""
+    measured = {name: found for c in reversed(checkpoints) for name, found in c.metrics.items()}
+    if not measured:
+        return "Not measured."
+    titles = [checkpoint.config.title for checkpoint in checkpoints]
+    rows = [["mean Dice on", "source used in training", *titles], ["---"] * (2 + len(titles))]
+    for name, found in measured.items():
+        scores = (show_score(c.metrics.get(name, {}).get("dice")) for c in checkpoints)
+        used = "yes" if name in trained else "no"
+        rows.append([data_title(name, found).replace("|", r"\|"), used, *scores])
+    return RESULTS + "\n\n" + "\n".join(f"| {' | '.join(row)} |" for row in rows)

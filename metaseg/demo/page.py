@@ -19,7 +19,7 @@ from metaseg.demo.render import (
     render,
     render_explanation,
 )
-from metaseg.demo.style import HEADER
+from metaseg.demo.style import masthead
 from metaseg.demo.tables import notice_list
 from metaseg.demo.toolbar import KEYS, TOOLBAR
 from metaseg.demo.workbench import BOTH, Workbench
@@ -41,7 +41,7 @@ def build_page(segmenter: Segmenter, notices: Sequence[str] = ()) -> gr.Blocks:
     """The whole demo, ready to launch with ``LAUNCH_OPTIONS``; ``notices`` stand at its top."""
     workbench = Workbench(segmenter)
     with gr.Blocks(title="MetaSeg", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
-        gr.HTML(HEADER)
+        gr.HTML(masthead(list(segmenter.checkpoints.values())))
         if notices:
             gr.HTML(notice_list(notices), elem_id="notices")
         with gr.Tab("One scan"):

@@ -1,8 +1,13 @@
-"""How the page looks, and the words that stand still on it."""
+"""How the page looks, and its masthead."""
 
+from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 
 import gradio as gr
+
+from metaseg.checkpoint import Checkpoint
+from metaseg.hub.card import training_data
 
 FOLDER = Path(__file__).parent
 
@@ -30,18 +35,29 @@ THEME = gr.themes.Base(
     button_primary_background_fill_hover_dark="*primary_800",
 )
 
-HEADER = """
+MASTHEAD = """
 <header class="masthead">
   <h1>MetaSeg</h1>
   <button type="button" class="theme" data-action="theme"><span
     class="when-dark">Light theme</span><span class="when-light">Dark theme</span></button>
-  <p>Outlines brain tumours and metastases on one MRI slice. Two networks draw side by side, so that
-  you can judge where they agree.</p>
-  <p class="research">Research software, not a medical device: not for diagnosis or treatment. The
-  networks were trained on meningioma, glioma and pituitary tumour; no real metastasis was among
+  <p>Outlines lesions on brain MRI. Every network draws its own outlines, so that you can compare
   them.</p>
+  <p class="research">Research software, not a medical device: not for diagnosis or treatment.
+  {statement}</p>
 </header>
 """
+
+
+def masthead(checkpoints: Sequence[Checkpoint]) -> str:
+    """The head of the page, with what the records of the served networks say of their training:
+    the data, and the first of each network's notes, which is the one that matters most."""
+    records = [checkpoint.config.training for checkpoint in checkpoints]
+    data = {name: entry for record in records for name, entry in training_data(record).items()}
+    titles = "; ".join(entry.get("title", name) for name, entry in data.items())
+    first = list(dict.fromkeys(record["notes"][0] for record in records if record.get("notes")))
+    sentences = [f"Training data: {titles or 'not recorded'}.", *first]
+    return MASTHEAD.format(statement=escape(" ".join(sentences)))
+
 
 CSS = (FOLDER / "page.css").read_text(encoding="utf-8")
 SCRIPT = (FOLDER / "page.js").read_text(encoding="utf-8")

@@ -2,8 +2,7 @@
 
 from html import escape
 
-from metaseg.card.facts import SCORES
-from metaseg.metrics import OVERLAP_NAMES
+from metaseg.metrics import OVERLAP_NAMES, SCORES
 
 
 def metrics_table(reports: list[dict], volumes: list[dict] = ()) -> str:

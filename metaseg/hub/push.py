@@ -7,9 +7,9 @@ from pathlib import Path
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.errors import HfHubHTTPError
 
-from metaseg.card import CURVES, CURVES_PICTURE, render_card
 from metaseg.checkpoint import CARD, CONFIG, METRICS, WEIGHTS, load_checkpoint
 from metaseg.errors import InputError
+from metaseg.hub.card import CURVES, CURVES_PICTURE, render_card
 from metaseg.hub.errors import TIMEOUT, TOKENS, hub_errors
 from metaseg.hub.names import HubName
 

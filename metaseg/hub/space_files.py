@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
-from metaseg.card import CURVES
 from metaseg.checkpoint import CARD, CONFIG, METRICS, WEIGHTS
 from metaseg.errors import InputError
+from metaseg.hub.card import CURVES
 from metaseg.sources import shipped_models
 
 ROOT = Path(__file__).parent.parent.parent

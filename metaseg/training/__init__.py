@@ -6,13 +6,13 @@ from pathlib import Path
 
 from accelerate import PartialState
 
-from metaseg.card import write_card
 from metaseg.checkpoint import read_config as read_checkpoint_config
 from metaseg.data.cases import Case, carve_validation, cases_of_split
 from metaseg.data.prepared import PreparedSlices, prepare_cases
 from metaseg.data.synthetic_folder import NAME as SYNTHETIC
 from metaseg.data.synthetic_folder import write_synthetic_folder
 from metaseg.errors import InputError, together
+from metaseg.hub.card import write_card
 from metaseg.models import build_network
 from metaseg.models.pretrained import read_imagenet
 from metaseg.preprocess import Preprocessing

@@ -5,8 +5,8 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from metaseg.card import SLICE_COLUMNS
 from metaseg.checkpoint import Config
+from metaseg.evaluation.record import SLICE_COLUMNS
 
 THRESHOLDS = [round(0.05 * k, 2) for k in range(1, 20)]
 GROUPS = 4

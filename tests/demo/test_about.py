@@ -1,70 +1,73 @@
-"""The tab says what the networks learned and how well they do, of the weights that are served."""
+"""Masthead and About say what is recorded of the weights that are served, and nothing else."""
 
+import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from metaseg.checkpoint import Checkpoint
-from metaseg.comparison.material import ARCHITECTURES
-from metaseg.demo.about import about
+from metaseg.checkpoint import CONFIG, Checkpoint
+from metaseg.demo.about import about, card
+from metaseg.demo.page import build_page
+from metaseg.demo.style import masthead
+from metaseg.hub.card import render_card, training_data, training_notes
+from metaseg.segmenter import Segmenter
+from metaseg.sources import SHIPPED, shipped_models
 from tests.cli.measured import figures
 from tests.conftest import small_checkpoint
-from tests.html_reader import Reader
+from tests.hub.tiny import make_checkpoint
 
 RECORD = {
-    "training": {"t1ce_slices": {"cases": 40, "groups": 8}},
-    "validation": {"t1ce_slices": {"cases": 4, "groups": 1}},
-    "config": {
-        "epochs": 3, "batch_size": 4, "loss": "bce", "learning_rate": 1e-3, "seed": 0,
-        "metastases": 0.5,
-    },
-}  # fmt: skip
+    "data": [{"name": "ours", "title": "T2 slices of <b>sheep</b>", "citation": "Shepherd 2026"}],
+    "notes": ["Only sheep were scanned.", "One scanner."],
+}
 
 
 @pytest.fixture
-def checkpoint() -> Checkpoint:
+def foreign() -> Checkpoint:
+    """A network that somebody else trained and measured."""
     made = small_checkpoint("attention_unet")
-    return replace(made, config=replace(made.config, training=RECORD))
-
-
-def test_plain_words_come_first_and_figures_are_those_recorded(checkpoint, tmp_path):
-    measured = {"t1ce_slices": figures(0.7), "metastasis_t2_slices": figures(0.3)}
-    reader = Reader(about([replace(checkpoint, metrics=measured)], tmp_path))
-    words = " ".join(reader.text.split())
-    assert words.index("not a medical device") < words.index("Dice")
-    for part in (
-        "meningioma, glioma and pituitary tumour. No real metastasis was among these.",
-        "Metastases were drawn into some of the slices instead.",
-        "0.700 (0.600 to 0.800)",
-        "0.300 (0.200 to 0.400)",
-        "CC-BY-NC-SA-4.0",
-        "Limits",
-        "names no patients",
-        "Oktay",
-        checkpoint.revision,
-        "3 epochs",
-    ):
-        assert part in words, part
-    assert "##" not in words and "|" not in words.split("Papers to cite")[0]
-    assert reader.seen.count("details") == 2 and not reader.ids
-    assert all(address.startswith("data:") for address in reader.addresses)
-
-
-def test_weights_without_figures_are_said_to_have_none(checkpoint, tmp_path):
-    assert "have not been measured here" in about([checkpoint], tmp_path)
-
-
-def test_the_report_is_quoted_where_it_is_there(checkpoint, tmp_path: Path):
-    (tmp_path / "report").mkdir()
-    (tmp_path / "report/a.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
-    (tmp_path / "report.md").write_text(
-        f"# Title\n\n## {ARCHITECTURES}\n\nAll <b>equal</b>.\n\n![plot](report/a.svg)\n*said*\n\n"
-        "## Cost\n\nnot this\n"
+    return replace(
+        made,
+        config=replace(made.config, training=RECORD, license="cc0-1.0"),
+        metrics={"goats": {**figures(0.7), "dataset": {"title": "T2 slices of goats"}}},
     )
-    reader = Reader(about([checkpoint], tmp_path))
-    assert "All <b>equal</b>." in reader.text and "not this" not in reader.text
-    assert reader.addresses[0].startswith("data:image/svg+xml;base64,")
-    assert reader.seen.count("figcaption") == 1
-    (tmp_path / "report/a.svg").unlink()
-    assert "equal" not in Reader(about([checkpoint], tmp_path)).text
+
+
+def test_about_says_what_is_recorded(foreign):
+    text = about([foreign])
+    assert text.index("not a medical device") < text.index("## Results")
+    assert "Agreement is not evidence of correctness" in text
+    assert "- T2 slices of <b>sheep</b>" in text and "- Only sheep were scanned." in text
+    assert "| T2 slices of goats | no | 0.700 (0.600 to 0.800) |" in text
+    assert "CC0-1.0" in card(foreign) and foreign.revision in card(foreign)
+    assert "\n## " not in card(foreign) and "T2 slices of goats" in card(foreign)
+
+
+def test_a_note_names_its_network_where_others_lack_it(foreign):
+    silent = small_checkpoint("nested_unet")
+    assert f"- {foreign.config.title}: One scanner." in about([foreign, silent])
+    bare = about([silent])
+    assert bare.count("Not recorded.") == 2 and "Not measured." in bare
+
+
+def test_the_masthead_says_what_was_trained_on(foreign):
+    text = masthead([foreign])
+    assert "T2 slices of &lt;b&gt;sheep&lt;/b&gt;. Only sheep were scanned." in text
+    assert "One scanner" not in text
+    assert "Training data: not recorded." in masthead([small_checkpoint("unet")])
+
+
+def test_a_foreign_network_is_served_without_a_word_about_ours(foreign, tmp_path):
+    folder = make_checkpoint(tmp_path / "attention_unet", "attention_unet", training=RECORD)
+    records = [
+        json.loads((SHIPPED / name / CONFIG).read_text())["training"] for name in shipped_models()
+    ]
+    ours = training_notes(records)
+    for record in records:
+        for name, entry in training_data(record).items():
+            ours += [name, entry["title"], entry["citation"]]
+    assert len(ours) > 5
+    page = build_page(Segmenter([foreign], device="cpu"))
+    for text in (json.dumps(page.get_config_file(), default=str), render_card(folder)):
+        assert "sheep" in text
+        assert not [words for words in [*ours, "glioma, pituitary"] if words in text]

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metaseg.card import read_slice_dice
 from metaseg.checkpoint import load_checkpoint, save_checkpoint
 from metaseg.cli.main import main
 from metaseg.data.cases import read_cases
@@ -14,6 +13,7 @@ from metaseg.evaluation import evaluate
 from metaseg.evaluation.calibrate import GRID, group_dice_by_threshold
 from metaseg.evaluation.perturbations import PERTURBATIONS, evaluate_perturbed
 from metaseg.evaluation.pixels import PixelHistogram
+from metaseg.evaluation.record import read_slice_dice
 from metaseg.evaluation.stress import evaluate_stress
 from metaseg.metrics import OVERLAP_NAMES
 from metaseg.scan import read_mask, read_scan

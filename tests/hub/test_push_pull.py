@@ -22,7 +22,7 @@ def test_a_push_is_one_commit_with_all_that_belongs(hub: Hub, client: Client, tm
     assert len(model.commits) == 2  # the Hub makes the first itself
     assert set(model.files) == {".gitattributes", "README.md", CONFIG, WEIGHTS, "curves.json"}
     assert model.files[WEIGHTS] == (folder / WEIGHTS).read_bytes()
-    assert f'from_pretrained("{REPO}")' in model.files["README.md"].decode()
+    assert f'model="{REPO}"' in model.files["README.md"].decode()
     assert pushed == {
         "repo_id": REPO,
         "commit": model.head,

@@ -11,11 +11,30 @@ from metaseg.preprocess import Preprocessing
 ENCODER, CHANNELS = "tu-lcnet_035", (4, 4, 4, 4)
 
 RECORD = {
-    "training": {
-        "flair_slices": {"cases": 90, "groups": 9},
-        "t1ce_slices": {"cases": 80, "groups": 8},
-    },
-    "validation": {"flair_slices": {"cases": 10, "groups": 1}},
+    "data": [
+        {
+            "name": "flair_slices",
+            "title": "FLAIR slices: lower-grade glioma",
+            "modality": "flair",
+            "target": "FLAIR abnormality",
+            "groups": "patients",
+            "license": "CC-BY-NC-SA-4.0",
+            "citation": "Buda M et al. 2019",
+            "training": {"cases": 90, "groups": 9},
+            "validation": {"cases": 10, "groups": 1},
+        },
+        {
+            "name": "t1ce_slices",
+            "title": "T1 slices: meningioma",
+            "modality": "t1ce",
+            "target": "tumour border",
+            "groups": "stand for patients",
+            "license": "CC-BY-4.0",
+            "citation": "Cheng J. 2017",
+            "training": {"cases": 80, "groups": 8},
+            "validation": {"cases": 0, "groups": 0},
+        },
+    ],
     "config": {
         "epochs": 2,
         "batch_size": 4,

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from huggingface_hub import ModelCard
 
-from metaseg.card import record_metrics, render_card, write_card
 from metaseg.checkpoint import CARD, CONFIG, read_metrics
-from metaseg.data.known import list_tumours, trained_on, weights_license
 from metaseg.errors import InputError
+from metaseg.evaluation.record import record_metrics
+from metaseg.hub.card import render_card, write_card
 from tests.hub.tiny import RECORD, make_checkpoint
 
 MEASURED = {
@@ -23,6 +23,7 @@ MEASURED = {
         "pooled_dice": 0.75,
         "empty_cases": 0,
         "empty_false_positive_rate": None,
+        "calibration": {"ece_before": 0.01, "ece": 0.02},
     }
 }
 
@@ -46,33 +47,61 @@ def test_metadata_are_what_the_hub_reads(folder: Path):
     assert dice.metric_args == {"interval_95_low": 0.69, "interval_95_high": 0.734}
 
 
-def test_text_names_tumours_use_figures_and_papers(folder: Path):
+def test_text_says_what_the_record_says(folder: Path):
     (folder / "metrics.json").write_text(json.dumps(MEASURED))
-    (folder / "curves.json").write_text(json.dumps([{"epoch": 1, "seconds": 180.0}]))
+    _change(folder, notes=["No metastasis was among them."], seconds=180, provenance={
+        "version": "0.2.0", "packages": {"torch": "2.11.0"}, "commit": None,
+    })  # fmt: skip
     text = render_card(folder, "someone/brain")
     for words in (
-        "glioma, meningioma and pituitary tumour; no real metastasis was among them",
         "not a medical device",
-        'from_pretrained("someone/brain")',
+        "- No metastasis was among them.",
+        'metaseg.segment("slice.png", model="someone/brain")',
+        "| FLAIR slices: lower-grade glioma (`flair_slices`) | FLAIR abnormality | 90 / 9 | "
+        "10 / 1 | patients | CC-BY-NC-SA-4.0 | Buda M et al. 2019 |",
         "0.712 (0.690 to 0.734)",
-        "split test, 540 slices in 11 groups",
+        "| slices / groups | 540 / 11 |",
         "3 minutes",
-        "Zhou et al. 2018",
-        "Oktay et al. 2018",
-        "CC-BY-NC-SA-4.0",
+        "- version: 0.2.0\n- packages: torch 2.11.0\n- commit: not recorded\n",
+        "expected calibration error 0.0100 before, 0.0200 after (higher)",
+        "The weights are under CC-BY-NC-SA-4.0",
+        "Zhou Z. et al.",
+        "Data, `flair_slices`: Buda M et al. 2019",
     ):
-        assert words in text
-    assert "null" not in text and "None" not in text
+        assert words in text, words
+    assert "null" not in text and "None" not in text and "Oktay" not in text
+
+
+def test_a_record_that_says_nothing_is_a_card_that_says_so(tmp_path: Path):
+    text = render_card(make_checkpoint(tmp_path / "unet", "unet", training={}, license="other"))
+    for words in (
+        "Further limits and test-set exposure: not recorded.",
+        "## Training data\n\nNot recorded.",
+        "Settings: not recorded.",
+        "Provenance: not recorded.",
+        "Not measured yet",
+        "Effect on the expected calibration error of each test set: not recorded.",
+        "the licences of their training data: not recorded.",
+    ):
+        assert words in text, words
+    assert "None" not in text
 
 
 def test_the_card_says_how_a_slice_is_seen(folder: Path):
-    assert "averages" not in render_card(folder) and "temperature" not in render_card(folder)
-    config = json.loads((folder / CONFIG).read_text())
-    config |= {"mirror": True, "turned": True, "enlarge": 1.2, "temperature": 1.625}
-    (folder / CONFIG).write_text(json.dumps(config))
     text = render_card(folder)
-    assert "looks at a slice mirrored, turned by 90, 180 and 270 degrees and enlarged 1.2" in text
-    assert "a temperature of 1.62" in text
+    assert "Test-time augmentation: none." in text and "not calibrated" in text
+    config = json.loads((folder / CONFIG).read_text())
+    (folder / CONFIG).write_text(json.dumps(config | {"turned": True, "temperature": 1.625}))
+    text = render_card(folder)
+    assert "Test-time augmentation: rotation by 90, 180 and 270 degrees." in text
+    assert "A temperature of 1.62, fitted on validation groups" in text
+
+
+def _change(folder: Path, **record: object) -> None:
+    """Replace entries of the training record of the checkpoint in ``folder``."""
+    config = json.loads((folder / CONFIG).read_text())
+    config["training"] |= record
+    (folder / CONFIG).write_text(json.dumps(config))
 
 
 def test_figures_that_were_not_measured_again_stay_with_their_network(folder: Path):
@@ -107,22 +136,22 @@ def test_figures_of_several_data_sets_come_together(folder: Path):
 
 def test_the_data_of_an_earlier_training_count(tmp_path: Path):
     before = {**RECORD, "best": {"epoch": 4, "dice": 0.7}, "started_from": {"best": {"epoch": 9}}}
-    training = {"training": {"our_hospital": {"cases": 5, "groups": 5}}, "started_from": before}
-    folder = make_checkpoint(tmp_path / "unet", "unet", training=training)
-    text = render_card(folder)
-    assert "13 epochs of earlier training on `flair_slices` and `t1ce_slices`" in text
-    assert "glioma, meningioma and pituitary tumour" in text
-    assert weights_license(trained_on(training)) == "cc-by-nc-sa-4.0"
+    own = {"name": "ours", "title": "Slices of our hospital"}
+    training = {**RECORD, "data": [own], "started_from": before}
+    text = render_card(make_checkpoint(tmp_path / "unet", "unet", training=training))
+    assert "2 epochs after 13 epochs of earlier training" in text
+    assert ModelCard(text).data.datasets == ["flair_slices", "t1ce_slices", "ours"]
+    assert "| Slices of our hospital (`ours`) | not recorded | not recorded |" in text
 
 
-def test_unknown_data_are_not_described(tmp_path: Path):
-    training = {"training": {"our_hospital": {"cases": 5, "groups": 5}}, "validation": {}}
-    folder = make_checkpoint(tmp_path / "unet", "unet", training=training, license="other")
-    text = render_card(folder)
-    assert "`our_hospital`: data of whoever trained it" in text
-    assert "metastasis was among them" not in text
-    data = ModelCard(text).data
-    assert (data.license, data.license_name) == ("other", "as-the-training-data")
+def test_another_licence_is_told_in_the_words_of_its_data(tmp_path: Path):
+    data = [{"name": "ours", "title": "Our slices", "license": "research use"}]
+    text = render_card(
+        make_checkpoint(tmp_path / "unet", "unet", training={"data": data}, license="other")
+    )
+    assert "the licences of their training data: Our slices: research use." in text
+    found = ModelCard(text).data
+    assert (found.license, found.license_name) == ("other", "as-the-training-data")
 
 
 def test_damaged_files_are_input_errors(folder: Path):
@@ -133,19 +162,3 @@ def test_damaged_files_are_input_errors(folder: Path):
     (folder / CONFIG).unlink()
     with pytest.raises(InputError, match="no checkpoint"):
         write_card(folder)
-
-
-def test_licence_is_the_one_that_asks_most():
-    assert weights_license(["t1ce_slices", "flair_slices"]) == "cc-by-nc-sa-4.0"
-    assert weights_license(["flair_slices", "our_hospital"]) == "cc-by-nc-sa-4.0"
-    assert weights_license(["t1ce_slices"]) == "cc-by-4.0"
-    assert weights_license(["t1ce_slices", "our_hospital"]) == "other"
-    assert weights_license([]) == "other"
-
-
-def test_tumours_are_named_once():
-    assert list_tumours(["flair_slices", "t1ce_slices"]) == [
-        "glioma",
-        "meningioma",
-        "pituitary tumour",
-    ]

@@ -1,0 +1,132 @@
+"""The model card: README.md of a checkpoint. Every statement comes from the checkpoint's record."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
+
+from metaseg.checkpoint import CARD, Checkpoint, Config, read_config, read_metrics
+from metaseg.files import write_whole
+from metaseg.metrics import SCORES, is_defined, show_score
+
+CURVES, CURVES_PICTURE = "curves.json", "curves.png"
+TEMPLATE = Path(__file__).with_name("card.md.j2")
+UNKNOWN = "not recorded"
+
+
+def write_card(folder: Path, repo_id: str | None = None) -> Path:
+    """Write the README.md of the checkpoint in ``folder`` and return its path.
+
+    InputError where ``folder`` holds no checkpoint, or files beside it are damaged.
+    """
+    path = Path(folder) / CARD
+    write_whole(path, render_card(folder, repo_id).encode())
+    return path
+
+
+def render_card(folder: Path, repo_id: str | None = None) -> str:
+    """The card of the checkpoint in ``folder``: metadata for the Hub, then text for people.
+
+    ``repo_id`` is its place on the Hub, for the example. InputError as for ``write_card``.
+    """
+    folder = Path(folder)
+    picture = CURVES_PICTURE if (folder / CURVES_PICTURE).is_file() else None
+    return str(_fill(read_config(folder), read_metrics(folder), repo_id or "USER/NAME", picture))
+
+
+def card_text(checkpoint: Checkpoint) -> str:
+    """The card of a loaded checkpoint without its metadata, title and curves, as Markdown."""
+    text = _fill(checkpoint.config, checkpoint.metrics, checkpoint.name, None).text
+    return text[text.index("\n## ") :].strip()
+
+
+def training_data(record: dict[str, Any]) -> dict[str, dict]:
+    """The data folders in a training's record by name, those of earlier trainings included."""
+    earlier = record.get("started_from")
+    own = {entry["name"]: entry for entry in record.get("data", [])}
+    return {**(training_data(earlier) if earlier else {}), **own}
+
+
+def training_notes(records: Iterable[dict[str, Any]]) -> list[str]:
+    """What the ``notes`` of training records say about limits, each sentence once."""
+    return list(dict.fromkeys(note for record in records for note in record.get("notes", [])))
+
+
+def data_title(name: str, measured: dict[str, Any]) -> str:
+    """What people read for the data folder ``name``, whose object in metrics.json is
+    ``measured``."""
+    return measured.get("dataset", {}).get("title", name)
+
+
+def join(words: Sequence[str]) -> str:
+    """``a, b and c``."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+
+
+def _fill(config: Config, metrics: dict[str, dict], place: str, picture: str | None) -> ModelCard:
+    return ModelCard.from_template(
+        _metadata(config, metrics),
+        TEMPLATE,
+        config=config,
+        record=config.training,
+        data=training_data(config.training),
+        notes=training_notes([config.training]),
+        measured={
+            f"{data_title(name, found)} (`{name}`)": found for name, found in metrics.items()
+        },
+        place=place,
+        picture=picture,
+        scores=SCORES,
+        show=show_score,
+        join=join,
+        cell=lambda text: " ".join(str(text or UNKNOWN).split()).replace("|", r"\|"),
+        count=lambda part: f"{part['cases']} / {part['groups']}" if part else UNKNOWN,
+        epochs=_epochs,
+    )
+
+
+def _metadata(config: Config, metrics: dict[str, dict]) -> ModelCardData:
+    """Library, task, licence, data sets and metrics of a checkpoint, which the Hub reads."""
+    results = [
+        EvalResult(
+            task_type="image-segmentation",
+            dataset_type=name,
+            dataset_name=data_title(name, found),
+            dataset_split=found.get("split", "test"),
+            metric_type=key,
+            metric_name=title,
+            **_value(found[key]),
+        )
+        for name, found in metrics.items()
+        for key, title in SCORES.items()
+        if is_defined(found.get(key))
+    ]
+    other = config.license == "other"
+    return ModelCardData(
+        library_name="metaseg",
+        pipeline_tag="image-segmentation",
+        license=config.license,
+        license_name="as-the-training-data" if other else None,
+        license_link=CARD if other else None,
+        datasets=list(training_data(config.training)) or None,
+        metrics=[key for key in SCORES if any(r.metric_type == key for r in results)] or None,
+        tags=["brain", "brain-tumor", "brain-metastases", "mri", "medical", config.architecture],
+        model_name=f"MetaSeg {config.title}" if results else None,
+        eval_results=results or None,
+    )
+
+
+def _value(score: float | dict[str, float]) -> dict[str, Any]:
+    """A score as what EvalResult takes; the interval stands beside the value."""
+    if not isinstance(score, dict):
+        return {"metric_value": round(score, 4)}
+    interval = {f"interval_95_{end}": score.get(end) for end in ("low", "high")}
+    interval = {end: round(value, 4) for end, value in interval.items() if value is not None}
+    return {"metric_value": round(score["mean"], 4), "metric_args": interval or None}
+
+
+def _epochs(record: dict[str, Any]) -> int:
+    """Epochs until the weights were kept, those of earlier trainings included."""
+    earlier = record.get("started_from")
+    return record.get("best", {}).get("epoch", 0) + (_epochs(earlier) if earlier else 0)
