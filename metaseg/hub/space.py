@@ -1,6 +1,8 @@
 """A Space of one's own: the demo, with its models pinned to commits on the Hub."""
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, SpaceHardware
 from huggingface_hub.repocard_data import SpaceCardData
@@ -12,12 +14,26 @@ from metaseg.hub.errors import hub_errors
 from metaseg.hub.names import HubName
 from metaseg.hub.pull import FILES, pull
 from metaseg.hub.push import Pushed, check_login, commit, plain_repo_id, push_model
-from metaseg.hub.space_files import APP, REQUIREMENTS, ROOT, space_files, space_requirements
+from metaseg.resources import PACKAGE
 from metaseg.sources import HUB_FILE, load_models, local_folder
+
+ROOT = PACKAGE.parent
+APP, REQUIREMENTS = "app.py", "requirements.txt"
+FILES_OF_SPACE = (
+    APP,
+    REQUIREMENTS,
+    "LICENSE",
+    "metaseg/**/*",
+    "checkpoints/*/*",
+    "examples/**/*",
+    "docs/report.md",
+    "docs/report/*",
+)
+"""What a Space gets unchanged: the same as the container."""
 
 PYTHON = "3.12.12"
 """One of the two versions that ZeroGPU runs."""
-OUR_FOLDERS = ("metaseg/", "checkpoints/", "examples/")
+OUR_FOLDERS = ("metaseg/", "checkpoints/", "examples/", "docs/")
 """A new version of the Space leaves nothing of an old one in these."""
 
 TEXT = """
@@ -53,7 +69,7 @@ def publish_space(
         known = ", ".join(SpaceHardware)
         raise InputError(f"The Hub has no hardware «{hardware}»: choose one of {known}.")
     files = space_files()
-    requirements, gradio = space_requirements()
+    gradio = pinned_gradio()
     check_login(repo_id)
     checkpoints = [_on_hub(model, repo_id, private, report) for model in models]
     architectures = [checkpoint.config.architecture for checkpoint in checkpoints]
@@ -61,9 +77,9 @@ def publish_space(
         raise InputError("Two of the models have the same architecture: name one of each.")
     texts = {
         CARD: _readme(checkpoints, gradio, hardware),
-        REQUIREMENTS: requirements,
         HUB_FILE.relative_to(ROOT).as_posix(): _hub_file(checkpoints),
     }
+    # One commit, which upload_folder does not promise: a Space must not start half renewed.
     operations = [CommitOperationAdd(name, ROOT / name) for name in files]
     operations += [CommitOperationAdd(name, text.encode()) for name, text in texts.items()]
     api = HfApi()
@@ -79,6 +95,27 @@ def publish_space(
         with hub_errors(f"{hardware} for {repo_id}"):
             api.request_space_hardware(repo_id, hardware)
     return pushed
+
+
+def space_files(root: Path = ROOT) -> list[str]:
+    """Paths, relative to ``root``, of the files that the Space gets unchanged.
+
+    InputError where ``root`` is no clone of the repository.
+    """
+    if not (root / APP).is_file():
+        raise InputError("There is no app.py here: publish the Space from a clone of MetaSeg.")
+    found = (path for pattern in FILES_OF_SPACE for path in root.glob(pattern) if path.is_file())
+    names = {path.relative_to(root).as_posix() for path in found}
+    return sorted(name for name in names if not re.search(r"(^|/)(\.|__pycache__/)", name))
+
+
+def pinned_gradio(root: Path = ROOT) -> str:
+    """The version of gradio in requirements.txt, which the Space must be told apart from it."""
+    requirements = (root / REQUIREMENTS).read_text(encoding="utf-8")
+    found = re.search(r"^gradio(?:\[\w+\])?==(\S+)", requirements, re.MULTILINE)
+    if found is None:
+        raise InputError("requirements.txt does not pin gradio, whose version the Space needs.")
+    return found[1]
 
 
 def _on_hub(model: str, space: str, private: bool, report: Callable[[str], None]) -> Checkpoint:

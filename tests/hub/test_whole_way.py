@@ -120,15 +120,13 @@ def check_space(hub: Hub, files: dict[str, bytes]) -> None:
     assert {"app.py", "requirements.txt", "README.md", "LICENSE", "checkpoints/hub.toml"} <= {
         *files
     }
-    beyond = ("tests/", "runs/", "metaseg/training/", "metaseg/cli/", "train.py")
+    beyond = ("tests/", "runs/", "tools/", "train.py", "requirements-")
     assert not [name for name in files if name.startswith(beyond)]
 
     data = front_matter(files["README.md"])
     pinned = {repo_id: hub.model(repo_id).head for repo_id in (NESTED, ATTENTION)}
     assert data["sdk"] == "gradio" and data["app_file"] == "app.py"
-    assert f"gradio=={data['sdk_version']}" in (ROOT / "requirements.txt").read_text().replace(
-        "[mcp]", ""
-    )
+    assert f"gradio[mcp]=={data['sdk_version']}" in files["requirements.txt"].decode()
     assert data["python_version"] == "3.12.12"
     assert data["models"] == list(pinned)
     assert data["preload_from_hub"] == [
@@ -138,10 +136,7 @@ def check_space(hub: Hub, files: dict[str, bytes]) -> None:
     assert {"title", "license", "short_description", "tags", "emoji"} <= {*data}
     for commit in pinned.values():
         assert f'revision = "{commit}"' in files["checkpoints/hub.toml"].decode()
-    requirements = files["requirements.txt"].decode()
-    assert re.search(r"^torch==2\.(8\.0|9\.1|10\.0|11\.0)$", requirements, re.MULTILINE)
-    assert "gradio==" not in requirements and "accelerate" not in requirements
-    assert all(re.fullmatch(r"\S+==\S+", line) for line in requirements.splitlines())
+    assert files["requirements.txt"] == (ROOT / "requirements.txt").read_bytes()
 
 
 def test_a_space_from_folders_is_one_command(hub: Hub, tmp_path: Path):
