@@ -10,8 +10,8 @@ ENV PYTHONUNBUFFERED=1 \
 RUN useradd --create-home --uid 1000 metaseg
 WORKDIR /app
 
-COPY requirements.txt ./
-RUN pip install --no-cache-dir -r requirements.txt
+COPY requirements.lock ./
+RUN pip install --no-cache-dir --require-hashes -r requirements.lock
 
 COPY LICENSE app.py ./
 COPY metaseg/ metaseg/

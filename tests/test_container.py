@@ -85,7 +85,7 @@ def test_the_image_is_pinned_and_runs_as_nobody_special():
     assert re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+", base)
     assert "sudo" not in " ".join(all_of("RUN"))
     for command in re.findall(r"pip install[^&]*", " ".join(all_of("RUN"))):
-        assert "--no-cache-dir" in command
+        assert "--no-cache-dir --require-hashes -r requirements.lock" in command
     names = [name for name, _ in DOCKERFILE]
     assert all_of("USER") == ["1000"] and "RUN" not in names[names.index("USER") :]
     assert names.count("HEALTHCHECK") == 1 and json.loads(all_of("CMD")[0]) == ["python", "app.py"]
@@ -97,9 +97,9 @@ def test_the_image_gets_what_it_needs_and_no_more():
     places = set(copied_files().values())
     for name in ("attention_unet", "nested_unet"):
         assert f"checkpoints/{name}/model.safetensors" in places
-    assert {"app.py", "requirements.txt", "metaseg/demo/page.py", "LICENSE"} <= places
+    assert {"app.py", "requirements.lock", "metaseg/demo/page.py", "LICENSE"} <= places
     assert {place.split("/")[0] for place in places} == {
-        "LICENSE", "app.py", "checkpoints", "docs", "examples", "metaseg", "requirements.txt",
+        "LICENSE", "app.py", "checkpoints", "docs", "examples", "metaseg", "requirements.lock",
     }  # fmt: skip
     assert not [p for p in places if p.endswith(".pyc") or p.startswith(("docs/runs", "docs/page"))]
 
