@@ -8,7 +8,7 @@ from pathlib import Path
 
 from metaseg.cli.options import output_folder
 from metaseg.data.cases import read_cases
-from metaseg.errors import InputError, together
+from metaseg.errors import InputError, disk_errors, together
 from metaseg.hub import check_login, plain_repo_id, push_model
 from metaseg.models import ARCHITECTURES
 from metaseg.training import TrainingConfig, add_options, is_main_process, read_config, train
@@ -59,7 +59,8 @@ def main() -> int:
         )
         named = {key: options[key] for key in ("models", "data", "output", "resume", "start")}
         output_folder(options["output"])
-        folders = train(**named, config=config)
+        with disk_errors():
+            folders = train(**named, config=config)
         if prefix and is_main_process():
             for folder in folders:
                 name = f"{prefix}-{folder.name.replace('_', '-')}"

@@ -1,7 +1,19 @@
 """The one exception type for what a user can cause."""
 
-from collections.abc import Callable
+import errno
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
+
+_DISK = {
+    errno.ENOSPC: "the disk is full: free some space",
+    errno.EDQUOT: "your share of the disk is used up: free some space",
+    errno.EFBIG: "a file would be larger than this system allows: raise that limit",
+    errno.EROFS: "the disk is read-only: choose another folder",
+    errno.EACCES: "the folder is not yours to write to: choose another",
+    errno.EPERM: "the folder is not yours to write to: choose another",
+    errno.EIO: "the disk has a fault: choose another",
+}
 
 
 class InputError(ValueError):
@@ -10,6 +22,34 @@ class InputError(ValueError):
     The page shows the sentence, the client receives it, and the command line prints it and exits
     with 2. It never holds a path of the server.
     """
+
+
+@contextmanager
+def memory_errors(name: str) -> Iterator[None]:
+    """Turn a want of memory while ``name`` is handled into one InputError."""
+    try:
+        yield
+    except Exception as error:
+        # torch and OpenCV have no exception of their own for it.
+        words = ("can't allocate memory", "Insufficient memory")
+        if not isinstance(error, MemoryError) and not any(part in str(error) for part in words):
+            raise
+        raise InputError(
+            f"{name} is too large for the memory of this machine: give a smaller volume."
+        ) from None  # the traceback holds the memory
+
+
+@contextmanager
+def disk_errors() -> Iterator[None]:
+    """Turn a full, read-only or faulty disk into one InputError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _DISK:
+            raise
+        raise InputError(
+            f"Nothing more could be written: {_DISK[error.errno]}, and give the command again."
+        ) from error
 
 
 def together(*steps: Callable[[], Any]) -> list[Any]:

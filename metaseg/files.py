@@ -9,8 +9,12 @@ from typing import Any
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file so that a reader, or a killed process, never sees half of it."""
     partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(data)
-    partial.replace(path)
+    try:
+        partial.write_bytes(data)
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)  # where the disk is full, half a file helps nobody
+        raise
 
 
 def write_json(path: Path, value: Any) -> None:

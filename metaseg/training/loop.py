@@ -1,5 +1,6 @@
 """Train one network: read from top to bottom."""
 
+import io
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -20,6 +21,7 @@ from metaseg.data.known import trained_on, weights_license
 from metaseg.data.lesion_shapes import collect_donors
 from metaseg.data.prepared import PreparedSlices
 from metaseg.errors import InputError
+from metaseg.files import write_whole
 from metaseg.models import TITLES, build_network
 from metaseg.models.pretrained import load_imagenet, read_imagenet
 from metaseg.preprocess import Preprocessing
@@ -166,9 +168,10 @@ def train_network(
             "schedule": schedule.state_dict(),
             "history": history,
         }
-        partial = last.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(last)
+        # Through memory: torch tells a full disk in words of its own.
+        packed = io.BytesIO()
+        torch.save(state, packed)
+        write_whole(last, packed.getvalue())
 
 
 def _epoch_loader(

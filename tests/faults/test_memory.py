@@ -1,0 +1,95 @@
+"""Memory that is short: on a GPU a smaller batch, then the processor; on a machine a sentence."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from metaseg.checkpoint import save_checkpoint
+from metaseg.cli.main import main
+from metaseg.scan import Scan
+from metaseg.segmenter import ON_PROCESSOR, Segmenter
+from tests.conftest import draw_head, small_checkpoint
+from tests.volumes import affine_of, save
+
+TOO_LARGE = (
+    "metaseg: big.nii.gz is too large for the memory of this machine: give a smaller volume."
+)
+
+
+@pytest.fixture
+def heads() -> Scan:
+    return Scan(np.stack([draw_head(seed=n)[0] for n in range(6)]).astype(np.float32), "heads")
+
+
+def crowded(room: int) -> tuple[Segmenter, list[int]]:
+    """A Segmenter whose GPU has room for ``room`` slices at once, and the sizes that were tried."""
+    segmenter, tried = Segmenter([small_checkpoint("unet")], device="cpu"), []
+
+    def allocate(network, inputs):
+        tried.append(len(inputs[0]))
+        if len(inputs[0]) > room:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    segmenter.checkpoints["unet"].network.register_forward_pre_hook(allocate)
+    return segmenter, tried
+
+
+@pytest.mark.parametrize(
+    ("room", "tries"), [(6, [6]), (3, [6, 3, 3]), (1, [6, 3, 2, 1, 1, 1, 3, 2, 1, 1, 1])]
+)
+def test_a_batch_that_does_not_fit_the_gpu_is_halved(heads, monkeypatch, room, tries):
+    segmenter, tried = crowded(room)
+    images = np.random.default_rng(0).normal(size=(6, 64, 64)).astype(np.float32)
+    expected = Segmenter([small_checkpoint("unet")], "cpu")._forward("unet", images)
+    short = set()
+    np.testing.assert_allclose(segmenter._run_in_memory("unet", images, short), expected, atol=2e-3)
+    assert tried == tries and not short
+
+
+def test_a_slice_that_does_not_fit_the_gpu_goes_to_the_processor_and_that_is_said_once(heads):
+    segmenter, tried = crowded(0)
+    expected = Segmenter([small_checkpoint("unet")], "cpu").predict(heads, "unet")
+    found = segmenter.predict(heads, "unet")
+    np.testing.assert_array_equal(found.probability, expected.probability)
+    assert found.notices == (ON_PROCESSOR,) and expected.notices == ()
+    assert tried == [1]  # the rest of the scan did not try again
+    one = replace(heads, voxels=heads.voxels[:1])
+    maps, wanted = segmenter.explain(one, "unet"), Segmenter([small_checkpoint("unet")], "cpu")
+    np.testing.assert_array_equal(
+        maps.mirror_difference, wanted.explain(one, "unet").mirror_difference
+    )
+
+
+def test_another_fault_of_a_network_is_not_taken_for_want_of_memory(heads):
+    segmenter, _ = crowded(6)
+
+    def fail(*_):
+        raise RuntimeError("a fault of ours")
+
+    segmenter.checkpoints["unet"].network.register_forward_pre_hook(fail)
+    with pytest.raises(RuntimeError, match="a fault of ours"):
+        segmenter.predict(heads, "unet")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
+    ],
+)
+def test_want_of_memory_in_a_network_is_the_same_sentence(tmp_path, monkeypatch, capsys, error):
+    checkpoint = small_checkpoint("unet")
+    save_checkpoint(tmp_path / "small", checkpoint.config, checkpoint.network.state_dict())
+    save(tmp_path / "big.nii.gz", np.zeros((64, 64, 2), np.uint8), affine_of("LPS", (1, 1, 1)))
+
+    def run_short(*_):
+        raise error
+
+    monkeypatch.setattr(Segmenter, "predict", run_short)
+    options = ["--model", str(tmp_path / "small"), "--output", str(tmp_path / "out")]
+    assert main(["predict", str(tmp_path / "big.nii.gz"), *options]) == 2
+    assert TOO_LARGE in capsys.readouterr().err
+    assert not list((tmp_path / "out").glob(".*"))
