@@ -6,7 +6,7 @@ from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
-from metaseg.cli.options import output_folder
+from metaseg.cli.options import add_modality, output_folder
 from metaseg.data.cases import read_cases
 from metaseg.errors import InputError, disk_errors, together
 from metaseg.hub import check_login, plain_repo_id, push_model
@@ -29,6 +29,7 @@ def main() -> int:
         metavar="DIR",
         help="a data folder, or «synthetic» for drawn heads",
     )
+    add_modality(parser)
     parser.add_argument("--output", required=True, type=Path, metavar="DIR")
     parser.add_argument(
         "--start", type=Path, metavar="DIR", help="the output of a training to go on from"
@@ -55,9 +56,14 @@ def main() -> int:
         # Both are read before either is complained of, to list all faults at once.
         config, *_ = together(
             partial(read_config, options["recipe"], given),
-            *(partial(read_cases, folder) for folder in options["data"] if folder.is_dir()),
+            *(
+                partial(read_cases, folder, modality=options["modality"])
+                for folder in options["data"]
+                if folder.is_dir()
+            ),
         )
-        named = {key: options[key] for key in ("models", "data", "output", "resume", "start")}
+        keys = ("models", "data", "output", "resume", "start", "modality")
+        named = {key: options[key] for key in keys}
         output_folder(options["output"])
         with disk_errors():
             folders = train(**named, config=config)

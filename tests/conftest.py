@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from metaseg.checkpoint import Checkpoint, Config
+from metaseg.data.dataset import Dataset, write_dataset
 from metaseg.models import ARCHITECTURES, build_network
 from metaseg.preprocess import Preprocessing
 from metaseg.segmenter import Segmenter
@@ -20,6 +21,16 @@ from metaseg.segmenter import Segmenter
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SMALL_ENCODER = "tu-mobilenetv3_small_050"
 SMALL_WIDTHS = (8, 8, 16, 16)
+
+
+DRAWN = Dataset(
+    title="Drawn heads",
+    modality="t1ce",
+    target="drawn lesions",
+    groups="drawn heads",
+    license="CC0-1.0",
+)
+"""What the drawn heads of the tests say of themselves."""
 
 
 def draw_head(shape: tuple[int, int] = (128, 120), seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -71,6 +82,7 @@ def write_data_folder(folder: Path, groups: int = 6, slices: int = 2) -> Path:
         group = number // slices
         split = "test" if group == groups - 1 else "train"
         rows.append(f"case{number},group{group},images/{number}.png,masks/{number}.png,{split}")
+    write_dataset(folder, DRAWN)
     (folder / "cases.csv").write_text("\n".join(rows) + "\n")
     return folder
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from metaseg.checkpoint import load_checkpoint, write_config
+from metaseg.cli.options import add_modality
 from metaseg.data.cases import carve_validation, cases_of_split
 from metaseg.evaluation.calibrate import calibrate
 from metaseg.hub.card import write_card
@@ -19,6 +20,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--data", action="append", required=True, type=Path, metavar="DIR",
         help="a data folder that it was trained on",
     )  # fmt: skip
+    add_modality(parser)
     parser.set_defaults(run=run)
 
 
@@ -31,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     plain = replace(checkpoint, config=replace(checkpoint.config, temperature=1.0))
     settings = checkpoint.config.training.get("config", {})
     _, validation = carve_validation(
-        cases_of_split(options.data, "train"),
+        cases_of_split(options.data, "train", options.modality),
         settings.get("validation_share", 0.1),
         settings.get("validation_by", "group"),
     )

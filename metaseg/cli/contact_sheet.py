@@ -9,13 +9,14 @@ import numpy as np
 from metaseg.data.brain import brain_mask
 from metaseg.data.case import Case, read_case
 from metaseg.data.cases import cases_of_split
+from metaseg.data.lesion_canvas import MODALITIES
 from metaseg.data.lesion_shapes import collect_donors
 from metaseg.data.synthetic import add_metastases
 from metaseg.errors import InputError
 from metaseg.preprocess import Preprocessing, prepare, to_grey_levels
 
-PIXEL_MM = {"t1ce_slices": 0.49, "flair_slices": 0.9}
-"""Pixel sizes that the pictures themselves do not carry."""
+PIXEL_MM = 0.9
+"""A usual pixel size, where the data folder states none."""
 
 TILE = 256
 """Height and width of one slice on the sheet, in pixels."""
@@ -60,7 +61,9 @@ def _synthetic(
     folder: Path, count: int, random: np.random.Generator, settings: Preprocessing
 ) -> list[np.ndarray]:
     cases = cases_of_split([folder], "train")
-    modality = "flair" if "flair" in folder.name else "t1ce"
+    modality = cases[0].dataset.modality
+    if modality not in MODALITIES:
+        raise InputError(f"Metastases can be drawn on {', '.join(MODALITIES)}: give other data.")
     slices = []
     for index in random.permutation(len(cases)):
         grey, truth = _read(cases[index])
@@ -69,7 +72,7 @@ def _synthetic(
             continue
         levels, geometry = prepared
         side = max(geometry.bottom - geometry.top, geometry.right - geometry.left)
-        pixel_mm = PIXEL_MM.get(folder.name, 0.9) * side / settings.size
+        pixel_mm = (cases[0].dataset.pixel_mm or PIXEL_MM) * side / settings.size
         masks = geometry.forward_mask(truth), geometry.forward_mask(brain)
         slices.append((levels, *masks, pixel_mm))
         # More slices than are shown: the tumours to copy come from others than the slice itself.

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from metaseg.cli.options import add_modality
 from metaseg.data.case import Case, read_case
 from metaseg.data.cases import read_cases
+from metaseg.data.dataset import Dataset
 from metaseg.data.layouts import LAYOUTS, read_layout
 from metaseg.errors import InputError
 
@@ -19,14 +21,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     check = actions.add_parser("check", help="say what a data folder holds and what is wrong")
     check.add_argument("folder", type=Path, metavar="DIR")
     check.add_argument("--layout", choices=["cases.csv", *LAYOUTS], help="default: whichever fits")
+    add_modality(check)
     check.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Read every case. Returns 2 where anything is wrong."""
-    name, cases, remarks = _find(options.folder, options.layout)
+    name, cases, remarks = _find(options.folder, options.layout, options.modality)
     groups = {case.group for case in cases}
     print(f"{options.folder.resolve().name}: {name}, {len(cases)} cases of {len(groups)} groups")
+    for line in _describe(cases[0].dataset):
+        print(f"  {line}")
     for split, count in sorted(Counter(case.split for case in cases).items()):
         patients = len({case.group for case in cases if case.split == split})
         print(f"  {split}: {count} cases of {patients} groups")
@@ -54,11 +59,31 @@ def run(options: argparse.Namespace) -> int:
     return 2 if faults else 0
 
 
-def _find(folder: Path, layout: str | None) -> tuple[str, list[Case], list[str]]:
+def _describe(dataset: Dataset) -> list[str]:
+    """The description of a data folder, a line for each thing that it says."""
+    skull = {True: "removed", False: "there", None: "not stated"}[dataset.skull_stripped]
+    spacing = "as in the files"
+    if dataset.header_spacing_is_wrong:
+        spacing = "wrong in the files, ignored"
+    if dataset.pixel_mm is not None:
+        spacing += f"; pixels of {dataset.pixel_mm:g} mm"
+    return [
+        f"title: {dataset.title}",
+        f"modality: {dataset.modality}; skull: {skull}; spacing: {spacing}",
+        f"target: {dataset.target}",
+        f"groups: {dataset.groups}",
+        f"licence: {dataset.license}",
+        f"citation: {dataset.citation or 'none'}",
+    ]
+
+
+def _find(
+    folder: Path, layout: str | None, modality: str | None
+) -> tuple[str, list[Case], list[str]]:
     own = (folder / "cases.csv").is_file()
     if layout == "cases.csv" and not own:
         raise InputError(f"{folder.name} has no cases.csv: give a data folder that holds one.")
     if layout == "cases.csv" or (layout is None and own) or not folder.is_dir():
-        return "cases.csv", read_cases(folder), []
-    name, cases, remarks = read_layout(folder, layout)
+        return "cases.csv", read_cases(folder, modality=modality), []
+    name, cases, remarks = read_layout(folder, layout, modality)
     return LAYOUTS[name].title, cases, remarks

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from metaseg.cli.options import output_folder
+from metaseg.cli.options import add_modality, output_folder
 from metaseg.data.cases import cases_of_split
 from metaseg.data.stress import stress_set
 from metaseg.errors import InputError
@@ -23,6 +23,7 @@ from metaseg.sources import load_models, local_folder
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", type=Path, metavar="DATA", help="a folder with a cases.csv")
+    add_modality(parser)
     parser.add_argument("--split", default="test", help="default: test")
     parser.add_argument(
         "--model", action="append", dest="models", default=[], help="default: all shipped"
@@ -41,7 +42,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stress",
         action="store_true",
-        help="also measure synthetic metastases by size, put into the test slices of t1ce_slices",
+        help="also measure synthetic metastases by size, put into the slices of the test split: T1 "
+        "with contrast medium, with a pixel_mm",
     )
     parser.set_defaults(run=run)
 
@@ -55,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
         raise InputError(
             "Cards show figures of the test split alone: leave out --record, or --split."
         )
-    cases = cases_of_split([options.data], options.split)
+    cases = cases_of_split([options.data], options.split, options.modality)
     stress = list(stress_set(options.data)) if options.stress else []
     if options.stress and not stress:
         raise InputError("No slice of the test split shows a brain to put metastases into.")
@@ -80,7 +82,8 @@ def run(options: argparse.Namespace) -> int:
     for title, measured in more.items():
         for name, of_model in measured.items():
             results[name][title] = of_model
-    data = {"data": options.data.resolve().name, "split": options.split}
+    dataset = cases[0].dataset.model_dump(exclude_none=True)
+    data = {"data": cases[0].source, "dataset": dataset, "split": options.split}
     metrics = {name: {**data, **result} for name, result in results.items()}
     write_json(folder / "metrics.json", metrics)
     for home, name in zip(homes, names):

@@ -1,8 +1,19 @@
 """What several commands share."""
 
+import argparse
 from pathlib import Path
 
+from metaseg.data.dataset import FILE, MODALITIES
 from metaseg.errors import InputError
+
+
+def add_modality(parser: argparse.ArgumentParser) -> None:
+    """The option for data folders that do not describe themselves."""
+    parser.add_argument(
+        "--modality",
+        choices=MODALITIES,
+        help=f"of the images in data folders without a {FILE} that are of no published layout",
+    )
 
 
 def output_folder(path: Path) -> Path:

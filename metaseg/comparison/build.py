@@ -27,10 +27,8 @@ from metaseg.comparison.measured import (
 )
 from metaseg.comparison.page import to_page
 from metaseg.comparison.shipped import describe_pair, describe_unseen
-from metaseg.data.known import list_tumours
 from metaseg.errors import InputError
 from metaseg.files import write_whole
-from metaseg.hub.card import join
 from metaseg.segmenter import Segmenter
 
 TITLE = "What MetaSeg's networks reach"
@@ -86,10 +84,8 @@ def build_report(
 
 def _introduce(material: Material) -> list[str]:
     shipped = list(material.shipped.values())
-    tumours = list_tumours(sorted({name for n in shipped for name in n.trained_on}))
-    trained = f" They were trained on slices of {join(tumours)}" if tumours else ""
-    if tumours and "brain metastasis" not in tumours:
-        trained += "; no real metastasis was among them"
+    learned = {data.title for n in shipped for data in n.trained_on.values()}
+    trained = f" They were trained on: {'; '.join(sorted(learned))}" if learned else ""
     blocks = [
         "MetaSeg outlines brain tumours and metastases on single MRI slices. It is research "
         "software, not a medical device, and no diagnosis or treatment may rest on it. This page "

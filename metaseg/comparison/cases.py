@@ -13,12 +13,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from metaseg.comparison.figures import colour
-from metaseg.comparison.markdown import code, data_title, figure
+from metaseg.comparison.markdown import code, figure
 from metaseg.comparison.material import Material
-from metaseg.comparison.measured import Measured
+from metaseg.comparison.measured import Measured, description
 from metaseg.data.case import read_case
 from metaseg.data.cases import read_cases
-from metaseg.data.known import KNOWN_DATA
 from metaseg.errors import InputError
 from metaseg.files import write_whole
 from metaseg.overlay import PREDICTION_COLOURS, TRUTH_COLOUR, draw_overlay
@@ -79,11 +78,11 @@ def describe_cases(
             continue
         path, address = material.figure(f"cases_{name}.jpg")
         _draw_cases(path, material, segmenter, folder, ranked)
-        known = KNOWN_DATA.get(name)
-        origin = f" {known.source}, {known.license.upper()}." if known else ""
+        known = description(material.shipped.values(), name)
+        origin = f" {known['citation']}, {known['license']}." if known else ""
         places = ", ".join(f"{r} {_place(one)}" for r, one in zip(RANKS, ranked))
-        alt = f"Three slices of {data_title(name)} with outlines: {'; '.join(RANKS)}"
-        said = f"{data_title(name)}: {places}.{origin}"
+        alt = f"Three slices of {name} with outlines: {'; '.join(RANKS)}"
+        said = f"{name}: {places}.{origin}"
         blocks.append(figure(address, alt, said))
     return blocks
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from metaseg.comparison.figures import plot_drops
-from metaseg.comparison.markdown import code, data_title, figure, table
+from metaseg.comparison.markdown import code, figure, table
 from metaseg.comparison.material import (
     CHANGED,
     STRESS,
@@ -32,8 +32,8 @@ def describe_changes(material: Material) -> list[str]:
         measured = recorded(networks, name, "perturbed")
         path, address = material.figure(f"changes_{name}.svg")
         plot_drops(path, measured, name)
-        alt = f"Fall of the mean Dice for each change, {data_title(name)}"
-        said = f"{data_title(name)}: how much the mean Dice falls, with 95 % intervals over groups."
+        alt = f"Fall of the mean Dice for each change, {name}"
+        said = f"{name}: how much the mean Dice falls, with 95 % intervals over groups."
         blocks += [
             figure(address, alt, said),
             _table_of(measured, name, "perturbed", _drop_rows),

@@ -3,8 +3,7 @@
 from metaseg.checkpoint import METRICS
 from metaseg.comparison.markdown import code, escape, table
 from metaseg.comparison.material import CHANGED, STRESS, Material
-from metaseg.comparison.measured import data_sets
-from metaseg.data.known import KNOWN_DATA
+from metaseg.comparison.measured import data_sets, description
 from metaseg.hub.card import join
 
 LIMITS = "Limits"
@@ -47,11 +46,11 @@ def describe_sources(material: Material) -> list[str]:
         network for models in (material.shipped, *material.runs.values())
         for network in models.values()
     ]  # fmt: skip
-    names = [name for name in data_sets(networks) if name in KNOWN_DATA]
     rows = [
-        [code(name), escape(data.title), escape(data.source), data.license.upper()]
-        for name in names
-        for data in [KNOWN_DATA[name]]
+        [code(name), *(escape(data.get(key, "")) for key in ("title", "citation", "license"))]
+        for name in data_sets(networks)
+        for data in [description(networks, name)]
+        if data
     ]
     known = [table(["data", "what", "source", "licence"], rows, words=4)] if rows else []
     return ["## Sources", *known, PAPERS]

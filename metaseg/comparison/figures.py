@@ -11,7 +11,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from metaseg.comparison.markdown import data_title
 from metaseg.comparison.measured import Measured, dice_of
 from metaseg.files import write_whole
 from metaseg.overlay import PREDICTION_COLOURS
@@ -65,7 +64,7 @@ def _draw(path: Path, rows: int, columns: int, size: tuple[float, float], plot: 
 
 def _short(name: str) -> str:
     """A data set's title on two lines, to stand above a small plot."""
-    words, lines = data_title(name).split(), [""]
+    words, lines = name.split("_"), [""]
     for word in words:
         if len(lines[-1]) + len(word) > 24:
             lines.append("")

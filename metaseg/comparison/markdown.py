@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from metaseg.data.known import KNOWN_DATA
 from metaseg.errors import InputError
 
 
@@ -56,11 +55,6 @@ def signed(difference: dict[str, float] | None) -> str:
 def plus(value: float | None) -> str:
     """A number with its sign."""
     return "–" if value is None else f"{value:+.3f}".replace("-", "−")
-
-
-def data_title(name: str) -> str:
-    """What people read for the data folder ``name``."""
-    return KNOWN_DATA[name].title if name in KNOWN_DATA else name
 
 
 def read_json(path: Path) -> Any:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from metaseg.comparison.markdown import code, percent
 from metaseg.comparison.measured import Measured, data_sets
-from metaseg.data.known import KNOWN_DATA
 from metaseg.hub.card import join
 from metaseg.models import TITLES
 
@@ -67,8 +66,7 @@ def missing(runs: dict[str, dict[str, Measured]], name: str) -> str | None:
 
 def titled(name: str) -> str:
     """A data set in the first column of a table."""
-    known = name in KNOWN_DATA
-    return f"{KNOWN_DATA[name].title}, {code(name)}" if known else code(name)
+    return code(name)
 
 
 def figures_of(

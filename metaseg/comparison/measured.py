@@ -8,7 +8,8 @@ from pathlib import Path
 
 from metaseg.checkpoint import CONFIG, METRICS, WEIGHTS, Config, is_of, read_config, read_metrics
 from metaseg.comparison.markdown import read_json
-from metaseg.data.known import KNOWN_DATA, trained_on
+from metaseg.data.dataset import Dataset
+from metaseg.data.record import learned_from
 from metaseg.evaluation.record import read_slice_dice
 from metaseg.files import to_json
 from metaseg.hub.card import CURVES
@@ -41,9 +42,9 @@ class Measured:
         return self.config.title
 
     @cached_property
-    def trained_on(self) -> list[str]:
-        """Names of the data sets it was trained on."""
-        return trained_on(self.config.training)
+    def trained_on(self) -> dict[str, Dataset]:
+        """The data sets it was trained on, by name."""
+        return learned_from(self.config.training)
 
     @property
     def validation_dice(self) -> float | None:
@@ -84,10 +85,19 @@ def read_models(folder: Path) -> dict[str, Measured]:
 
 
 def data_sets(networks: Iterable[Measured]) -> list[str]:
-    """Names of the data sets that any of ``networks`` was measured on: known ones first."""
+    """Names of the data sets that any of ``networks`` was measured on: those that one of them was
+    trained on first."""
+    networks = list(networks)
     names = {name for network in networks for name in network.metrics}
-    known = [name for name in KNOWN_DATA if name in names]
-    return [*known, *sorted(names - set(known))]
+    learned = {name for network in networks for name in network.trained_on}
+    return sorted(names, key=lambda name: (name not in learned, name))
+
+
+def description(networks: Iterable[Measured], name: str) -> dict:
+    """What the data set ``name`` said of itself when one of ``networks`` was measured on it, by
+    field of ``Dataset``; empty where that was not kept."""
+    found = (network.metrics.get(name, {}).get("dataset") for network in networks)
+    return next(filter(None, found), {})
 
 
 def is_stale(network: Measured) -> bool:

@@ -1,10 +1,11 @@
 """One case, and how it is read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from metaseg.data.dataset import Dataset
 from metaseg.scan import Scan, read_mask, read_scan
 
 
@@ -19,6 +20,8 @@ class Case:
     split: str
     source: str
     """The name of the data folder."""
+    dataset: Dataset
+    """What the data folder says of itself."""
     labels: tuple[int, ...] | None = None
     """The values of the mask that count as lesion; None for a mask of 0 and 1 or 255."""
     channel: int | None = None
@@ -33,6 +36,15 @@ class Case:
 
 
 def read_case(case: Case) -> tuple[Scan, np.ndarray]:
-    """The scan of ``case`` and its mask (D, H, W) bool. InputError says what is wrong."""
+    """The scan of ``case`` and its mask (D, H, W) bool. InputError says what is wrong.
+
+    Where the data set calls the spacing in its headers wrong, the scan has that of the data set's
+    ``pixel_mm``, a single slice being 1 mm thick, or none: nothing says how far apart slices lie.
+    """
     scan = read_scan(case.image, channel=case.channel)
-    return scan, read_mask(case.mask, scan, case.labels)
+    truth = read_mask(case.mask, scan, case.labels)
+    if case.dataset.header_spacing_is_wrong:
+        pixel = case.dataset.pixel_mm
+        known = pixel is not None and not scan.is_volume
+        scan = replace(scan, spacing=(1.0, pixel, pixel) if known else None)
+    return scan, truth

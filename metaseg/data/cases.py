@@ -10,25 +10,35 @@ from pathlib import Path
 import numpy as np
 
 from metaseg.data.case import Case
+from metaseg.data.dataset import read_dataset
 from metaseg.data.layouts import read_layout
 from metaseg.errors import InputError, together
 
 COLUMNS = ("case", "group", "image", "mask", "split")
 
 
-def read_cases(folder: Path, layout: str | None = None) -> list[Case]:
+def read_cases(folder: Path, layout: str | None = None, modality: str | None = None) -> list[Case]:
     """All cases of a data folder: those of its ``cases.csv``, in its order, or of a published
     layout, which is looked for where there is no ``cases.csv`` or named by ``layout``.
 
-    Raises InputError that lists every fault found: missing files, cases listed twice, groups that
-    stand on both sides of the split.
+    ``modality`` describes a folder that does not describe itself. Raises InputError that lists
+    every fault found: in its description, missing files, cases listed twice, groups that stand on
+    both sides of the split.
     """
     folder = Path(folder)
     table = folder / "cases.csv"
     if not folder.is_dir():
         raise InputError(f"There is no data folder {folder.name}: check its name.")
     if layout is not None or not table.is_file():
-        return read_layout(folder, layout)[1]
+        return read_layout(folder, layout, modality)[1]
+    dataset, rows = together(
+        partial(read_dataset, folder, modality), partial(_read_table, folder, table)
+    )
+    return [Case(**row, source=folder.resolve().name, dataset=dataset) for row in rows]
+
+
+def _read_table(folder: Path, table: Path) -> list[dict]:
+    """The checked rows of ``cases.csv``, as the fields of a Case."""
     with table.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
         missing = [column for column in COLUMNS if column not in (reader.fieldnames or [])]
@@ -41,33 +51,36 @@ def read_cases(folder: Path, layout: str | None = None) -> list[Case]:
         if empty:
             faults.append(f"row {number}: {' and '.join(empty)} is empty")
             continue
-        case = Case(
-            name=row["case"],
-            group=row["group"],
-            image=folder / row["image"],
-            mask=folder / row["mask"],
-            split=row["split"],
-            source=folder.resolve().name,
-            row=number,
-        )
-        for path in (case.image, case.mask):
-            if not path.is_file():
-                faults.append(f"row {number}: {path.relative_to(folder)} is missing")
-        if splits.setdefault(case.group, case.split) != case.split:
-            faults.append(f"row {number}: group {case.group} is in another split as well")
+        case = {
+            "name": row["case"],
+            "group": row["group"],
+            "image": folder / row["image"],
+            "mask": folder / row["mask"],
+            "split": row["split"],
+            "row": number,
+        }
+        for key in ("image", "mask"):
+            if not case[key].is_file():
+                faults.append(f"row {number}: {case[key].relative_to(folder)} is missing")
+        if splits.setdefault(row["group"], row["split"]) != row["split"]:
+            faults.append(f"row {number}: group {row['group']} is in another split as well")
         cases.append(case)
-    for name, count in Counter(case.name for case in cases).items():
+    for name, count in Counter(case["name"] for case in cases).items():
         if count > 1:
-            places = ", ".join(str(case.row) for case in cases if case.name == name)
+            places = ", ".join(str(case["row"]) for case in cases if case["name"] == name)
             faults.append(f"case {name} is listed {count} times, in rows {places}")
     if faults:
         raise InputError(f"{folder.name}/cases.csv: " + "; ".join(faults) + ".")
     return cases
 
 
-def cases_of_split(folders: list[Path], split: str) -> list[Case]:
-    """The cases of one split over several data folders; InputError where there are none."""
-    tables = together(*(partial(read_cases, folder) for folder in folders))
+def cases_of_split(folders: list[Path], split: str, modality: str | None = None) -> list[Case]:
+    """The cases of one split over several data folders; InputError where there are none, or two of
+    the folders have the same name. ``modality`` is that of folders that do not describe theirs."""
+    tables = together(*(partial(read_cases, folder, modality=modality) for folder in folders))
+    for name, count in Counter(Path(folder).resolve().name for folder in folders).items():
+        if count > 1:
+            raise InputError(f"Two data folders are called {name}: give each one name of its own.")
     cases = [case for table in tables for case in table if case.split == split]
     if not cases:
         names = ", ".join(Path(folder).name for folder in folders)

@@ -1,4 +1,4 @@
-"""Published data sets, read as they are handed out.
+"""Published data sets, read as they are handed out; ``published/`` describes them.
 
 None of them says which patients are for testing (nnU-Net's ``imagesTs`` apart), so that every
 fifth patient, by a hash of the name, is set aside: the same ones on every machine.
@@ -9,9 +9,11 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 from metaseg.data.case import Case
+from metaseg.data.dataset import Dataset, parse_dataset, read_dataset
 from metaseg.errors import InputError
 
 TUMOUR_CORE = (1, 3)
@@ -21,27 +23,53 @@ CONTRAST_WORDS = ("t1c", "t1ce", "t1gd", "t1_gd", "t1post", "t1_post", "post", "
 
 
 @dataclass(frozen=True)
+class Found:
+    """An image of a data set, whether its mask is there or not."""
+
+    name: str
+    group: str
+    image: Path
+    mask: Path
+    labels: tuple[int, ...] | None = None
+    split: str | None = None
+    """None where the publisher has set no patients aside for testing."""
+    channel: int | None = None
+
+
+@dataclass(frozen=True)
 class Layout:
     """A way in which a data set lies in its folders."""
 
     title: str
-    find: Callable[[Path], Iterator[Case]]
-    """Every image of the folder as a case, whether its mask is there or not."""
+    find: Callable[[Path], Iterator[Found]]
+    describe: Callable[[Path], Dataset | None]
+    """The description of the data set in a folder of this layout; None where nothing is known."""
 
 
-def read_layout(folder: Path, name: str | None = None) -> tuple[str, list[Case], list[str]]:
+def read_published(name: str) -> Dataset:
+    """The description of a published data set, by the name of its file in ``published/``."""
+    file = f"{name}.toml"
+    return parse_dataset((files(__package__) / "published" / file).read_text("utf-8"), file)
+
+
+def read_layout(
+    folder: Path, name: str | None = None, modality: str | None = None
+) -> tuple[str, list[Case], list[str]]:
     """The name of the layout of ``folder``, its cases, and remarks about what was passed over.
 
-    ``name`` is one of ``LAYOUTS``; None tries them all. InputError where none fits.
+    ``name`` is one of ``LAYOUTS``; None tries them all. ``modality`` describes data that neither
+    the folder nor its layout describes. InputError where no layout fits.
     """
     if name is not None and name not in LAYOUTS:
         raise InputError(f"There is no layout «{name}»: choose one of {', '.join(LAYOUTS)}.")
     for key in [name] if name else LAYOUTS:
         found = list(LAYOUTS[key].find(folder))
-        cases = [case for case in found if case.mask.is_file()]
-        if cases:
-            without = len(found) - len(cases)
+        masked = [one for one in found if one.mask.is_file()]
+        if masked:
+            without = len(found) - len(masked)
             remarks = [f"{without} images have no mask and are passed over"] if without else []
+            dataset = read_dataset(folder, modality, LAYOUTS[key].describe(folder))
+            cases = [_to_case(one, folder, dataset) for one in masked]
             return key, cases, remarks
     if name:
         title = LAYOUTS[name].title
@@ -52,67 +80,103 @@ def read_layout(folder: Path, name: str | None = None) -> tuple[str, list[Case],
     )
 
 
-def _brats(folder: Path) -> Iterator[Case]:
+def _brats(folder: Path) -> Iterator[Found]:
     """``BraTS-MET-00001-000/BraTS-MET-00001-000-t1c.nii.gz`` and ``...-seg.nii.gz``; the last
     number is the patient's visit. Pretreat-MetsToBrain-Masks has the same names."""
     for image in sorted(folder.rglob("*-t1c.nii.gz")):
         name = image.name.removesuffix("-t1c.nii.gz")
         group = re.sub(r"-\d{3}$", "", name)
         mask = image.with_name(f"{name}-seg.nii.gz")
-        yield _case(folder, name, group, image, mask, labels=TUMOUR_CORE)
+        yield Found(name, group, image, mask, labels=TUMOUR_CORE)
 
 
-def _ucsf(folder: Path) -> Iterator[Case]:
+def _ucsf(folder: Path) -> Iterator[Found]:
     """``100101A/100101A_T1post.nii.gz`` and ``100101A_seg.nii.gz``; the letter is the visit."""
     for image in sorted(folder.rglob("*_T1post.nii.gz")):
         name = image.name.removesuffix("_T1post.nii.gz")
         mask = image.with_name(f"{name}_seg.nii.gz")
-        yield _case(folder, name, re.sub(r"(?<=\d)[A-Z]$", "", name), image, mask)
+        yield Found(name, re.sub(r"(?<=\d)[A-Z]$", "", name), image, mask)
 
 
-def _brainmetshare(folder: Path) -> Iterator[Case]:
+def _brainmetshare(folder: Path) -> Iterator[Found]:
     """``Mets_005/0/7.png`` (T1 gradient echo with contrast) and ``Mets_005/seg/7.png``, or the
     later release's ``Mets_005/bravo.nii.gz`` and ``seg.nii.gz``."""
     for patient in sorted(path for path in folder.rglob("Mets_*") if path.is_dir()):
         volume = patient / "bravo.nii.gz"
         if volume.is_file():
-            yield _case(folder, patient.name, patient.name, volume, patient / "seg.nii.gz")
+            yield Found(patient.name, patient.name, volume, patient / "seg.nii.gz")
             continue
         slices = (path for path in (patient / "0").glob("*") if path.stem.isdigit())
         for image in sorted(slices, key=lambda path: int(path.stem)):
             mask = patient / "seg" / image.name
             name = f"{patient.name}_{int(image.stem):03d}"
-            yield _case(folder, name, patient.name, image, mask)
+            yield Found(name, patient.name, image, mask)
 
 
-def _nnunet(folder: Path) -> Iterator[Case]:
+def _nnunet(folder: Path) -> Iterator[Found]:
     """``imagesTr/CASE_0000.nii.gz`` and ``labelsTr/CASE.nii.gz`` with a ``dataset.json``, whose
     channel with contrast is taken, or else the first."""
     table = folder / "dataset.json"
     if not table.is_file():
         return
-    try:
-        content = json.loads(table.read_text(encoding="utf-8"))
-        channels = content.get("channel_names") or content.get("modality") or {"0": ""}
-        labels = _foreground(content.get("labels") or {})
-        ending = str(content.get("file_ending") or ".nii.gz")
-        channel = int(_contrast_channel(channels))
-    except (ValueError, AttributeError, TypeError) as error:
-        raise InputError(f"{folder.name}/dataset.json cannot be read: repair it.") from error
+    content = _dataset_json(folder)
+    channel, _ = _channel(content)
+    labels = _foreground(content.get("labels") or {})
+    ending = str(content.get("file_ending") or ".nii.gz")
     for part, split in (("Tr", None), ("Ts", "test")):
         for image in sorted((folder / f"images{part}").glob(f"*_{channel:04d}{ending}")):
             name = image.name.removesuffix(f"_{channel:04d}{ending}")
             mask = folder / f"labels{part}" / f"{name}{ending}"
             has_test = (folder / "labelsTs").is_dir()
-            yield _case(
-                folder, name, name, image, mask, labels, split or ("train" if has_test else None)
-            )
+            split = split or ("train" if has_test else None)
+            yield Found(name, name, image, mask, labels, split)
 
 
-def _contrast_channel(channels: dict | list) -> str:
+def _describe_nnunet(folder: Path) -> Dataset | None:
+    """From the name of the channel that is taken; None where that tells no modality."""
+    content = _dataset_json(folder)
+    modality = _modality_of(_channel(content)[1])
+    if modality is None:
+        return None
+    return Dataset(
+        title=str(content.get("name") or folder.resolve().name),
+        modality=modality,
+        target="lesions as labelled in its masks",
+        groups="cases, which stand for patients",
+        license=str(content.get("licence") or content.get("license") or "not stated"),
+        citation=str(content.get("reference") or ""),
+    )
+
+
+def _dataset_json(folder: Path) -> dict:
+    try:
+        content = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+        _channel(content), _foreground(content.get("labels") or {})
+        return content
+    except (ValueError, AttributeError, TypeError, IndexError) as error:
+        raise InputError(
+            f"{folder.resolve().name}/dataset.json cannot be read: repair it."
+        ) from error
+
+
+def _channel(content: dict) -> tuple[int, str]:
+    """Number and name of the channel with contrast, or else of the first."""
+    channels = content.get("channel_names") or content.get("modality") or {"0": ""}
     names = dict(enumerate(channels)) if isinstance(channels, list) else channels
-    words = [(str(number), str(name).lower()) for number, name in names.items()]
-    return next((n for n, name in words if any(w in name for w in CONTRAST_WORDS)), words[0][0])
+    pairs = [(int(number), str(name)) for number, name in names.items()]
+    return next((pair for pair in pairs if _modality_of(pair[1]) == "t1ce"), pairs[0])
+
+
+def _modality_of(channel: str) -> str | None:
+    """From what publishers call their sequences, for example ``T1-Gd``, ``t2f`` or ``FLAIR``."""
+    name = channel.lower()
+    if "flair" in name or "t2f" in name:
+        return "flair"
+    if "t2" in name:
+        return "t2"
+    if any(word in name for word in CONTRAST_WORDS):
+        return "t1ce"
+    return "t1" if "t1" in name else None
 
 
 def _foreground(labels: dict) -> tuple[int, ...] | None:
@@ -125,13 +189,13 @@ def _foreground(labels: dict) -> tuple[int, ...] | None:
     return tuple(sorted(values - {0})) or None
 
 
-def _lgg(folder: Path) -> Iterator[Case]:
+def _lgg(folder: Path) -> Iterator[Found]:
     """``TCGA_CS_4941_19960909/TCGA_CS_4941_19960909_1.tif`` and ``..._1_mask.tif``; the colour
     channels are T1, FLAIR and T1 with contrast, and the masks were drawn on FLAIR."""
     for mask in sorted(folder.rglob("TCGA_*_mask.tif"), key=_by_slice):
         name = mask.name.removesuffix("_mask.tif")
         image = mask.with_name(f"{name}.tif")
-        yield _case(folder, name, "_".join(name.split("_")[:3]), image, mask, channel=1)
+        yield Found(name, "_".join(name.split("_")[:3]), image, mask, channel=1)
 
 
 def _by_slice(path: Path) -> tuple:
@@ -139,26 +203,27 @@ def _by_slice(path: Path) -> tuple:
     return str(path.parent), int(number) if number.isdigit() else 0
 
 
-def _case(
-    folder: Path,
-    name: str,
-    group: str,
-    image: Path,
-    mask: Path,
-    labels: tuple[int, ...] | None = None,
-    split: str | None = None,
-    channel: int | None = None,
-) -> Case:
-    hashed = int(hashlib.sha256(group.encode()).hexdigest(), 16)
-    split = split or ("test" if hashed % 5 == 0 else "train")
-    return Case(name, group, image, mask, split, folder.resolve().name, labels, channel)
+def _to_case(found: Found, folder: Path, dataset: Dataset) -> Case:
+    hashed = int(hashlib.sha256(found.group.encode()).hexdigest(), 16)
+    split = found.split or ("test" if hashed % 5 == 0 else "train")
+    source = folder.resolve().name
+    return Case(
+        found.name, found.group, found.image, found.mask, split, source, dataset,
+        found.labels, found.channel,
+    )  # fmt: skip
+
+
+def _known(name: str) -> Callable[[Path], Dataset]:
+    return lambda _: read_published(name)
 
 
 LAYOUTS = {
-    "brats-mets": Layout("BraTS-METS", _brats),
-    "pretreat-metstobrain": Layout("Pretreat-MetsToBrain-Masks", _brats),
-    "ucsf-bmsr": Layout("UCSF-BMSR", _ucsf),
-    "brainmetshare": Layout("BrainMetShare", _brainmetshare),
-    "nnunet": Layout("nnU-Net raw", _nnunet),
-    "kaggle-lgg": Layout("Kaggle LGG", _lgg),
+    "brats-mets": Layout("BraTS-METS", _brats, _known("brats-mets")),
+    "pretreat-metstobrain": Layout(
+        "Pretreat-MetsToBrain-Masks", _brats, _known("pretreat-metstobrain")
+    ),
+    "ucsf-bmsr": Layout("UCSF-BMSR", _ucsf, _known("ucsf-bmsr")),
+    "brainmetshare": Layout("BrainMetShare", _brainmetshare, _known("brainmetshare")),
+    "nnunet": Layout("nnU-Net raw", _nnunet, _describe_nnunet),
+    "kaggle-lgg": Layout("Kaggle LGG", _lgg, _known("kaggle-lgg")),
 }

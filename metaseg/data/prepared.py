@@ -29,6 +29,8 @@ class PreparedSlices:
     """(N, size, size) bool, all False where the brain is not certain (``brain.brain_mask``)."""
     sources: np.ndarray
     """(N,) the data folder's name of each slice."""
+    modalities: np.ndarray
+    """(N,) what the data folder says that each slice is: one of ``dataset.MODALITIES``."""
 
     @property
     def has_lesion(self) -> np.ndarray:
@@ -42,7 +44,12 @@ def prepare_cases(cases: list[Case], settings: Preprocessing, cache: Path) -> Pr
     InputError lists every case whose image or mask is not as it must be.
     """
     names = [
-        (case.source, case.name, *(_state(path) for path in (case.image, case.mask)))
+        (
+            case.source,
+            case.dataset.modality,
+            case.name,
+            *(_state(path) for path in (case.image, case.mask)),
+        )
         for case in cases
     ]
     fields = list(PreparedSlices.__dataclass_fields__)  # a cache without one of them is of no use
@@ -65,7 +72,7 @@ def _state(path: Path) -> tuple[int, int]:
 
 
 def _prepare(cases: list[Case], settings: Preprocessing) -> PreparedSlices:
-    levels, greys, masks, brains, sources, faults = [], [], [], [], [], []
+    levels, greys, masks, brains, sources, modalities, faults = [], [], [], [], [], [], []
     for case in tqdm(cases, desc="Preparing slices", unit="slice"):
         try:
             scan, truth = read_case(case)
@@ -84,9 +91,10 @@ def _prepare(cases: list[Case], settings: Preprocessing) -> PreparedSlices:
                 masks.append(prepared[1].forward_mask(mask))
                 brains.append(prepared[1].forward_mask(brain))
                 sources.append(case.source)
+                modalities.append(case.dataset.modality)
     if faults:
         raise InputError("\n".join(faults))
     if not levels:
         raise InputError("No slice of the data holds tissue: check the images.")
     stacks = (np.stack(arrays) for arrays in (levels, greys, masks, brains))
-    return PreparedSlices(*stacks, np.array(sources))
+    return PreparedSlices(*stacks, np.array(sources), np.array(modalities))

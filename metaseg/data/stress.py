@@ -1,9 +1,10 @@
 """The stress set: real slices with synthetic metastases of known place and size, never trained on.
 
-It is made on brains of the test split of ``t1ce_slices``, at the slices' own resolution and before
-any preprocessing, always the same: by FROZEN, whose values and seed were fixed before the first
-training with synthetic metastases. A change to the generator changes the set, and ``fingerprint``
-tells; a figure measured on the set names its fingerprint.
+It is made on brains of the test split of a data set of T1 slices with contrast medium and of known
+pixel size, at the slices' own resolution and before any preprocessing, always the same: by FROZEN,
+whose values and seed were fixed before the first training with synthetic metastases. A change to
+the generator or to the slices changes the set, and ``fingerprint`` tells; a figure measured on the
+set names its fingerprint.
 """
 
 import csv
@@ -34,8 +35,6 @@ class StressSettings:
 
     slices: int = 120
     """At most so many, at even distances over the cases."""
-    pixel_mm: float = 0.49
-    """Pixel size of the source (Cheng et al., Figshare 1512427)."""
     bins: tuple[tuple[float, float], ...] = ((2, 5), (5, 10), (10, 20), (20, 30))
     """Diameters in mm: a slice gets one lesion from each of the first three and every third slice
     one from the last, evenly spread over the logarithm."""
@@ -46,11 +45,9 @@ class StressSettings:
 
 FROZEN = StressSettings()
 
-SOURCE = "t1ce_slices"
-"""The data folder whose pixels have the size of FROZEN and whose test split is taken."""
-
-OUTSIDE: frozenset[str] = frozenset({"0637", "1581", "1590", "2986", "3004"})
-"""Cases left out because a look at the set found a lesion outside the brain."""
+OUTSIDE = {"Figshare 1512427": frozenset({"0637", "1581", "1590", "2986", "3004"})}
+"""By the publication of a data set: cases left out because a look at the set found a lesion outside
+the brain."""
 
 
 @dataclass(frozen=True)
@@ -71,22 +68,26 @@ class StressSlice:
 
 
 def stress_set(folder: Path) -> Iterator[StressSlice]:
-    """The stress set from the data folder ``t1ce_slices``; InputError for another folder, whose
-    pixels have another size, and where the folder is at fault.
+    """The stress set from the test split of ``folder``; InputError where the folder is at fault, is
+    of another modality than t1ce, or states no pixel size.
 
     Slices on which the brain is not certain are left out, and lesions that find no room.
     """
     folder = Path(folder).resolve()
-    table = folder / "cases.csv"
-    if folder.name != SOURCE or not table.is_file():
-        raise InputError(f"The stress set is made of {SOURCE} alone: {folder.name} is another set.")
     cases = cases_of_split([folder], "test")
-    with table.open(newline="", encoding="utf-8") as file:
-        planes = {row["case"]: row.get("plane", "axial") for row in csv.DictReader(file)}
+    dataset = cases[0].dataset
+    if dataset.modality != "t1ce" or dataset.pixel_mm is None:
+        raise InputError(
+            'The stress set is made of data whose dataset.toml says modality = "t1ce" and a '
+            f"pixel_mm: {folder.name} is of modality {dataset.modality} and states "
+            f"{dataset.pixel_mm or 'no'} pixel_mm."
+        )
+    outside = next((cases for of, cases in OUTSIDE.items() if of in dataset.citation), frozenset())
+    planes = _read_planes(folder / "cases.csv")
     step = max(1.0, len(cases) / FROZEN.slices)
     for index in range(min(FROZEN.slices, len(cases))):
         case = cases[int(index * step)]
-        if case.name in OUTSIDE:
+        if case.name in outside:
             continue
         scan, truth = read_case(case)
         grey = to_grey_levels(scan.voxels[0], scan.eight_bit, Preprocessing())
@@ -94,10 +95,18 @@ def stress_set(folder: Path) -> Iterator[StressSlice]:
         random = np.random.default_rng((FROZEN.seed, index))
         bins = FROZEN.bins if index % 3 == 0 else FROZEN.bins[:3]
         diameters = [float(np.exp(random.uniform(*np.log(limits)))) for limits in bins]
-        upright = planes[case.name] != "axial"
-        made = place_for_test(grey, tumour, upright, diameters, random)
+        upright = planes.get(case.name, "axial") != "axial"
+        made = place_for_test(grey, tumour, upright, diameters, random, dataset.pixel_mm)
         if made is not None:
             yield StressSlice(case.name, case.group, made[0], made[1], tumour, made[2])
+
+
+def _read_planes(table: Path) -> dict[str, str]:
+    """By case: axial, coronal or sagittal, where the table has a column ``plane``."""
+    if not table.is_file():
+        return {}
+    with table.open(newline="", encoding="utf-8") as file:
+        return {row["case"]: row.get("plane") or "axial" for row in csv.DictReader(file)}
 
 
 def place_for_test(
@@ -106,17 +115,19 @@ def place_for_test(
     upright: bool,
     diameters: Sequence[float],
     random: np.random.Generator,
+    pixel_mm: float,
 ) -> tuple[np.ndarray, np.ndarray, tuple[float, ...]] | None:
     """``grey`` (H, W) uint8 with lesions of ``diameters`` mm, their labels and measured diameters.
 
     They keep off ``own_tumour`` (H, W) bool. ``upright`` says that the slice is a coronal or
-    sagittal one. None where the brain is not certain or no lesion finds room.
+    sagittal one, ``pixel_mm`` is the size of a pixel. None where the brain is not certain or no
+    lesion finds room.
     """
     brain = brain_mask(grey)
     if brain is None:
         return None
     # Stricter than in training: a label outside the brain would blame a network that is right.
-    edge = 2 * round(6 / FROZEN.pixel_mm) + 1
+    edge = 2 * round(6 / pixel_mm) + 1
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (edge, edge))
     sure = cv2.erode(np.pad(brain, 1).astype(np.uint8), disc)[1:-1, 1:-1] > 0
     if upright:
@@ -126,7 +137,7 @@ def place_for_test(
         grey,
         own_tumour,
         brain,
-        FROZEN.pixel_mm,
+        pixel_mm,
         random,
         diameters,
         enhancement=FROZEN.enhancement,

@@ -6,12 +6,23 @@ from pathlib import Path
 import numpy as np
 
 from metaseg.data.cases import COLUMNS
+from metaseg.data.dataset import Dataset, write_dataset
 from metaseg.data.heads import PIXEL_MM, draw_anatomy, draw_slice
 from metaseg.data.synthetic import add_metastases
 from metaseg.overlay import write_png
 
 NAME = "synthetic"
 """What stands for the data set where a data folder is asked for."""
+
+DATASET = Dataset(
+    title="Drawn heads with drawn metastases, as on contrast-enhanced T1",
+    modality="t1ce",
+    target="drawn enhancing metastases with their necrosis, without oedema",
+    skull_stripped=False,
+    pixel_mm=PIXEL_MM,
+    groups="drawn heads",
+    license="CC0-1.0",
+)
 
 GROUPS, SLICES, EMPTY_SHARE = 30, 8, 0.3
 TEST_EVERY = 5
@@ -46,6 +57,7 @@ def write_synthetic_folder(
             write_png(folder / truth, mask)
             split = "test" if group % TEST_EVERY == TEST_EVERY - 1 else "train"
             rows.append((case, f"head{group:03d}", image, truth, split))
+    write_dataset(folder, DATASET)
     # The table comes last: a folder that was cut off has none and is written again.
     with table.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([COLUMNS, *rows])

@@ -8,7 +8,7 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, Sp
 from huggingface_hub.repocard_data import SpaceCardData
 
 from metaseg.checkpoint import CARD, Checkpoint
-from metaseg.data.known import demanding_license
+from metaseg.data.record import demanding_license
 from metaseg.errors import InputError
 from metaseg.hub.errors import hub_errors
 from metaseg.hub.names import HubName

@@ -1,14 +1,14 @@
 """Training: the only wing that knows accelerate and albumentations."""
 
-from collections import Counter
 from functools import partial
 from pathlib import Path
 
 from accelerate import PartialState
 
 from metaseg.checkpoint import read_config as read_checkpoint_config
-from metaseg.data.cases import Case, carve_validation, cases_of_split
+from metaseg.data.cases import carve_validation, cases_of_split
 from metaseg.data.prepared import PreparedSlices, prepare_cases
+from metaseg.data.record import describe_data
 from metaseg.data.synthetic_folder import NAME as SYNTHETIC
 from metaseg.data.synthetic_folder import write_synthetic_folder
 from metaseg.errors import InputError, together
@@ -28,10 +28,12 @@ def train(
     config: TrainingConfig,
     resume: bool = False,
     start: Path | None = None,
+    modality: str | None = None,
 ) -> list[Path]:
     """Train each of ``models`` in turn on the training split of the folders in ``data``.
 
     ``start`` is the output of an earlier training, whose weights are trained further.
+    ``modality`` is that of data folders that do not describe themselves.
     The folder «synthetic» stands for drawn heads with drawn metastases, which are written to
     ``output/synthetic`` unless such a folder exists.
     Returns the checkpoint folders, ``output/<model>``. InputError where the data are at fault; it
@@ -43,7 +45,7 @@ def train(
     # The main process writes first, the others find what it wrote.
     with PartialState().main_process_first():
         data = [_resolve(folder, output) for folder in data]
-    cases = cases_of_split(data, "train")
+    cases = cases_of_split(data, "train", modality)
     training, validation = carve_validation(cases, config.validation_share, config.validation_by)
     settings = Preprocessing(size=config.size)
     cache = output / "cache"
@@ -57,7 +59,7 @@ def train(
         partial(_check_lesions, "training", slices[0]),
         partial(_check_lesions, "validation", slices[1]),
     )
-    record = {"training": _describe(training), "validation": _describe(validation)}
+    record = {"data": describe_data(training, validation)}
     folders = []
     for model in models:
         folder = output / model
@@ -95,14 +97,6 @@ def _check_lesions(part: str, slices: PreparedSlices) -> None:
 def is_main_process() -> bool:
     """Whether this process speaks for all that train together."""
     return PartialState().is_main_process
-
-
-def _describe(cases: list[Case]) -> dict[str, dict[str, int]]:
-    """Cases and groups of each data folder, for the record in the checkpoint."""
-    groups = {(case.source, case.group) for case in cases}
-    counts = Counter(case.source for case in cases)
-    group_counts = Counter(source for source, _ in groups)
-    return {name: {"cases": counts[name], "groups": group_counts[name]} for name in sorted(counts)}
 
 
 __all__ = ["TrainingConfig", "add_options", "is_main_process", "read_config", "train"]

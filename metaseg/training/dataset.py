@@ -75,10 +75,12 @@ class AugmentedDataset(SliceDataset):
     ) -> tuple[np.ndarray, np.ndarray]:
         index = int(self.indices[position])
         grey, brain = self.slices.greys[index], self.slices.brains[index]
-        source = str(self.slices.sources[index])
+        modality = str(self.slices.modalities[index])
         # The position and not the index: a slice that comes twice in an epoch differs from itself.
         random = np.random.default_rng((self.seed, self.epoch, position))
-        levels, mask = vary(levels, grey, mask, brain, source, random, self.variation, self.donors)
+        levels, mask = vary(
+            levels, grey, mask, brain, modality, random, self.variation, self.donors
+        )
         return augment(self.pipeline, levels, mask, (self.seed, self.epoch, position))
 
 

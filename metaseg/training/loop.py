@@ -5,7 +5,6 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast
@@ -17,9 +16,9 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from metaseg.checkpoint import Config, load_checkpoint, save_checkpoint
-from metaseg.data.known import trained_on, weights_license
 from metaseg.data.lesion_shapes import collect_donors
 from metaseg.data.prepared import PreparedSlices
+from metaseg.data.record import weights_license
 from metaseg.errors import InputError
 from metaseg.files import write_whole
 from metaseg.models import TITLES, build_network
@@ -155,7 +154,7 @@ def train_network(
                 settings,
                 turned=config.turned,
                 training=outcome,
-                license=weights_license(trained_on(record)),
+                license=weights_license(record),
             )
             save_checkpoint(folder, checkpoint, averaged.module.state_dict())
         write_curves(folder, TITLES[architecture], history)
@@ -187,7 +186,7 @@ def _epoch_loader(
             f"{processes} processes cannot share a batch of {config.batch_size} slices: give a "
             "batch_size that they divide."
         )
-    enhancing = np.char.find(training.sources, "t1ce") >= 0
+    enhancing = training.modalities == "t1ce"
     donors = collect_donors(training.levels[enhancing], training.masks[enhancing])
 
     def epoch_loader(epoch: int) -> DataLoader:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 import cv2
 import numpy as np
 
+from metaseg.data.lesion_canvas import MODALITIES
 from metaseg.data.lesion_shapes import Donor, smooth_noise
 from metaseg.data.synthetic import add_metastases
 from metaseg.preprocess import Preprocessing, prepare
@@ -62,7 +63,7 @@ def vary(
     grey: np.ndarray,
     mask: np.ndarray,
     brain: np.ndarray,
-    source: str,
+    modality: str,
     random: np.random.Generator,
     settings: Variation,
     donors: Sequence[Donor] = (),
@@ -72,28 +73,29 @@ def vary(
     ``grey`` (S, S) uint8 is the slice before CLAHE: one that loses its skull or is seen through
     another window starts from there, and is then prepared as serving prepares it. ``brain`` (S, S)
     bool is empty where the brain is not known; then the changes that need it are left out.
-    ``source`` is the data folder's name, which tells FLAIR from T1. ``donors`` are real tumours to
-    copy. The same ``random`` state gives the same result.
+    ``modality`` is one of ``dataset.MODALITIES``; metastases are drawn on those of
+    ``lesion_canvas.MODALITIES`` alone. ``donors`` are real tumours to copy. The same ``random``
+    state gives the same result.
     """
-    modality = "flair" if "flair" in source else "t1ce"
     # All dice are thrown first, so that one change does not shift the luck of the others.
     wanted = {
         field.name: random.random() < getattr(settings, field.name) for field in fields(Variation)
     }
     known = brain.any()
     bare = known and wanted["bare_brain"] and _lies_inside(mask, brain)
+    turned_to_t2 = bare and wanted["t2"] and modality != "t2"
     raw = bare or wanted["window"]
     if raw:
         levels = grey
     if bare:
         brain = _roughen(brain, random) | mask
-        if wanted["t2"]:
+        if turned_to_t2:
             levels, modality = _as_t2(grey, brain, modality, random), "t2"
         levels = np.where(brain, levels, 0).astype(np.uint8)
-    if known and wanted["metastases"]:
+    if known and wanted["metastases"] and modality in MODALITIES:
         pixel_mm = random.uniform(0.85, 1.1) * HEAD_MM / max(levels.shape)
         levels, mask = add_metastases(levels, mask, brain, pixel_mm, random, modality, donors)
-    if modality == "t2":
+    if turned_to_t2:
         # The table of grey levels left steps that no scanner makes.
         levels = cv2.GaussianBlur(levels, (0, 0), 0.003 * max(levels.shape))
     if wanted["window"]:
@@ -134,7 +136,7 @@ def _roughen(brain: np.ndarray, random: np.random.Generator) -> np.ndarray:
 def _as_t2(
     grey: np.ndarray, brain: np.ndarray, modality: str, random: np.random.Generator
 ) -> np.ndarray:
-    knots, shares = T2_FROM_T1 if modality == "t1ce" else T2_FROM_FLAIR
+    knots, shares = T2_FROM_FLAIR if modality == "flair" else T2_FROM_T1
     level = max(1.0, float(np.median(grey[brain])))
     white = random.uniform(200, 255) * shares * random.uniform(0.85, 1.15, len(shares))
     table = np.interp(np.arange(256), knots * level, white)

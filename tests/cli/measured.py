@@ -7,6 +7,7 @@ from pathlib import Path
 
 from metaseg.checkpoint import Config
 from metaseg.evaluation.record import SLICE_COLUMNS
+from tests.hub.tiny import RECORD
 
 THRESHOLDS = [round(0.05 * k, 2) for k in range(1, 20)]
 GROUPS = 4
@@ -19,10 +20,9 @@ def write_network(
     ``shift``, and 0.2 less on each following data set of ``data``."""
     folder.mkdir(parents=True)
     data = data or ("t1ce_slices", "metastasis_t2_slices")
-    counts = {"t1ce_slices": {"cases": 40, "groups": 8}}
+    counts = {"cases": 40, "groups": 8}
     training = {
-        "training": counts,
-        "validation": counts,
+        "data": [{**RECORD["data"][1], "training": counts, "validation": counts}],
         "config": {
             "epochs": 2, "batch_size": 4, "loss": "bce", "learning_rate": 1e-3, "seed": seed,
         },

@@ -11,8 +11,10 @@ from PIL import Image
 from metaseg.cli.main import main
 from metaseg.data.case import read_case
 from metaseg.data.cases import cases_of_split, read_cases
+from metaseg.data.dataset import write_dataset
 from metaseg.data.layouts import LAYOUTS, read_layout
 from metaseg.errors import InputError
+from tests.conftest import DRAWN
 from tests.volumes import affine_of, save, volume_of
 
 AFFINE = affine_of("LPS")
@@ -154,6 +156,41 @@ def test_nnunet(tmp_path, with_test):
     np.testing.assert_array_equal(truth, CORE.T)
 
 
+@pytest.mark.parametrize(
+    ("channels", "channel", "modality"),
+    [
+        ({"0": "FLAIR", "1": "T1-Gd"}, 1, "t1ce"),
+        ({"0": "t2f", "1": "t1n"}, 0, "flair"),
+        (["T2w", "T1"], 0, "t2"),
+        ({"0": "T1"}, 0, "t1"),
+        ({"0": "T2 post contrast", "1": "t1ce"}, 1, "t1ce"),
+    ],
+)
+def test_nnunet_takes_the_modality_from_its_channel(tmp_path, channels, channel, modality):
+    nnunet(tmp_path / "mets")
+    file = tmp_path / "mets/dataset.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "channel_names": channels}))
+    case = read_cases(tmp_path / "mets")[0]
+    assert case.dataset.modality == modality
+    assert case.image.name == f"met_a_{channel:04d}.nii.gz"
+
+
+def test_nnunet_without_a_telling_channel_needs_a_modality(tmp_path):
+    nnunet(tmp_path / "mets")
+    file = tmp_path / "mets/dataset.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "channel_names": {"0": "MR"}}))
+    with pytest.raises(InputError, match=r"mets has no dataset\.toml: give --modality"):
+        read_cases(tmp_path / "mets")
+    assert read_cases(tmp_path / "mets", modality="t1")[0].dataset.modality == "t1"
+
+
+def test_a_description_in_the_folder_comes_before_that_of_the_layout(tmp_path):
+    lgg(tmp_path)
+    assert {case.dataset.modality for case in read_cases(tmp_path)} == {"flair"}
+    write_dataset(tmp_path, DRAWN)
+    assert {case.dataset for case in read_cases(tmp_path)} == {DRAWN}
+
+
 def test_lgg(tmp_path):
     lgg(tmp_path)
     name, cases, _ = read_layout(tmp_path)
@@ -188,6 +225,7 @@ def test_check_says_what_it_found(tmp_path, capsys):
     assert main(["data", "check", str(tmp_path / "ucsf")]) == 0
     out = capsys.readouterr().out
     assert "ucsf: UCSF-BMSR, 5 cases of 4 groups" in out
+    assert "modality: t1ce; skull: removed; spacing: as in the files" in out
     assert "20 x 24 x 18 (5)" in out
     assert "90 slices, 80 of them with an empty mask" in out
     assert "Nothing is wrong." in out

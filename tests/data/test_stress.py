@@ -16,7 +16,7 @@ TUMOUR[150:190, 230:260] = True
 
 def made(seed: int = 0, upright: bool = False) -> tuple[np.ndarray, np.ndarray, tuple]:
     random = np.random.default_rng(seed)
-    result = place_for_test(GREY, TUMOUR, upright, [3.5, 8.0, 15.0], random)
+    result = place_for_test(GREY, TUMOUR, upright, [3.5, 8.0, 15.0], random, 0.49)
     assert result is not None
     return result
 
@@ -49,7 +49,7 @@ def test_the_fingerprint_tells_a_changed_pixel() -> None:
 def test_a_slice_without_a_brain_is_left_out() -> None:
     black = np.zeros((200, 200), np.uint8)
     random = np.random.default_rng(0)
-    assert place_for_test(black, black > 0, False, [8.0], random) is None
+    assert place_for_test(black, black > 0, False, [8.0], random, 0.49) is None
 
 
 @pytest.mark.slow
@@ -58,6 +58,7 @@ def test_the_set_from_the_data_folder() -> None:
     if "METASEG_DATA" not in os.environ or not folder.is_dir():
         pytest.skip("METASEG_DATA does not name a folder that holds t1ce_slices")
     slices = list(stress_set(folder))
+    assert fingerprint(slices) == "c8295de8d312"
     assert 100 <= len(slices) <= FROZEN.slices
     diameters = np.concatenate([item.diameters for item in slices])
     for low, high in FROZEN.bins:

@@ -18,7 +18,7 @@ from metaseg.evaluation.stress import evaluate_stress
 from metaseg.metrics import OVERLAP_NAMES
 from metaseg.scan import read_mask, read_scan
 from metaseg.segmenter import Prediction
-from tests.conftest import small_checkpoint
+from tests.conftest import DRAWN, small_checkpoint
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_volumes_count_slice_by_slice(tmp_path, small_segmenter):
     mask[1] = False
     write_nifti(tmp_path / "v.nii.gz", volume.voxels, volume)
     write_nifti(tmp_path / "m.nii.gz", mask.astype(np.uint8), volume)
-    case = Case("v", "g", tmp_path / "v.nii.gz", tmp_path / "m.nii.gz", "test", "volumes")
+    case = Case("v", "g", tmp_path / "v.nii.gz", tmp_path / "m.nii.gz", "test", "volumes", DRAWN)
     assert read_scan(case.image).voxels.shape == mask.shape
     result = evaluate(small_segmenter, [case])["unet"]
     assert (result["cases"], result["groups"], result["empty_cases"]) == (3, 1, 1)
@@ -165,7 +165,7 @@ def test_perturbed_copies_and_the_stress_set(small_segmenter, data_folder):
             assert kind["drop"]["mean"] == pytest.approx(drop)
     grey = head_slice(200)
     own = np.zeros(grey.shape, bool)
-    made = place_for_test(grey, own, False, [6.0, 12.0], np.random.default_rng(0))
+    made = place_for_test(grey, own, False, [6.0, 12.0], np.random.default_rng(0), 0.49)
     item = StressSlice("1", "a", made[0], made[1], own, made[2])
     result = evaluate_stress(small_segmenter, [item, item])["unet"]
     assert result["slices"] == 2 and result["lesions"] == 2 * len(made[2])
@@ -174,10 +174,10 @@ def test_perturbed_copies_and_the_stress_set(small_segmenter, data_folder):
     assert len(result["fingerprint"]) == 12
 
 
-def test_the_stress_set_has_one_source(data_folder, tmp_path, capsys):
+def test_the_stress_set_needs_enhancing_slices_of_known_size(data_folder, tmp_path, capsys):
     options = ["--stress", "--output", str(tmp_path / "out")]
     assert main(["evaluate", str(data_folder), *options]) == 2
-    assert "made of t1ce_slices alone: heads is" in capsys.readouterr().err
+    assert "heads is of modality t1ce and states no pixel_mm" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

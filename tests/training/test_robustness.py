@@ -20,28 +20,28 @@ TUMOUR[60:80, 90:104] = True
 NEVER = Variation(*[0] * len(fields(Variation)))
 ALWAYS = Variation(*[1] * len(fields(Variation)))
 seeds = st.integers(0, 2**32 - 1)
-sources = st.sampled_from(["t1ce_slices", "flair_slices"])
+modalities = st.sampled_from(["t1ce", "flair"])
 
 
 def grey_with_tumour() -> np.ndarray:
     return np.where(TUMOUR, 230, GREY).astype(np.uint8)
 
 
-@given(seeds, sources)
+@given(seeds, modalities)
 @settings(max_examples=40, deadline=None)
-def test_kinds_and_shapes_are_kept(seed: int, source: str) -> None:
+def test_kinds_and_shapes_are_kept(seed: int, modality: str) -> None:
     before = GREY.copy(), TUMOUR.copy()
-    levels, mask = vary(before[0], *before, BRAIN, source, np.random.default_rng(seed), ALWAYS)
+    levels, mask = vary(before[0], *before, BRAIN, modality, np.random.default_rng(seed), ALWAYS)
     assert levels.dtype == np.uint8 and levels.shape == GREY.shape
     assert mask.dtype == bool and mask.shape == GREY.shape and mask.any()
     assert np.array_equal(before[0], GREY) and np.array_equal(before[1], TUMOUR)
 
 
-@given(seeds, sources)
+@given(seeds, modalities)
 @settings(max_examples=20, deadline=None)
-def test_the_same_dice_give_the_same_slice(seed: int, source: str) -> None:
+def test_the_same_dice_give_the_same_slice(seed: int, modality: str) -> None:
     first, second = (
-        vary(GREY, GREY, TUMOUR, BRAIN, source, np.random.default_rng(seed), Variation())
+        vary(GREY, GREY, TUMOUR, BRAIN, modality, np.random.default_rng(seed), Variation())
         for _ in range(2)
     )
     assert np.array_equal(first[0], second[0]) and np.array_equal(first[1], second[1])
@@ -153,15 +153,35 @@ def test_another_window_comes_before_clahe(seed: int) -> None:
     assert np.median(darker[BRAIN]) < np.median(levels[BRAIN])
 
 
-@pytest.mark.parametrize("source", ["t1ce_slices", "flair_slices"])
-def test_fluid_turns_bright_on_t2(source: str) -> None:
+@pytest.mark.parametrize("modality", ["t1ce", "flair"])
+def test_fluid_turns_bright_on_t2(modality: str) -> None:
     only = Variation(**{**vars(NEVER), "bare_brain": 1.0, "t2": 1.0})
     nothing = np.zeros_like(TUMOUR)
     plain = Variation(**{**vars(NEVER), "bare_brain": 1.0})
-    t2, _ = vary(GREY, GREY, nothing, BRAIN, source, np.random.default_rng(1), only)
-    t1, _ = vary(GREY, GREY, nothing, BRAIN, source, np.random.default_rng(1), plain)
+    t2, _ = vary(GREY, GREY, nothing, BRAIN, modality, np.random.default_rng(1), only)
+    t1, _ = vary(GREY, GREY, nothing, BRAIN, modality, np.random.default_rng(1), plain)
     middle = np.s_[60:100, 50:110]
     tissue = [np.median(picture[middle]) for picture in (t1, t2)]
     assert t1[middle].min() < 0.6 * tissue[0]
     assert np.percentile(t1[middle], 95) < 1.2 * tissue[0]
     assert t2[middle].max() > max(150, 2 * tissue[1])
+
+
+def test_no_metastasis_is_drawn_where_its_look_is_not_known() -> None:
+    only = Variation(**{**vars(NEVER), "metastases": 1.0})
+    drawn, native = (
+        vary(GREY, GREY, TUMOUR, BRAIN, modality, np.random.default_rng(0), only)
+        for modality in ("t1ce", "t1")
+    )
+    assert drawn[1].sum() > TUMOUR.sum() and not np.array_equal(drawn[0], GREY)
+    assert np.array_equal(native[0], GREY) and np.array_equal(native[1], TUMOUR)
+
+
+def test_a_t2_slice_is_not_turned_into_t2_again() -> None:
+    only = Variation(**{**vars(NEVER), "bare_brain": 1.0, "t2": 1.0})
+    plain = Variation(**{**vars(NEVER), "bare_brain": 1.0})
+    turned, kept = (
+        vary(GREY, GREY, TUMOUR, BRAIN, "t2", np.random.default_rng(0), settings)[0]
+        for settings in (only, plain)
+    )
+    assert np.array_equal(turned, kept)

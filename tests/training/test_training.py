@@ -31,8 +31,11 @@ def test_training_leaves_a_checkpoint_that_loads(data_folder, tmp_path, model):
     assert checkpoint.config.preprocessing.size == 64 and checkpoint.config.turned
     record = checkpoint.config.training
     assert record["config"]["loss"] == "bce+dice" and record["best"]["epoch"] == 1
-    assert record["training"]["heads"] == {"cases": 8, "groups": 4}
-    assert record["validation"]["heads"] == {"cases": 2, "groups": 1}
+    (data,) = record["data"]
+    assert (data["name"], data["modality"], data["title"]) == ("heads", "t1ce", "Drawn heads")
+    assert data["training"] == {"cases": 8, "groups": 4}
+    assert data["validation"] == {"cases": 2, "groups": 1}
+    assert checkpoint.config.license == "cc0-1.0"
     assert (folder / "curves.png").stat().st_size > 5_000
     assert len(json.loads((folder / "curves.json").read_text())) == 1
 
@@ -103,7 +106,7 @@ def test_a_training_with_single_slices_says_so(data_folder, tmp_path):
     train(["unet"], [data_folder], tmp_path / "run", config)
     record = load_checkpoint(tmp_path / "run/unet").config.training
     assert record["config"]["validation_by"] == "slice"
-    assert record["validation"]["heads"]["cases"] == 4
+    assert record["data"][0]["validation"]["cases"] == 4
     assert "at random" in (tmp_path / "run/unet/README.md").read_text()
 
 
@@ -119,6 +122,12 @@ def test_epochs_differ_and_repeat(data_folder, tmp_path):
     levels, geometry = prepare(grey, settings)
     assert np.array_equal(slices.levels[0], levels)
     assert np.array_equal(slices.greys[0], geometry.forward(grey))
+    assert set(slices.modalities) == {"t1ce"}
+    # The look of its lesions depends on it, so that another description is another cache.
+    file = data_folder / "dataset.toml"
+    file.write_text(file.read_text().replace("t1ce", "flair"))
+    changed = prepare_cases(cases_of_split([data_folder], "train"), settings, cache)
+    assert set(changed.modalities) == {"flair"}
 
     def epoch(number, share=0.5):
         return AugmentedDataset(slices, settings, share, seed=0, epoch=number)

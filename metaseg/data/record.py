@@ -1,0 +1,72 @@
+"""What the record of a training says about its data, and the licence that follows from them."""
+
+import re
+from collections.abc import Iterable
+
+from pydantic import ValidationError
+
+from metaseg.data.case import Case
+from metaseg.data.dataset import Dataset
+from metaseg.errors import InputError
+
+_CC = re.compile(r"cc-by((?:-nc)?(?:-sa)?)-(\d\.\d)")
+_CC0 = "cc0-1.0"
+
+
+def describe_data(training: list[Case], validation: list[Case]) -> list[dict]:
+    """For the record in the checkpoint: each data folder's name, its description, and the numbers
+    of cases and groups, ``{"cases": 8, "groups": 4}``, for ``training`` and ``validation``."""
+    cases = [*training, *validation]
+    datasets = {case.source: case.dataset for case in cases}
+    return [
+        {
+            "name": name,
+            **dataset.model_dump(exclude_none=True),
+            "training": _count(training, name),
+            "validation": _count(validation, name),
+        }
+        for name, dataset in sorted(datasets.items())
+    ]
+
+
+def learned_from(record: dict) -> dict[str, Dataset]:
+    """The data sets in a training's record by the name of their folder, those of the trainings
+    before included. InputError where the record is damaged."""
+    earlier = record.get("started_from")
+    found = learned_from(earlier) if earlier else {}
+    try:
+        for entry in record.get("data", []):
+            values = {key: entry[key] for key in Dataset.model_fields if key in entry}
+            found[entry["name"]] = Dataset.model_validate(values)
+    except (ValidationError, KeyError, TypeError) as error:
+        raise InputError(
+            "The training data in the config.json of a checkpoint are damaged: fetch it again."
+        ) from error
+    return dict(sorted(found.items()))
+
+
+def weights_license(record: dict) -> str:
+    """The licence of weights with the training ``record``, as the Hub spells it."""
+    return demanding_license(dataset.license for dataset in learned_from(record).values())
+
+
+def demanding_license(licenses: Iterable[str]) -> str:
+    """The licence that holds for all of ``licenses`` together, as the Hub spells it.
+
+    Creative Commons licences add up: attribution, non-commercial and share-alike hold where one of
+    them asks for it. ``"other"`` where one is of another kind, for example "research use": it may
+    ask for more, and only its own text says what.
+    """
+    spelled = {re.sub(r"[\s_]+", "-", text.strip().lower()) for text in licenses}
+    if spelled == {_CC0}:
+        return _CC0
+    known = [_CC.fullmatch(text) for text in spelled - {_CC0}]
+    if not known or None in known:
+        return "other"
+    clauses = "".join(c for c in ("-nc", "-sa") if any(c in match[1] for match in known))
+    return f"cc-by{clauses}-{max(match[2] for match in known)}"
+
+
+def _count(cases: list[Case], source: str) -> dict[str, int]:
+    groups = [case.group for case in cases if case.source == source]
+    return {"cases": len(groups), "groups": len(set(groups))}
