@@ -1,4 +1,20 @@
-"""Every limit on what people may hand in, in one place."""
+"""Every limit on what people may hand in, in one place.
+
+Whoever runs a server sets those that are a ``setting`` by an environment variable of that name.
+"""
+
+import os
+
+from metaseg.errors import InputError
+
+
+def setting(name: str, default: int) -> int:
+    """The whole number that the environment variable ``name`` holds. InputError if it is none."""
+    text = os.environ.get(name, "").strip() or str(default)
+    if not text.isdecimal() or not int(text):
+        raise InputError(f"{name} is «{text}»: set it to a whole number from 1 on.")
+    return int(text)
+
 
 MEGABYTE = 1024 * 1024
 
@@ -19,3 +35,9 @@ MAX_UNPACKED_BYTES = 2048 * MEGABYTE
 
 MAX_ARCHIVE_FILES = 20_000
 """Most files in a folder or a zip that are looked at."""
+
+KEEP_MINUTES = setting("METASEG_KEEP_MINUTES", 60)
+"""How long a server keeps an upload or a result at most. Most go earlier, with their visitor."""
+
+SWEEP_MINUTES = 5
+"""How often a server looks for files to remove."""

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from metaseg.demo.api_docs import document, list_models
-from metaseg.demo.files import write_volume
+from metaseg.demo.files import write_segmentation, write_volume
 from metaseg.demo.workbench import Workbench
 from metaseg.errors import InputError
 
@@ -59,8 +59,7 @@ def add_api(workbench: Workbench) -> None:
 ground truth, seconds, notices.
         """
         opened = workbench.open(scan, ground_truth, plane or None).only(slice_index)
-        result = workbench.segment(opened, model, threshold)
-        return result.overlay, result.mask, result.report
+        return write_segmentation(workbench.segment(opened, model, threshold))
 
     @in_our_words
     def compare(
@@ -87,7 +86,7 @@ ground truth, seconds, notices.
         """
         opened = workbench.open(scan, ground_truth, plane or None).only(slice_index)
         results = [workbench.segment(opened, name, threshold) for name in workbench.compared]
-        return [part for r in results for part in (r.overlay, r.mask, r.report)]
+        return [part for result in results for part in write_segmentation(result)]
 
     @in_our_words
     def segment_volume(
@@ -110,7 +109,7 @@ ground truth, seconds, notices.
             lesions: The table of lesions as CSV, one row each.
             report: Model, revision, threshold, lesions with their measures, seconds, notices.
         """
-        return write_volume(workbench, scan, model, threshold, min_lesion_mm3, volume_outputs[0])
+        return write_volume(workbench, scan, model, threshold, min_lesion_mm3)
 
     def models() -> list[dict[str, Any]]:
         """List the networks that are loaded, with their revision and their test-set figures.

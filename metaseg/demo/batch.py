@@ -6,8 +6,8 @@ from pathlib import Path
 
 import gradio as gr
 
-from metaseg.demo.files import new_folder
 from metaseg.demo.render import chosen_models
+from metaseg.demo.store import BATCH, store
 from metaseg.demo.workbench import BOTH, Workbench
 from metaseg.errors import InputError
 from metaseg.results import write_results
@@ -43,24 +43,27 @@ def add_batch_tab(workbench: Workbench) -> None:
 
     def segment_all(paths, model, threshold, progress=gr.Progress()):
         names = chosen_models(workbench, model)
-        rows, archive = run_batch(workbench, paths or [], names, threshold, results, progress.tqdm)
+        rows, archive = run_batch(workbench, paths or [], names, threshold, progress.tqdm)
         return rows, gr.update(value=archive, visible=archive is not None)
 
-    start.click(segment_all, [scans, model, threshold], [table, results], api_visibility="private")
+    private = {"api_visibility": "private"}
+    start.click(segment_all, [scans, model, threshold], [table, results], **private)
+    scans.clear(lambda: store().forget(BATCH), **private)
 
 
 def run_batch(
-    workbench: Workbench, paths: list[str], models: list[str], threshold: float, zip_file, progress
+    workbench: Workbench, paths: list[str], models: list[str], threshold: float, progress
 ) -> tuple[list[list[str]], str | None]:
     """Rows of the table and the path of the zip; a bad scan is a row and stops no other."""
     threshold = check_threshold(threshold)
-    folder = new_folder(zip_file)
+    folder = store().new_result(BATCH)
     rows = []
     number = 0
     archive_path = folder / "metaseg.zip"
     with zipfile.ZipFile(archive_path, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in progress(paths, desc="Scans"):
             try:
+                workbench.claim(path, BATCH)
                 for shown, read in open_all(path):
                     number += 1
                     rows += _segment_one(

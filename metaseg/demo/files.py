@@ -1,21 +1,20 @@
 """The files that the page and the API hand over."""
 
 import re
-import tempfile
 import zipfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import gradio as gr
 import numpy as np
 
 from metaseg.demo.one_page import Facts, one_page
 from metaseg.demo.render import Inputs, chosen_models, open_inputs, present_slice
+from metaseg.demo.store import SCAN, store
 from metaseg.demo.workbench import OpenScan, Segmentation, VolumeFindings, Workbench
 from metaseg.lesions3d import lesion_table
 from metaseg.manifest import Manifest, digest_of
-from metaseg.overlay import TRUTH_COLOUR, draw_overlay
+from metaseg.overlay import TRUTH_COLOUR, draw_overlay, write_png
 from metaseg.results import write_results
 from metaseg.scan.nifti import write_nifti
 from metaseg.scan.types import display_name
@@ -48,23 +47,13 @@ def on_screen(workbench: Workbench, inputs: Inputs) -> OnScreen:
     return OnScreen(opened, index, slices, volumes)
 
 
-def new_folder(component: gr.components.Component) -> Path:
-    """A folder in the cache of ``component``, which gradio empties when its time has come.
-
-    Nothing in it is named by what a visitor wrote, unless ``clean_name`` has made it harmless.
-    """
-    cache = Path(component.GRADIO_CACHE)
-    cache.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(dir=cache))
-
-
 def clean_name(name: str) -> str:
     """The last part of the path ``name`` with letters, digits, dots, dashes and spaces alone."""
     cleaned = re.sub(r"[^\w.\- ]", "_", re.split(r"[/\\]", name)[-1])
     return cleaned[-LONGEST_NAME:].strip(" .") or "scan"
 
 
-def write_zip(workbench: Workbench, inputs: Inputs, component: gr.File) -> str:
+def write_zip(workbench: Workbench, inputs: Inputs) -> str:
     """Path of a zip with all there is about what is on the page.
 
     The original and the ground truth as they were given, of each network that is chosen what
@@ -72,7 +61,7 @@ def write_zip(workbench: Workbench, inputs: Inputs, component: gr.File) -> str:
     """
     shown = on_screen(workbench, inputs)
     opened = shown.opened
-    folder = new_folder(component)
+    folder = store().new_result(SCAN)
     results = folder / "results"
     results.mkdir()
     given = {"original": inputs.scan}
@@ -151,12 +140,19 @@ def write_volume(
     model: str,
     threshold: float,
     minimum: float,
-    component: gr.File,
 ) -> tuple[str, str, dict]:
     """Mask (NIfTI, the scan's own grid), lesion table (CSV) and report of a volume."""
     opened = workbench.open(scan, None)
     found = workbench.find_in_volume(opened, model, threshold, minimum)
-    folder = new_folder(component)
+    folder = store().new_result(SCAN)
     write_nifti(folder / "mask.nii.gz", found.mask.astype(np.uint8), opened.scan)
     (folder / "lesions.csv").write_text(lesion_table(found.lesions), encoding="utf-8")
     return str(folder / "mask.nii.gz"), str(folder / "lesions.csv"), found.report
+
+
+def write_segmentation(result: Segmentation) -> tuple[str, str, dict]:
+    """Overlay (PNG), mask (PNG) and report of a slice."""
+    folder = store().new_result(SCAN)
+    for name, pixels in (("overlay", result.overlay), ("mask", result.mask)):
+        write_png(folder / f"{name}.png", pixels)
+    return str(folder / "overlay.png"), str(folder / "mask.png"), result.report

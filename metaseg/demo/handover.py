@@ -61,7 +61,7 @@ def add_handover(workbench: Workbench, inputs: Sequence[gr.components.Component]
 
     @in_our_words
     def make_zip(*values):
-        return write_zip(workbench, Inputs(*values), archive)
+        return write_zip(workbench, Inputs(*values))
 
     @in_our_words
     def make_report(*values):

@@ -19,6 +19,7 @@ from metaseg.demo.render import (
     render,
     render_explanation,
 )
+from metaseg.demo.store import SCAN, TRUTH, store
 from metaseg.demo.style import masthead
 from metaseg.demo.tables import notice_list
 from metaseg.demo.toolbar import KEYS, TOOLBAR
@@ -39,8 +40,8 @@ DRAWN = {
 
 def build_page(segmenter: Segmenter, notices: Sequence[str] = ()) -> gr.Blocks:
     """The whole demo, ready to launch with ``LAUNCH_OPTIONS``; ``notices`` stand at its top."""
-    workbench = Workbench(segmenter)
-    with gr.Blocks(title="MetaSeg", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
+    workbench = Workbench(segmenter, store().claim)
+    with gr.Blocks(title="MetaSeg", analytics_enabled=False) as page:
         gr.HTML(masthead(list(segmenter.checkpoints.values())))
         if notices:
             gr.HTML(notice_list(notices), elem_id="notices")
@@ -51,6 +52,7 @@ def build_page(segmenter: Segmenter, notices: Sequence[str] = ()) -> gr.Blocks:
         with gr.Tab("About"):
             add_about_tab(segmenter)
         add_api(workbench)
+        page.unload(lambda: store().forget())
     return page
 
 
@@ -168,7 +170,10 @@ def add_scan_tab(workbench: Workbench) -> None:
     gallery.select(choose, None, [scan, truth], **private).then(show, fresh, **drawn)
     scan.upload(show, fresh, **drawn)
     # A truth belongs to its scan, and must not be laid on the next one.
-    scan.clear(lambda: None, None, truth, **private).then(show, fresh, **quiet)
+    scan.clear(lambda: store().forget(SCAN, TRUTH), None, truth, **private).then(
+        show, fresh, **quiet
+    )
+    truth.clear(lambda: store().forget(TRUTH), **private)
     gr.on([truth.upload, truth.clear, model.input, plane.input], show, inputs, **drawn)
     # A late answer must not move back what the visitor is moving, and what no threshold changes
     # is not sent again.

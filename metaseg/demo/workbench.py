@@ -8,6 +8,7 @@ import gradio as gr
 import numpy as np
 
 from metaseg.demo.reading import Reading
+from metaseg.demo.store import SCAN, TRUTH
 from metaseg.errors import InputError
 from metaseg.lesions3d import VolumeLesion, drop_small, number_lesions
 from metaseg.outlines import Outline, outline_lesions
@@ -69,8 +70,12 @@ class Workbench:
     the stored probability.
     """
 
-    def __init__(self, segmenter: Segmenter):
+    def __init__(
+        self, segmenter: Segmenter, claim: Callable[[str, str], None] = lambda path, use: None
+    ):
         self.segmenter = segmenter
+        self.claim = claim
+        """Says with an InputError whether a path may be read, before it is."""
         self.cache = gr.Cache(max_size=256, max_memory=CACHE_MEMORY, per_session=True)
 
     @property
@@ -89,10 +94,12 @@ class Workbench:
         """The scan at path ``scan`` with its truth, cut in ``plane`` or as it was taken."""
         if not scan:
             raise InputError("There is no MRI slice yet: give one as `scan`.")
+        self.claim(scan, SCAN)
         key = _file_key(scan)
         source = self._once(("scan", key), lambda: read_scan(scan))
         mask = mask_key = None
         if truth:
+            self.claim(truth, TRUTH)
             mask_key = ("truth", _file_key(truth), key)
             mask = self._once(mask_key, lambda: read_mask(truth, source))
         if plane is None or plane == source.plane or not source.is_volume:

@@ -8,7 +8,6 @@ from html import unescape
 from pathlib import Path
 
 import cv2
-import gradio as gr
 import nibabel
 import numpy as np
 import pytest
@@ -42,7 +41,7 @@ def inputs_of(scan, truth=None, model="Both", threshold=0.5, plane=None, positio
 
 def unpacked(workbench, inputs, folder: Path) -> Path:
     """The folder into which the zip for ``inputs`` is unpacked."""
-    with zipfile.ZipFile(write_zip(workbench, inputs, gr.File())) as archive:
+    with zipfile.ZipFile(write_zip(workbench, inputs)) as archive:
         archive.extractall(folder)
     return folder
 

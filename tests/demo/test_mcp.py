@@ -4,17 +4,23 @@ import ast
 import asyncio
 import base64
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
 from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 
+from metaseg.demo.store import store
 from metaseg.sources import shipped_models
 from tests.conftest import EXAMPLES
 from tests.test_readme import block
 
 SLICE = EXAMPLES / "meningioma_axial.jpg"
+
+
+def files_of_the_store() -> set[Path]:
+    return {path for path in store().root.rglob("*") if path.is_file()}
 
 
 def with_session(server: str, use):
@@ -78,7 +84,10 @@ def test_the_tool_segment_outlines_a_slice(server):
 
 def test_what_is_wrong_with_an_input_is_one_sentence(server):
     scan = "data:image/png;base64," + base64.b64encode(b"no picture").decode()
+    before = files_of_the_store()
     answer = with_session(server, lambda session: session.call_tool("segment", {"scan": scan}))
+    copies = [path.read_bytes() for path in files_of_the_store() - before]
+    assert copies.count(b"no picture") == 2, "what the text carried, and what was sent on"
     assert answer.isError
     assert "is not an image that MetaSeg reads" in answer.content[0].text
     assert "Traceback" not in answer.content[0].text and "/tmp" not in answer.content[0].text

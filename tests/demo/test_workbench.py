@@ -12,6 +12,7 @@ from metaseg.demo.batch import run_batch
 from metaseg.demo.gallery import read_examples
 from metaseg.demo.page import build_page
 from metaseg.demo.render import HINT, Inputs, next_lesion, render
+from metaseg.demo.store import store
 from metaseg.demo.tables import metrics_table, notice_list
 from metaseg.demo.workbench import Workbench
 from metaseg.models import ARCHITECTURES
@@ -207,7 +208,6 @@ def test_a_batch_goes_on_past_a_bad_scan(workbench, volume, tmp_path):
         [str(bad), SLICE, volume[0]],
         ["unet"],
         0.5,
-        gr.File(),
         lambda items, desc: items,
     )
     assert [row[2] == "done" for row in rows] == [False, True, True]
@@ -215,7 +215,7 @@ def test_a_batch_goes_on_past_a_bad_scan(workbench, volume, tmp_path):
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
     assert "002/002_unet_mask.png" in names and "003/003_unet_mask.nii.gz" in names
-    assert run_batch(workbench, [str(bad)], ["unet"], 0.5, gr.File(), lambda x, desc: x)[1] is None
+    assert run_batch(workbench, [str(bad)], ["unet"], 0.5, lambda x, desc: x)[1] is None
 
 
 def test_a_zip_of_slices_is_a_batch_of_its_own(workbench, tmp_path):
@@ -225,9 +225,7 @@ def test_a_zip_of_slices_is_a_batch_of_its_own(workbench, tmp_path):
             archive.write(EXAMPLES / name, f"study/{name}")
         archive.writestr("study/notes.txt", "no picture")
         archive.writestr("study/cut.jpg", Path(SLICE).read_bytes()[:3000])
-    rows, zipped = run_batch(
-        workbench, [str(path)], ["unet"], 0.5, gr.File(), lambda items, desc: items
-    )
+    rows, zipped = run_batch(workbench, [str(path)], ["unet"], 0.5, lambda items, desc: items)
     assert [row[0] for row in rows] == [
         "slices.zip: cut.jpg",
         "slices.zip: glioblastoma_axial.png",
@@ -243,13 +241,12 @@ def test_a_zip_without_an_image_is_a_row_and_leaves_no_file(workbench, tmp_path)
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("a", content)
             archive.writestr("b", content)
-    files = gr.File()
-    before = set(Path(files.GRADIO_CACHE).rglob("metaseg.zip"))
+    before = set(store().root.rglob("metaseg.zip"))
     names = [str(path) for path in paths]
-    rows, zipped = run_batch(workbench, names, ["unet"], 0.5, files, lambda items, desc: items)
+    rows, zipped = run_batch(workbench, names, ["unet"], 0.5, lambda items, desc: items)
     assert [row[0] for row in rows] == [path.name for path in paths] and zipped is None
     assert all("holds no image" in row[2] for row in rows)
-    assert set(Path(files.GRADIO_CACHE).rglob("metaseg.zip")) == before
+    assert set(store().root.rglob("metaseg.zip")) == before
 
 
 def test_examples_are_real_files_with_fitting_truth():

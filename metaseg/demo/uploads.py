@@ -1,0 +1,40 @@
+"""The address that files are sent to. It stands in front of gradio's own, which puts equal files of
+different visitors into one folder."""
+
+import shutil
+
+from gradio.route_utils import MultiPartException, upload_fn
+from gradio.routes import file_upload_statuses
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from metaseg.demo.store import store
+from metaseg.limits import MAX_FILE_BYTES
+
+
+async def receive(request: Request) -> Response:
+    """The paths of the files in ``request``, each upload in a folder of its own."""
+    folder = store().new_upload()
+    upload_id = request.query_params.get("upload_id")
+    tracked = file_upload_statuses if upload_id else None
+    try:
+        paths, _, _ = await upload_fn(
+            request, folder, MAX_FILE_BYTES, upload_id, upload_progress=tracked
+        )
+    except MultiPartException as fault:
+        shutil.rmtree(folder, ignore_errors=True)
+        if "maximum allowed size" not in fault.message:
+            return PlainTextResponse("The upload is damaged: send it again.", 400)
+        words = f"A file is larger than {MAX_FILE_BYTES >> 20} MB: give a smaller one."
+        return PlainTextResponse(words, 413)
+    except BaseException:  # the visitor has gone: what came of the file goes too
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return JSONResponse([str(path) for path in paths])
+
+
+UPLOAD_ROUTES = [
+    Route(f"/gradio_api/upload{end}", receive, methods=["POST"], name="receive")
+    for end in ("", "/")
+]

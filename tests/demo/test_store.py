@@ -1,0 +1,262 @@
+"""Nobody reads another's files, and nothing stays."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import nibabel
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+
+from metaseg.demo import LAUNCH_OPTIONS, build_page
+from metaseg.demo.store import BATCH, LOCK, NOT_YOURS, SCAN, Store, store
+from metaseg.errors import InputError
+from tests.conftest import EXAMPLES
+from tests.demo.raw_client import call, named, press, upload
+
+ROOT = Path(__file__).parent.parent.parent
+SLICE, TRUTH = EXAMPLES / "meningioma_axial.jpg", EXAMPLES / "meningioma_axial_truth.png"
+
+
+@pytest.fixture(scope="module")
+def quick(small_segmenter):
+    """A real server with networks that are quick to run."""
+    page = build_page(small_segmenter)
+    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **LAUNCH_OPTIONS)
+    yield url
+    page.close()
+
+
+@pytest.fixture
+def victim(quick, tmp_path):
+    """A visitor who has segmented a volume, and the folders that hold what is hers."""
+    voxels = np.random.default_rng(0).integers(0, 900, (40, 40, 3)).astype(np.int16)
+    scan = tmp_path / "erika.nii.gz"
+    nibabel.save(nibabel.Nifti1Image(voxels, np.eye(4)), scan)
+    before = set(store().uploads.iterdir()), set(store().results.iterdir())
+    client = Client(quick, verbose=False)
+    client.predict(scan=handle_file(scan), api_name="/segment_volume")
+    (uploaded,) = set(store().uploads.iterdir()) - before[0]
+    (result,) = set(store().results.iterdir()) - before[1]
+    return client, uploaded, result
+
+
+def test_no_path_but_ones_own_upload_is_read(quick, victim, tmp_path):
+    _, uploaded, result = victim
+    (own,) = upload(quick, SLICE)
+    link, pipe = Path(own).parent / "link.nii.gz", Path(own).parent / "pipe.png"
+    (scan,) = uploaded.glob("*/erika.nii.gz")
+    link.symlink_to(scan)
+    os.mkfifo(pipe)
+    aims = [
+        *[store().root, store().uploads, store().results, uploaded, scan.parent, scan],
+        *[result, result / "mask.nii.gz", store().root / LOCK, link, pipe, Path(own).parent],
+        f"{own}/../../../{uploaded.name}/{scan.parent.name}/erika.nii.gz",
+    ]
+    for aim in aims:
+        assert call(quick, "segment", scan=named(aim)) == ("error", NOT_YOURS), aim
+        mine = named(own)
+        truth = call(quick, "segment", scan=mine, ground_truth=named(aim))
+        assert truth == ("error", NOT_YOURS), aim
+        rows = press(quick, "intruder", "batch-start", [[named(aim), mine], "Both", 0.5])
+        rows = rows[0]["data"]
+        assert rows[0][2] == NOT_YOURS and [row[2] for row in rows[1:]] == ["done"] * 2, aim
+        (own,) = upload(quick, SLICE)
+    for aim in ("/etc/passwd", "/dev/zero", "/proc/self/environ", EXAMPLES / "examples.json"):
+        assert call(quick, "segment", scan=named(aim))[0] == "error", aim
+    assert NOT_YOURS.count(".") == 1 and "/" not in NOT_YOURS
+
+
+def test_an_upload_serves_its_own_session_alone(quick):
+    (own,) = upload(quick, SLICE)
+    values = [named(own), None, "Both", 0.5, "As loaded", "axial", 0]
+    assert press(quick, "first", "open-report", values) != NOT_YOURS
+    assert press(quick, "other", "open-report", values) == NOT_YOURS
+    assert call(quick, "segment", scan=named(own)) == ("error", NOT_YOURS)
+    assert press(quick, "first", "open-report", values) != NOT_YOURS
+
+
+def test_an_upload_without_a_session_may_be_used_again(quick):
+    (own,) = upload(quick, SLICE)
+    for _ in range(2):
+        assert call(quick, "segment", scan=named(own))[0] == "complete"
+
+
+def test_equal_files_of_two_visitors_lie_apart(quick):
+    first, second = upload(quick, SLICE) + upload(quick, SLICE)
+    assert first != second and Path(first).read_bytes() == Path(second).read_bytes()
+    several = upload(quick, SLICE, TRUTH)
+    assert [Path(path).name for path in several] == [SLICE.name, TRUTH.name]
+
+
+def test_examples_are_everybodys(quick):
+    for session in ("one", "two"):
+        values = [named(SLICE), named(TRUTH), "Both", 0.5, "As loaded", "axial", 0]
+        assert "Agreement" in press(quick, session, "open-report", values)[0]
+
+
+def test_folders_are_for_the_server_alone(quick, victim):
+    _, uploaded, result = victim
+    for folder in (store().root, store().uploads, store().results, uploaded, result):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_session_takes_its_files_with_it(quick, victim):
+    client, uploaded, result = victim
+    (others,) = upload(quick, SLICE)
+    assert call(quick, "segment", scan=named(others))[0] == "complete"
+    client.close()
+    wait_until(lambda: not uploaded.exists() and not result.exists())
+    assert Path(others).exists()
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(quick):
+    before = set(store().uploads.iterdir())
+
+    def parts():
+        yield b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.nii"\r\n\r\n'
+        yield b"0" * 100_000
+        wait_until(lambda: set(store().uploads.iterdir()) - before)
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        headers = {"Content-Type": "multipart/form-data; boundary=x"}
+        httpx.post(f"{quick}gradio_api/upload", content=parts(), headers=headers)
+    wait_until(lambda: set(store().uploads.iterdir()) <= before)
+    answer = httpx.post(f"{quick}gradio_api/upload", content=b"--x--", headers=headers)
+    assert set(store().uploads.iterdir()) <= before or answer.json() == []
+
+
+def test_a_file_that_is_too_large_is_a_sentence(quick, monkeypatch):
+    monkeypatch.setattr("metaseg.demo.uploads.MAX_FILE_BYTES", 1 << 20)
+    before = set(store().uploads.iterdir())
+    files = {"files": ("large.nii", b"0" * (1 << 21))}
+    answer = httpx.post(f"{quick}gradio_api/upload", files=files)
+    assert answer.status_code == 413
+    assert answer.text == "A file is larger than 1 MB: give a smaller one."
+    assert set(store().uploads.iterdir()) <= before
+
+
+def fill(place: Store) -> list[Path]:
+    files = [place.new_upload() / "hash" / "scan.nii", place.new_result(SCAN) / "mask.png"]
+    files += [place.root / "tmpabc", place.root / "hash" / "fetched.png"]
+    for file in files:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("x")
+    return files
+
+
+def test_the_sweep_takes_what_is_old_and_its_folders(tmp_path):
+    place = Store(tmp_path)
+    old = fill(place)
+    young = fill(place)[0]
+    place.sweep(age=100)
+    assert all(file.exists() for file in [*old, young])
+    place.sweep(age=0)
+    kept = {place.root / LOCK, place.uploads, place.results}
+    assert set(place.root.rglob("*")) == kept
+    place.remove()
+    assert not place.root.exists()
+
+
+def test_nothing_stops_the_sweep(tmp_path, monkeypatch):
+    place = Store(tmp_path)
+    folder = place.root / "named as a file"
+    (folder / "inner").mkdir(parents=True)
+    (place.root / "link").symlink_to("/nowhere")
+    swept, rounds = threading.Event(), []
+    real = place.sweep
+
+    def sweep():
+        rounds.append(1)
+        if len(rounds) == 1:
+            raise IsADirectoryError(folder)
+        real(age=0)
+        swept.set()
+        time.sleep(3600)
+
+    monkeypatch.setattr(place, "sweep", sweep)
+    monkeypatch.setattr("metaseg.demo.store.SWEEP_MINUTES", 0.001)
+    threading.Thread(target=place.sweep_for_ever, daemon=True).start()
+    assert swept.wait(20)
+    assert not folder.exists() and not os.path.lexists(place.root / "link")
+
+
+def test_a_new_server_removes_what_a_dead_one_left_and_nothing_of_a_living_one(tmp_path):
+    code = (
+        "import pathlib, sys, time\n"
+        "from metaseg.demo.store import Store\n"
+        "place = Store(pathlib.Path(sys.argv[1]))\n"
+        "(place.new_upload() / 'scan.dcm').write_text('Mustermann')\n"
+        "print(place.root, flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    elsewhere = tmp_path / "metaseg-not-ours"
+    elsewhere.mkdir()
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    other = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    try:
+        root = Path(other.stdout.readline().strip())
+        living = Store(tmp_path)
+        assert list(root.rglob("scan.dcm"))
+    finally:
+        other.kill()
+        other.wait()
+    assert list(root.rglob("scan.dcm")), "nobody is left to remove it"
+    Store(tmp_path)
+    assert not root.exists() and living.root.exists() and elsewhere.exists()
+
+
+def test_claims_outside_of_calls_check_the_place_alone(tmp_path):
+    place = Store(tmp_path)
+    file = fill(place)[0]
+    place.claim(str(file), BATCH)
+    for bad in (file.parent, tmp_path, file.with_name("gone"), place.root / "tmpabc"):
+        with pytest.raises(InputError, match="not a file that you uploaded"):
+            place.claim(str(bad), BATCH)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_that_is_told_to_end_leaves_nothing(tmp_path, number):
+    environment = {
+        **os.environ,
+        "GRADIO_TEMP_DIR": str(tmp_path),
+        "GRADIO_SERVER_PORT": "7931",
+        "HF_HUB_OFFLINE": "1",
+    }
+    server = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment)
+    url = "http://127.0.0.1:7931/"
+    try:
+        wait_until(lambda: answers(url), 120)
+        client = Client(url, verbose=False)
+        client.predict(scan=handle_file(SLICE), api_name="/segment")
+        assert list(tmp_path.rglob(SLICE.name)) and list(tmp_path.rglob("mask.png"))
+        os.kill(server.pid, number)
+        assert server.wait(30) is not None
+        assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+        assert list(tmp_path.glob("metaseg-*")) == []
+    finally:
+        server.kill()
+        server.wait()
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def wait_until(condition, seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.05)
