@@ -1,10 +1,14 @@
 """The demo, as the Space starts it: python app.py"""
 
+import cv2
+
 from metaseg.demo import LAUNCH_OPTIONS, build_page
 from metaseg.demo.store import remove_on_signals
 from metaseg.segmenter import Segmenter
 from metaseg.sources import resolve_checkpoints
 
+# OpenCV's own threads fight with torch's for the same cores, and slices are small.
+cv2.setNumThreads(1)
 checkpoints, notices = resolve_checkpoints()
 demo = build_page(Segmenter(checkpoints), notices)
 

@@ -6,6 +6,8 @@ from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
+import cv2
+
 from metaseg.cli.options import add_modality, output_folder
 from metaseg.data.cases import read_cases
 from metaseg.errors import InputError, disk_errors, together
@@ -49,6 +51,8 @@ def main() -> int:
     options = vars(parser.parse_args())
     given = {f.name: options[f.name] for f in fields(TrainingConfig) if f.name in options}
     prefix = options["push_to_hub"]
+    # OpenCV's own threads fight with torch's for the same cores, and slices are small.
+    cv2.setNumThreads(1)
     try:
         if prefix:
             # Hours of training must not end without a push for want of a token.

@@ -5,63 +5,94 @@ It carries all that inference needs. Training writes it, the Hub stores it, the 
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import pydantic
 import torch
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from safetensors.torch import load, save
 
 from metaseg.errors import InputError
 from metaseg.files import write_json, write_whole
 from metaseg.models import ARCHITECTURES, TITLES, Network, build_network
-from metaseg.preprocess import Preprocessing
+from metaseg.preprocess import VERSION, Preprocessing
 
-FORMAT = 1
+FORMAT = 2
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 METRICS = "metrics.json"
 """What the evaluation measured: one object per data set."""
 
+STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-@dataclass(frozen=True)
+
+def _known_architecture(name: str) -> str:
+    if name not in ARCHITECTURES:
+        raise ValueError(f"architecture {name} is unknown")
+    return name
+
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Width = Annotated[int, Field(ge=1, le=4096)]
+
+
+@pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
+class InputCheck:
+    """By what a slice is told to be unlike those of the training: its distance (Mahalanobis 1936)
+    from them, in the encoder's last features, averaged over the slice."""
+
+    mean: tuple[float, ...]
+    """Of the training slices' features."""
+    precision: tuple[tuple[float, ...], ...]
+    """The inverse of their covariance."""
+    limit: Annotated[float, Field(gt=0)]
+    """A slice farther away than this is unlike them."""
+
+
+@pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
 class Config:
-    """What ``config.json`` holds."""
+    """What ``config.json`` holds. No field has a default, so that nothing takes today's in silence.
 
-    architecture: str
+    ValueError (pydantic's) for a value of a wrong type or out of range.
+    """
+
+    architecture: Annotated[str, AfterValidator(_known_architecture)]
     encoder: str
-    decoder_channels: tuple[int, ...]
-    preprocessing: Preprocessing = field(default_factory=Preprocessing)
-    threshold: float = 0.5
+    decoder_channels: tuple[Width, Width, Width, Width]
+    preprocessing: Preprocessing
+    threshold: Probability
     """Probability from which a pixel counts as lesion, unless a caller says otherwise."""
-    temperature: float = 1.0
+    sensitive_threshold: Probability | None
+    """The one that finds most lesions at no more than 0.5 false positives per slice; None where it
+    was not looked for."""
+    temperature: Annotated[float, Field(ge=0.01, le=100)]
     """Divides the logits, so that probabilities mean what they say (Guo et al. 2017)."""
-    mirror: bool = False
-    """Whether a slice is also seen mirrored, left for right, and both answers averaged."""
-    turned: bool = False
-    """Whether a slice is also seen turned by 90, 180 and 270 degrees, and all answers averaged."""
-    enlarge: float = 1.0
-    """Other than 1: a slice is also seen enlarged by this factor, and both answers averaged."""
-    training: dict[str, Any] = field(default_factory=dict)
-    """The training configuration and what came of it, as recorded by the training."""
-    license: str = "cc-by-nc-sa-4.0"
+    rotations: bool
+    """Test-time augmentation: average over four 90-degree rotations of a slice."""
+    input_check: InputCheck | None
+    """None where the training fitted none."""
+    training: dict[str, Any]
+    """The training's record: its configuration, data, provenance and what came of it."""
+    license: str
     """SPDX-like name of the weights' licence, which follows from the data."""
-    format: int = FORMAT
+    format: Literal[2]
 
     @property
     def conditions(self) -> dict[str, Any]:
-        """What besides the weights makes a mask, as figures name it: ``view`` is how the network
+        """What besides the weights makes a mask, as metrics name it: ``view`` is how the network
         gets to see a slice."""
-        view = {
-            "preprocessing": asdict(self.preprocessing),
-            "mirror": self.mirror,
-            "turned": self.turned,
-            "enlarge": self.enlarge,
-        }
+        view = {"preprocessing": to_json(asdict(self.preprocessing)), "rotations": self.rotations}
         return {"threshold": self.threshold, "temperature": self.temperature, "view": view}
 
     @property
     def title(self) -> str:
         return TITLES[self.architecture]
+
+    def build(self) -> Network:
+        """The network without its weights; InputError where there is none of this description."""
+        channels = len(self.preprocessing.channels)
+        return build_network(self.architecture, self.encoder, self.decoder_channels, channels)
 
 
 @dataclass(frozen=True)
@@ -113,7 +144,7 @@ def load_checkpoint(
     except OSError as error:
         raise InputError(f"The checkpoint {name} has no {WEIGHTS}: fetch it again.") from error
     try:
-        network = build_network(config.architecture, config.encoder, config.decoder_channels)
+        network = config.build()
     except InputError as error:
         raise InputError(
             f"The {CONFIG} of the checkpoint {name} names a network that MetaSeg cannot build: "
@@ -142,43 +173,85 @@ def is_of(figures: dict[str, Any], config: Config, digest: str) -> bool:
 
 
 def read_config(folder: Path, name: str | None = None) -> Config:
-    """The config of the checkpoint in ``folder``, without its weights; InputError as above."""
-    folder = Path(folder)
-    name = name or folder.name
+    """The config of the checkpoint in ``folder``, without its weights.
+
+    InputError lists all that is missing, unknown or out of range, and says what to do; another
+    format is told alone, because its fields are others.
+    """
+    name = name or Path(folder).name
+    config = read_record(folder, name)
+    if config.preprocessing.version != VERSION:
+        raise InputError(
+            f"The checkpoint {name} was trained under version {config.preprocessing.version} of "
+            f"the preprocessing and this MetaSeg has version {VERSION}: "
+            f"{_mend(config.preprocessing.version, VERSION)}."
+        )
+    return config
+
+
+def read_record(folder: Path, name: str) -> Config:
+    """As ``read_config``, of any version of the preprocessing: to report what was measured under
+    an earlier one, never to run it."""
     try:
-        values = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        version = values["format"]
-        if version != FORMAT:
-            raise InputError(
-                f"The checkpoint {name} has format {version}, this MetaSeg reads {FORMAT}: "
-                "update MetaSeg."
-            )
-        architecture = values["architecture"]
-        if architecture not in ARCHITECTURES:
-            raise InputError(f"The checkpoint {name} has an unknown architecture, {architecture}.")
-        values["preprocessing"] = Preprocessing(**values["preprocessing"])
-        values["decoder_channels"] = tuple(values["decoder_channels"])
-        known = {f.name for f in fields(Config)}
-        return Config(**{key: value for key, value in values.items() if key in known})
+        text = (Path(folder) / CONFIG).read_bytes()
     except OSError as error:
         raise InputError(f"{name} is no checkpoint: it has no {CONFIG}.") from error
-    except (ValueError, KeyError, TypeError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"The {CONFIG} of the checkpoint {name} is damaged.") from error
+    try:
+        version = json.loads(text)["format"]
+    except (ValueError, KeyError, TypeError):
+        version = FORMAT  # told as one fault among others
+    if isinstance(version, int) and version != FORMAT:
+        raise InputError(
+            f"The checkpoint {name} has format {version} and this MetaSeg reads format {FORMAT}: "
+            f"{_mend(version, FORMAT)}."
+        )
+    try:
+        return TypeAdapter(Config).validate_json(text, strict=True)
+    except ValidationError as error:
+        faults = "; ".join(list_faults(error))
+        raise InputError(
+            f"The {CONFIG} of the checkpoint {name} is damaged ({faults}): fetch it again."
+        ) from error
 
 
-def read_metrics(folder: Path, name: str | None = None) -> dict[str, Any]:
+def _mend(found: int, wanted: int) -> str:
+    return "update MetaSeg" if found > wanted else "fetch it again, or train it again"
+
+
+def list_faults(error: ValidationError) -> list[str]:
+    """Every fault that pydantic found, each in a few words."""
+    faults = []
+    for fault in error.errors():
+        place = ".".join(map(str, fault["loc"]))
+        if fault["type"] == "missing":
+            faults.append(f"{place} is missing")
+        elif fault["type"] == "unexpected_keyword_argument":
+            faults.append(f"{place} is unknown")
+        elif fault["type"] == "value_error":
+            faults.append(str(fault["ctx"]["error"]))
+        elif fault["type"] == "json_invalid":
+            faults.append("it is no JSON")
+        else:
+            value = json.dumps(fault["input"])
+            faults.append(f"{place} cannot be {value if len(value) < 30 else 'what it is'}")
+    return faults
+
+
+def read_metrics(folder: Path, name: str | None = None) -> dict[str, dict[str, Any]]:
     """What was measured of the checkpoint in ``folder``, by data set; empty where nothing was.
 
     InputError where the file is damaged.
     """
     folder = Path(folder)
     try:
-        return dict(json.loads((folder / METRICS).read_text(encoding="utf-8")))
+        text = (folder / METRICS).read_bytes()
     except FileNotFoundError:
         return {}
-    except (ValueError, TypeError) as error:
+    try:
+        return TypeAdapter(dict[str, dict[str, Any]]).validate_json(text, strict=True)
+    except ValidationError as error:
+        faults = "; ".join(list_faults(error))
         raise InputError(
-            f"The {METRICS} of the checkpoint {name or folder.name} is damaged."
+            f"The {METRICS} of the checkpoint {name or folder.name} is damaged ({faults}): "
+            "fetch it again, or evaluate the checkpoint again."
         ) from error

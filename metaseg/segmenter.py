@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch.nn.functional import interpolate
 
 from metaseg.checkpoint import Checkpoint, Config
 from metaseg.errors import InputError
 from metaseg.lesions import reaches
-from metaseg.models import AttentionUNet, build_network
-from metaseg.preprocess import enhance, prepare, standardise, to_grey_levels
+from metaseg.models import AttentionUNet
+from metaseg.preprocess import enhance, grey_slices, network_input, prepare, to_grey_levels
 from metaseg.scan import Scan
 from metaseg.zero_gpu import lend_gpu
 
@@ -22,11 +21,6 @@ ON_PROCESSOR = (
     "The GPU's memory was too short for this scan, so the processor did it, which takes longer."
 )
 NO_TISSUE = "No tissue was found in this slice, so nothing was looked for in it."
-
-
-Look = tuple[int, bool]
-"""A way to see a slice: the quarter turns, counter-clockwise, after mirroring it or not."""
-MIRRORED: Look = (0, True)
 
 
 @dataclass(frozen=True)
@@ -117,16 +111,15 @@ class Segmenter:
         settings = checkpoint.config.preprocessing
         probability = np.zeros(scan.voxels.shape, np.float32)
         inputs = []
-        for index, voxels in enumerate(scan.voxels):
-            levels = to_grey_levels(voxels, scan.eight_bit, settings)
-            prepared = prepare(levels, settings, scan.aspect)
+        for index, slice_ in enumerate(grey_slices(scan, settings)):
+            prepared = prepare(slice_, settings, scan.aspect)
             if prepared is not None:
                 inputs.append((index, *prepared))
         size = CUDA_BATCH if self.device.type == "cuda" else 1
         batches = [inputs[start : start + size] for start in range(0, len(inputs), size)]
         short: set[str] = set()
         for batch in progress(batches):
-            images = np.stack([standardise(levels, settings) for _, levels, _ in batch])
+            images = np.stack([network_input(grey, settings) for _, grey, _ in batch])
             outputs = self._run_in_memory(checkpoint.name, images, short)
             for (index, _, geometry), output in zip(batch, outputs):
                 probability[index] = geometry.inverse(output)
@@ -146,12 +139,11 @@ class Segmenter:
         """
         checkpoint = self.find(model)
         settings = checkpoint.config.preprocessing
-        levels = to_grey_levels(scan.voxels[0], scan.eight_bit, settings)
-        prepared = prepare(levels, settings, scan.aspect)
+        prepared = prepare(next(grey_slices(scan, settings)), settings, scan.aspect)
         if prepared is None:
             return None
-        levels, geometry = prepared
-        image = standardise(levels, settings)
+        grey, geometry = prepared
+        image = network_input(grey, settings)
         try:
             maps = self._look(checkpoint.name, image)
         except torch.OutOfMemoryError:
@@ -181,8 +173,7 @@ class Segmenter:
         """The checkpoint ``name`` copied to the processor, once; the GPU keeps its own."""
         if name not in self._spares:
             checkpoint = self.checkpoints[name]
-            config = checkpoint.config
-            network = build_network(config.architecture, config.encoder, config.decoder_channels)
+            network = checkpoint.config.build()
             network.load_state_dict(checkpoint.network.state_dict())
             spare = replace(checkpoint, network=network.eval())
             self._spares[name] = Segmenter([spare], "cpu")
@@ -190,44 +181,38 @@ class Segmenter:
 
     def _look_inside(self, name: str, image: np.ndarray) -> tuple[np.ndarray, ...]:
         """Attention maps (L, S, S), supervised probabilities (K, S, S) and mirror difference
-        (1, S, S) of a standardised ``image`` (S, S)."""
+        (1, S, S) of a standardised ``image`` (C, S, S)."""
         checkpoint = self.checkpoints[name]
-        network = checkpoint.network
-        wanted = _looks(checkpoint.config)
-        looks = list(dict.fromkeys([*wanted, MIRRORED]))
-        batch = self._to_batch(image[None], looks)
+        network, temperature = checkpoint.network, checkpoint.config.temperature
+        turns = _turns(checkpoint.config)
+        upright = torch.from_numpy(image)[None].to(self.device)
+        batch = torch.cat([_turned(upright, turns), upright.flip(-1)])
+        batch = batch.contiguous(memory_format=torch.channels_last)
         with torch.inference_mode(), self._autocast():
             if isinstance(network, AttentionUNet):
                 logits, maps = network.forward_with_attention(batch)
                 attention = torch.cat(maps, dim=1)[0]
             else:
                 logits = network(batch)
-                attention = logits.new_empty(0, *image.shape)
-            answers = _turn_back(_probability(checkpoint, batch, logits), looks)[:, 0]
-        temperature = checkpoint.config.temperature
-        supervised = _calibrate(answers[: len(wanted)].mean(0), temperature)
-        seen, mirrored = _calibrate(answers[[0, looks.index(MIRRORED)], -1:], temperature)
-        difference = (seen - mirrored).abs()
+                attention = logits.new_empty(0, *image.shape[1:])
+        probability = torch.sigmoid(logits.float())
+        seen = _turned_back(probability[:-1], turns)[:, 0]
+        supervised = _calibrate(seen.mean(0), temperature)
+        pair = torch.stack([seen[0, -1:], probability[-1, -1:].flip(-1)])
+        difference = _calibrate(pair, temperature).diff(dim=0)[0].abs()
         return tuple(part.float().cpu().numpy() for part in (attention, supervised, difference))
-
-    def _to_batch(self, images: np.ndarray, looks: list[Look]) -> torch.Tensor:
-        """``images`` (N, S, S) on the device as (L * N, 1, S, S), all in the first look, then in
-        the next."""
-        batch = torch.from_numpy(images)[:, None].to(self.device)
-        views = [(batch.flip(-1) if mirrored else batch).rot90(k, (2, 3)) for k, mirrored in looks]
-        return torch.cat(views).contiguous(memory_format=torch.channels_last)
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self._has_bf16())
 
     def _forward(self, name: str, images: np.ndarray) -> np.ndarray:
-        """Probabilities (N, S, S) of standardised ``images`` (N, S, S): the one forward pass."""
+        """Probabilities (N, S, S) of standardised ``images`` (N, C, S, S): the one forward pass."""
         checkpoint = self.checkpoints[name]
-        looks = _looks(checkpoint.config)
-        batch = self._to_batch(images, looks)
+        turns = _turns(checkpoint.config)
+        batch = _turned(torch.from_numpy(images).to(self.device), turns)
         with torch.inference_mode(), self._autocast():
-            answers = _probability(checkpoint, batch, checkpoint.network(batch))
-        probability = _turn_back(answers[:, -1:], looks).mean(0)[:, 0]
+            logits = checkpoint.network(batch.contiguous(memory_format=torch.channels_last))
+        probability = _turned_back(torch.sigmoid(logits[:, -1:].float()), turns).mean(0)[:, 0]
         return _calibrate(probability, checkpoint.config.temperature).cpu().numpy()
 
     def _has_bf16(self) -> bool:
@@ -236,36 +221,24 @@ class Segmenter:
         return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
 
 
-def _looks(config: Config) -> list[Look]:
-    """In which ways ``config`` wants a slice to be seen; first as it is."""
-    turns, mirrored = range(4 if config.turned else 1), (False, True)[: 1 + config.mirror]
-    return [(k, mirror) for k in turns for mirror in mirrored]
+def _turns(config: Config) -> range:
+    """By how many quarter turns, counter-clockwise, ``config`` wants a slice to be seen."""
+    return range(4 if config.rotations else 1)
 
 
-def _turn_back(answers: torch.Tensor, looks: list[Look]) -> torch.Tensor:
-    """``answers`` (L * N, K, S, S) to a batch of ``looks`` as (L, N, K, S, S), all upright."""
-    upright = []
-    for answer, (k, mirrored) in zip(answers.chunk(len(looks)), looks):
-        answer = answer.rot90(-k, (2, 3))
-        upright.append(answer.flip(-1) if mirrored else answer)
-    return torch.stack(upright)
+def _turned(images: torch.Tensor, turns: range) -> torch.Tensor:
+    """``images`` (N, C, S, S) as (L * N, C, S, S), all by the first of L turns, then the next."""
+    return torch.cat([images.rot90(k, (2, 3)) for k in turns])
 
 
-def _probability(checkpoint: Checkpoint, batch: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
-    """Probabilities (N, K, S, S) of the network's K outputs for ``batch`` (N, 1, S, S), of which it
-    said ``logits``, before calibration; it is asked once more where the config wants it enlarged.
-    """
-    config = checkpoint.config
-    probability = torch.sigmoid(logits.float())
-    if config.enlarge != 1:
-        larger = interpolate(batch, scale_factor=config.enlarge, mode="bilinear")
-        again = torch.sigmoid(checkpoint.network(larger).float())
-        probability = (probability + interpolate(again, batch.shape[-2:], mode="bilinear")) / 2
-    return probability
+def _turned_back(answers: torch.Tensor, turns: range) -> torch.Tensor:
+    """``answers`` (L * N, K, S, S) to what ``_turned`` made, as (L, N, K, S, S), all upright."""
+    parts = answers.chunk(len(turns))
+    return torch.stack([part.rot90(-k, (2, 3)) for part, k in zip(parts, turns)])
 
 
 def _calibrate(probability: torch.Tensor, temperature: float) -> torch.Tensor:
-    """``probability`` under ``temperature``, which was fitted on the mean of all views."""
+    """``probability`` under ``temperature``, which was fitted on the mean of all turns."""
     if temperature == 1:
         return probability
     return torch.sigmoid(torch.logit(probability, eps=1e-6) / temperature)
@@ -301,7 +274,8 @@ def take_slice(scan: Scan, index: int | None) -> tuple[Scan, int]:
         affine[:3, 3] += index * affine[:3, 2]
     sources = scan.sources if depth == 1 else ()
     one = scan.voxels[index : index + 1]
-    return replace(scan, voxels=one, affine=affine, sources=sources), index
+    volume = scan.voxels if scan.is_volume else scan.volume
+    return replace(scan, voxels=one, affine=affine, sources=sources, volume=volume), index
 
 
 def check_threshold(threshold: object) -> float:

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import torch
 
-from metaseg.checkpoint import Checkpoint, Config
+from metaseg.checkpoint import FORMAT, Checkpoint, Config
 from metaseg.data.dataset import Dataset, write_dataset
-from metaseg.models import ARCHITECTURES, build_network
-from metaseg.preprocess import Preprocessing
+from metaseg.models import ARCHITECTURES
+from metaseg.preprocess import VERSION, Preprocessing
 from metaseg.segmenter import Segmenter
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -50,12 +50,48 @@ def draw_head(shape: tuple[int, int] = (128, 120), seed: int = 0) -> tuple[np.nd
     return grey, mask > 0
 
 
-def small_checkpoint(architecture: str, size: int = 64) -> Checkpoint:
-    """An untrained network that is quick to run."""
+def preprocessing(size: int = 96, **changes: object) -> Preprocessing:
+    """Settings for a test, those of the shipped networks but for ``changes``."""
+    values = {
+        "version": VERSION,
+        "channels": ("window",),
+        "window": "slice",
+        "low_percentile": 0.5,
+        "high_percentile": 99.5,
+        "clahe_at": "source",
+        "clahe_clip_limit": 2.0,
+        "clahe_tile_grid": 6,
+        "minimum_deviation": 8.0,
+        "minimum_range": 12.0,
+        "minimum_structure": 0.35,
+        "noise_limit": 3.0,
+    }
+    return Preprocessing(size=size, **(values | changes))
+
+
+def config_of(architecture: str, **changes: object) -> Config:
+    """The config of a small network that nobody has calibrated."""
+    values = {
+        "encoder": SMALL_ENCODER,
+        "decoder_channels": SMALL_WIDTHS,
+        "preprocessing": preprocessing(64),
+        "threshold": 0.5,
+        "sensitive_threshold": None,
+        "temperature": 1.0,
+        "rotations": False,
+        "input_check": None,
+        "training": {},
+        "license": "cc-by-nc-sa-4.0",
+        "format": FORMAT,
+    }
+    return Config(architecture, **(values | changes))
+
+
+def small_checkpoint(architecture: str, size: int = 64, **changes: object) -> Checkpoint:
+    """An untrained network that is quick to run; ``changes`` are those of its config."""
     torch.manual_seed(0)
-    config = Config(architecture, SMALL_ENCODER, SMALL_WIDTHS, Preprocessing(size=size))
-    network = build_network(architecture, SMALL_ENCODER, SMALL_WIDTHS).eval()
-    return Checkpoint(architecture, config, network, revision="0" * 64)
+    config = config_of(architecture, **({"preprocessing": preprocessing(size)} | changes))
+    return Checkpoint(architecture, config, config.build().eval(), revision="0" * 64)
 
 
 @pytest.fixture(scope="session")

@@ -1,14 +1,25 @@
 import hashlib
 import json
+import math
+from dataclasses import fields
 
 import pytest
 import torch
 
-from metaseg.checkpoint import CONFIG, METRICS, WEIGHTS, load_checkpoint, save_checkpoint
+from metaseg.checkpoint import (
+    CONFIG,
+    METRICS,
+    WEIGHTS,
+    Config,
+    load_checkpoint,
+    read_config,
+    save_checkpoint,
+)
 from metaseg.errors import InputError
 from metaseg.models import ARCHITECTURES
+from metaseg.preprocess import VERSION, Preprocessing
 from metaseg.sources import load_models
-from tests.conftest import small_checkpoint
+from tests.conftest import preprocessing, small_checkpoint
 
 
 @pytest.fixture(params=ARCHITECTURES)
@@ -29,31 +40,106 @@ def test_round_trip(folder):
     assert not loaded.network.training
 
 
-def change(folder, **values):
+def change(folder, without=(), preprocessing=(), **values):
+    """Replace values of the config and of its preprocessing, and leave out those of ``without``."""
     path = folder / CONFIG
     config = json.loads(path.read_text()) | values
-    path.write_text(json.dumps(config))
+    config["preprocessing"] |= dict(preprocessing)
+    path.write_text(json.dumps({key: config[key] for key in config if key not in without}))
+
+
+def seen(**values):
+    return lambda folder: change(folder, preprocessing=values)
 
 
 @pytest.mark.parametrize(
     ("damage", "sentence"),
     [
-        (lambda f: change(f, format=2), "format 2"),
-        (lambda f: change(f, architecture="transformer"), "unknown architecture, transformer"),
-        (lambda f: change(f, preprocessing={"colour": 1}), "config.json .* damaged"),
+        (lambda f: change(f, format=1), "format 1 .* reads format 2: fetch it again, or train"),
+        (lambda f: change(f, format=3), "format 3 .* reads format 2: update MetaSeg"),
+        (lambda f: change(f, format="2"), "damaged .format cannot be "),
+        (seen(version=VERSION - 1), f"under version {VERSION - 1} .* fetch it again, or train"),
+        (seen(version=VERSION + 1), f"under version {VERSION + 1} .* update MetaSeg"),
+        (lambda f: change(f, architecture="transformer"), "architecture transformer is unknown"),
         (lambda f: change(f, decoder_channels=[8, 8, 8, 8]), "another architecture"),
-        (lambda f: (f / CONFIG).write_text("{"), "damaged"),
+        (lambda f: (f / CONFIG).write_text("{"), "damaged .it is no JSON"),
+        (lambda f: (f / CONFIG).write_text("[2]"), "damaged"),
+        (lambda f: (f / CONFIG).write_bytes(b"\xff\xfe{}"), "damaged"),
         (lambda f: (f / CONFIG).unlink(), "no checkpoint"),
         (lambda f: (f / WEIGHTS).unlink(), "has no model.safetensors"),
         (lambda f: (f / WEIGHTS).write_bytes(b"x" * 50), "damaged"),
         (lambda f: (f / WEIGHTS).write_bytes((f / WEIGHTS).read_bytes()[:-100]), "damaged"),
+        (lambda f: (f / METRICS).write_text('{"a": 1}'), "metrics.json .*a cannot be 1"),
+        (lambda f: (f / METRICS).write_text("["), "metrics.json .*no JSON"),
     ],
 )
 def test_a_damaged_checkpoint_is_refused_in_a_sentence(folder, damage, sentence):
     damage(folder)
     with pytest.raises(InputError, match=sentence) as error:
         load_checkpoint(folder)
-    assert str(folder.parent) not in str(error.value)
+    assert str(folder.parent) not in str(error.value) and "\n" not in str(error.value)
+
+
+FIELDS = [field.name for field in fields(Config)]
+
+
+@pytest.mark.parametrize("name", [*FIELDS, *(field.name for field in fields(Preprocessing))])
+def test_no_field_takes_a_default(tmp_path, name):
+    save_checkpoint(tmp_path, small_checkpoint("unet").config, {})
+    path = tmp_path / CONFIG
+    config = json.loads(path.read_text())
+    del (config if name in FIELDS else config["preprocessing"])[name]
+    path.write_text(json.dumps(config))
+    with pytest.raises(InputError, match=rf"\b{name} is missing"):
+        read_config(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        *[("size", value) for value in (0, -5, "a", 100_000, 7, 64.5, None, True)],
+        *[("clahe_tile_grid", value) for value in (0, -1, 10_000)],
+        *[("minimum_deviation", value) for value in (0, -1, "x")],
+        *[("clahe_clip_limit", value) for value in (0, 1e9)],
+        *[("channels", value) for value in ([], ["colour"], "window", ["window"] * 2)],
+        *[("window", "room"), ("clahe_at", "home"), ("low_percentile", 99.9), ("colour", 1)],
+        *[("temperature", value) for value in (0, "x", -1, 1e9)],
+        *[("threshold", value) for value in (7, "a", -0.1, None, math.nan)],
+        *[("sensitive_threshold", 2), ("rotations", 1), ("input_check", {}), ("training", [])],
+        *[("decoder_channels", value) for value in ([8, 8, 8], [0, 8, 8, 8], 8)],
+        *[("encoder", 3), ("license", None), ("mirror", False), ("enlarge", 1.0)],
+    ],
+)
+def test_a_value_out_of_range_is_named(tmp_path, place, value):
+    save_checkpoint(tmp_path, small_checkpoint("unet").config, {})
+    seen = place in {field.name for field in fields(Preprocessing)} | {"colour"}
+    change(tmp_path, **({"preprocessing": {place: value}} if seen else {place: value}))
+    with pytest.raises(InputError, match=place):
+        read_config(tmp_path)
+
+
+def test_all_faults_are_told_at_once(tmp_path):
+    save_checkpoint(tmp_path, small_checkpoint("unet").config, {})
+    change(tmp_path, ["license"], {"size": 7, "colour": 1}, threshold=7)
+    with pytest.raises(InputError) as error:
+        read_config(tmp_path, "mine")
+    for part in (
+        "checkpoint mine", "license is missing", "preprocessing.size cannot be 7",
+        "preprocessing.colour is unknown", "threshold cannot be 7", "fetch it again",
+    ):  # fmt: skip
+        assert part in str(error.value)
+
+
+def test_the_channels_are_the_networks_inputs(tmp_path):
+    settings = preprocessing(64, channels=("window", "clahe", "gamma"), clahe_at="grid")
+    made = small_checkpoint("attention_unet", preprocessing=settings)
+    save_checkpoint(tmp_path, made.config, made.network.state_dict())
+    loaded = load_checkpoint(tmp_path)
+    assert loaded.config == made.config
+    assert loaded.network(torch.zeros(1, 3, 64, 64)).shape == (1, 1, 64, 64)
+    change(tmp_path, preprocessing={"channels": ["window"]})
+    with pytest.raises(InputError, match="belong to another architecture"):
+        load_checkpoint(tmp_path)
 
 
 def test_figures_count_for_the_weights_and_settings_they_were_measured_with(folder):
@@ -64,7 +150,7 @@ def test_figures_count_for_the_weights_and_settings_they_were_measured_with(fold
         {"revision": "0" * 64},
         {"threshold": 0.4},
         {"temperature": 2.0},
-        {"view": own["view"] | {"turned": True}},
+        {"view": own["view"] | {"rotations": True}},
         {"view": own["view"] | {"preprocessing": {}}},
     )
     measured = {"own": own} | {f"other{n}": own | other for n, other in enumerate(others)}

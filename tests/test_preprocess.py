@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from metaseg.metrics import Counts
 from metaseg.preprocess import (
     Geometry,
-    Preprocessing,
     enhance,
     find_tissue,
     prepare,
@@ -16,9 +15,9 @@ from metaseg.preprocess import (
     to_grey_levels,
 )
 from metaseg.scan import read_scan
-from tests.conftest import EXAMPLES, draw_head
+from tests.conftest import EXAMPLES, draw_head, preprocessing
 
-SETTINGS = Preprocessing(size=96)
+SETTINGS = preprocessing(96)
 sides = st.integers(16, 400)
 
 
@@ -172,12 +171,12 @@ def test_the_network_sees_the_same_contrast_in_a_wide_field_of_view():
 def test_standardisation_ignores_the_field_of_view():
     grey, _ = draw_head()
     narrow, _ = prepare(grey, SETTINGS)
-    tissue = standardise(narrow, SETTINGS)[narrow > 60]
+    tissue = standardise(narrow[None], SETTINGS)[0][narrow > 60]
     assert abs(tissue.mean()) < 0.2 and abs(tissue.std() - 1) < 0.2
     faint = np.full((96, 96), 100, np.uint8)
     faint[20:70, 20:70] = 102
-    assert np.abs(standardise(faint, SETTINGS)).max() < 1
-    assert not standardise(np.zeros((96, 96), np.uint8), SETTINGS).any()
+    assert np.abs(standardise(faint[None], SETTINGS)).max() < 1
+    assert not standardise(np.zeros((1, 96, 96), np.uint8), SETTINGS).any()
 
 
 def test_clahe_is_opencvs():

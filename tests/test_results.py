@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from metaseg.contact_sheet import MAX_TILES, contact_sheet, pick_slices
-from metaseg.preprocess import Geometry, Preprocessing, prepare
+from metaseg.preprocess import Geometry, prepare
 from metaseg.results import write_results
 from metaseg.scan import read_scan
 from metaseg.scan.planes import in_plane
 from metaseg.segmenter import Prediction, Segmenter, take_slice
-from tests.conftest import draw_head
+from tests.conftest import draw_head, preprocessing
 from tests.dicom_files import FLIP, save_series, series_of
 from tests.volumes import CODES, affine_of, patient_coordinates, save, volume_of
 
@@ -109,7 +109,7 @@ def test_pixels_that_are_not_square_are_corrected_for_the_network(small_segmente
     assert (back & mask).sum() / (back | mask).sum() > 0.9
     grey = draw_head((128, 128))[0]
     squashed = grey[::2]
-    settings = Preprocessing(size=64)
+    settings = preprocessing(64)
     square, wide = prepare(grey, settings)[0], prepare(squashed, settings, aspect=2.0)[0]
     assert np.abs(square.astype(int) - wide).mean() < 12
 

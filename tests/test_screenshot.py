@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metaseg.preprocess import Preprocessing, enhance, prepare
-from metaseg.screenshot import LINE, find_picture
+from metaseg.preprocess import enhance, prepare
+from metaseg.preprocess.screenshot import LINE, find_picture
+from tests.conftest import preprocessing
 from tests.phantom import head_slice
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SLICES = sorted(EXAMPLES.glob("*.jpg"))
-SETTINGS = Preprocessing(size=96)
+SETTINGS = preprocessing(96)
 
 
 def grey(path: Path) -> np.ndarray:

@@ -9,11 +9,10 @@ import torch
 from metaseg.errors import InputError
 from metaseg.metrics import Counts
 from metaseg.models import ARCHITECTURES
-from metaseg.preprocess import prepare, standardise, to_grey_levels
 from metaseg.scan import Scan, read_scan
 from metaseg.segmenter import NO_TISSUE, Segmenter, check_threshold, take_slice
 from metaseg.sources import load_models
-from tests.conftest import EXAMPLES, draw_head, small_checkpoint
+from tests.conftest import EXAMPLES, draw_head, preprocessing, small_checkpoint
 
 
 def scan_of(*slices: np.ndarray, eight_bit: bool = True) -> Scan:
@@ -73,24 +72,13 @@ def test_the_source_depth_makes_no_difference(small_segmenter):
     np.testing.assert_allclose(eight, sixteen, atol=0.05)
 
 
-def test_a_mirrored_slice_gives_the_mirrored_answer():
-    checkpoint = small_checkpoint("nested_unet")
-    mirrors = replace(checkpoint, config=replace(checkpoint.config, mirror=True))
-    grey = np.pad(draw_head((128, 128))[0], 16)
-    plain, both = (Segmenter([c], "cpu") for c in (checkpoint, mirrors))
-    answers = [both.predict(scan_of(s), "nested_unet").probability for s in (grey, grey[:, ::-1])]
-    np.testing.assert_allclose(answers[0], answers[1][..., ::-1], atol=0.02)
-    alone = plain.predict(scan_of(grey), "nested_unet").probability
-    assert np.abs(alone - answers[0]).max() > 1e-4
-
-
 def test_a_turned_slice_gives_the_turned_answer():
-    """Of the shipped network, which looks at every quarter turn; a single look differs."""
+    """Of the shipped network, which averages over four rotations; without them it differs."""
     (shipped,) = load_models(["attention_unet"])
-    one_look = replace(shipped, config=replace(shipped.config, turned=False))
+    unrotated = replace(shipped, config=replace(shipped.config, rotations=False))
     grey = read_scan(EXAMPLES / "glioma_coronal.jpg").voxels[0]
     agreement = []
-    for checkpoint in (shipped, one_look):
+    for checkpoint in (shipped, unrotated):
         segmenter = Segmenter([checkpoint], "cpu")
         upright, turned = (
             segmenter.predict(scan_of(slice_), "attention_unet").mask(0.5)[0]
@@ -100,45 +88,22 @@ def test_a_turned_slice_gives_the_turned_answer():
     assert agreement[0] > 0.96 > 0.93 > agreement[1]
 
 
-@pytest.mark.parametrize("mirror", [False, True])
-def test_every_look_is_turned_back_before_the_mean(mirror):
-    """A network that repeats what it sees gives the slice back, whichever way it looks."""
-    checkpoint = small_checkpoint("unet")
-    config = replace(checkpoint.config, mirror=mirror, turned=True)
-    segmenter = Segmenter([replace(checkpoint, config=config, network=torch.nn.Identity())], "cpu")
-    images = np.random.default_rng(0).normal(size=(2, 8, 8)).astype(np.float32)
-    expected = scipy.special.expit(images)
+def test_every_rotation_is_turned_back_before_the_mean():
+    """A network that repeats what it sees gives the slice back, however it was turned."""
+    checkpoint = small_checkpoint("unet", rotations=True)
+    segmenter = Segmenter([replace(checkpoint, network=torch.nn.Identity())], "cpu")
+    images = np.random.default_rng(0).normal(size=(2, 1, 8, 8)).astype(np.float32)
+    expected = scipy.special.expit(images[:, 0])
     np.testing.assert_allclose(segmenter._forward("unet", images), expected, atol=1e-6)
 
 
-def test_an_enlarged_slice_is_seen_too_and_both_answers_are_averaged():
-    (shipped,) = load_models(["attention_unet"])
-    config = replace(shipped.config, mirror=False, temperature=1.0)
-    plain, twice = (
-        Segmenter([replace(shipped, config=replace(config, enlarge=factor))], "cpu")
-        for factor in (1.0, 2.0)
-    )
-    settings = config.preprocessing
-    scan = read_scan(EXAMPLES / "meningioma_axial.jpg")
-    levels, _ = prepare(to_grey_levels(scan.voxels[0], True, settings), settings, scan.aspect)
-    image = standardise(levels, settings)
-    large = cv2.resize(image, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
-    small = plain._forward("attention_unet", image[None])[0]
-    side = settings.size
-    answer = plain._forward("attention_unet", large[None])[0].reshape(side, 2, side, 2)
-    both = twice._forward("attention_unet", image[None])[0]
-    np.testing.assert_allclose(both, (small + answer.mean(axis=(1, 3))) / 2, atol=0.02)
-    assert np.abs(both - small).max() > 0.1
-
-
-@pytest.mark.parametrize("views", [{}, {"mirror": True, "enlarge": 1.25}])
-def test_the_temperature_divides_the_logits_of_the_mean_of_all_views(views):
-    checkpoint = small_checkpoint("unet")
+@pytest.mark.parametrize("rotations", [False, True])
+def test_the_temperature_divides_the_logits_of_the_mean_of_all_rotations(rotations):
+    checkpoint = small_checkpoint("unet", rotations=rotations)
     # Answers near 0 and 1, where the order of mean and temperature tells.
     checkpoint.network.head.weight.data *= 400
-    checkpoint = replace(checkpoint, config=replace(checkpoint.config, **views))
     warm = replace(checkpoint, config=replace(checkpoint.config, temperature=2.0))
-    images = np.random.default_rng(0).normal(size=(1, 64, 64)).astype(np.float32)
+    images = np.random.default_rng(0).normal(size=(1, 1, 64, 64)).astype(np.float32)
     plain, changed = (Segmenter([c], "cpu")._forward("unet", images) for c in (checkpoint, warm))
     logits = scipy.special.logit(np.clip(plain, 1e-6, 1 - 1e-6))
     np.testing.assert_allclose(changed, scipy.special.expit(logits / 2), atol=1e-3)
@@ -147,12 +112,11 @@ def test_the_temperature_divides_the_logits_of_the_mean_of_all_views(views):
 @pytest.mark.parametrize(
     ("name", "gates", "outputs"), [("attention_unet", 4, 1), ("nested_unet", 0, 4), ("unet", 0, 1)]
 )
-@pytest.mark.parametrize(
-    "views", [{}, {"mirror": True, "turned": True, "enlarge": 1.25, "temperature": 1.5}]
-)
-def test_an_explanation_lies_in_the_scans_grid(name, gates, outputs, views):
-    checkpoint = small_checkpoint(name)
-    checkpoint = replace(checkpoint, config=replace(checkpoint.config, **views))
+@pytest.mark.parametrize("changes", [{}, {"rotations": True, "temperature": 1.5}])
+@pytest.mark.parametrize("channels", [("window",), ("window", "clahe", "local")])
+def test_an_explanation_lies_in_the_scans_grid(name, gates, outputs, changes, channels):
+    settings = preprocessing(64, channels=channels, clahe_at="grid")
+    checkpoint = small_checkpoint(name, preprocessing=settings, **changes)
     segmenter = Segmenter([checkpoint], "cpu")
     scan = scan_of(draw_head((128, 120))[0])
     explanation = segmenter.explain(scan, name)

@@ -6,14 +6,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from metaseg.data.brain import brain_mask
 from metaseg.data.case import Case, read_case
 from metaseg.data.cases import cases_of_split
 from metaseg.data.lesion_canvas import MODALITIES
 from metaseg.data.lesion_shapes import collect_donors
 from metaseg.data.synthetic import add_metastases
 from metaseg.errors import InputError
-from metaseg.preprocess import Preprocessing, prepare, to_grey_levels
+from metaseg.preprocess import Preprocessing, brain_mask, prepare, to_grey_levels
+from metaseg.training.config import TrainingConfig
 
 PIXEL_MM = 0.9
 """A usual pixel size, where the data folder states none."""
@@ -44,7 +44,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     random = np.random.default_rng(options.seed)
-    settings = Preprocessing(size=TILE)
+    settings = TrainingConfig(size=TILE).preprocessing
     tiles = _synthetic(options.data, options.slices, random, settings)
     if options.real is not None:
         tiles += _real(options.real, options.slices, random, settings)
@@ -66,7 +66,7 @@ def _synthetic(
         raise InputError(f"Metastases can be drawn on {', '.join(MODALITIES)}: give other data.")
     slices = []
     for index in random.permutation(len(cases)):
-        grey, truth = _read(cases[index])
+        grey, truth = _read(cases[index], settings)
         prepared, brain = prepare(grey, settings), brain_mask(grey)
         if prepared is None or brain is None:
             continue
@@ -95,7 +95,7 @@ def _real(
     cases = cases_of_split([folder], "test")
     tiles = []
     for index in random.permutation(len(cases)):
-        grey, truth = _read(cases[index])
+        grey, truth = _read(cases[index], settings)
         prepared = prepare(grey, settings)
         if truth.any() and prepared is not None:
             tiles.append(_tile(prepared[0], prepared[1].forward_mask(truth), "real"))
@@ -104,11 +104,11 @@ def _real(
     return tiles
 
 
-def _read(case: Case) -> tuple[np.ndarray, np.ndarray]:
+def _read(case: Case, settings: Preprocessing) -> tuple[np.ndarray, np.ndarray]:
     """The slice with the largest lesion as grey levels (H, W) uint8, and its mask (H, W) bool."""
     scan, masks = read_case(case)
     number = int(masks.sum(axis=(1, 2)).argmax())
-    grey = to_grey_levels(scan.voxels[number], scan.eight_bit, Preprocessing())
+    grey = to_grey_levels(scan.voxels[number], scan.eight_bit, settings)
     return grey, masks[number]
 
 

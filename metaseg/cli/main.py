@@ -60,4 +60,8 @@ def _run(arguments: list[str]) -> int:
         if arguments[:1] == [name]:
             import_module(f"metaseg.cli.{name.replace('-', '_')}").add_options(command)
     options = parser.parse_args(arguments)
+    import cv2  # only now: --help need not wait for it
+
+    # OpenCV's own threads fight with torch's for the same cores, and slices are small.
+    cv2.setNumThreads(1)
     return options.run(options)

@@ -1,7 +1,6 @@
 """Sections on the runs that compare: three architectures, two seeds, one budget."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from metaseg.comparison.figures import plot_seeds, plot_training
 from metaseg.comparison.markdown import code, figure, table
@@ -19,7 +18,7 @@ from metaseg.comparison.shipped import compare
 from metaseg.hub.card import join
 from metaseg.metrics import show_score
 from metaseg.models import TITLES
-from metaseg.preprocess import Preprocessing
+from metaseg.preprocess import VERSION
 
 TRAIN = "python train.py --recipe recipes/compare.yaml --seed SEED"
 BASELINE = "unet"
@@ -64,9 +63,8 @@ def _runs(material: Material) -> dict[str, dict[str, Measured]]:
 
 def _preparation(runs: dict[str, dict[str, Measured]]) -> str:
     """A word where the runs saw slices otherwise than the networks of today."""
-    today = Preprocessing()
     seen = [n.config.preprocessing for run in runs.values() for n in run.values()]
-    if all(replace(settings, size=today.size) == today for settings in seen):
+    if all(settings.version == VERSION for settings in seen):
         return ""
     return (
         " Their slices were prepared as an earlier version did: CLAHE over the whole slice, noise "

@@ -107,7 +107,8 @@ def _draw_cases(
             scan, truths = read_case(cases[one.case])
             scan, truth = take_slice(scan, one.index)[0], truths[one.index]
             grey = segmenter.view(scan, 0, enhanced=False)
-            show = partial(_show, grey, _head(grey), scan.aspect)
+            settings = networks[0][1].config.preprocessing
+            show = partial(_show, grey, _head(grey, settings), scan.aspect)
             show(rows[0, column], [], rank)
             for row, (name, network), dice in zip(rows[1:], networks, one.dice):
                 mask = segmenter.predict(scan, name).mask(network.config.threshold)[0]
@@ -126,10 +127,10 @@ def _draw_cases(
     write_whole(path, packed.getvalue())
 
 
-def _head(grey: np.ndarray) -> tuple[slice, slice]:
+def _head(grey: np.ndarray, settings: Preprocessing) -> tuple[slice, slice]:
     """The part of ``grey`` (H, W) uint8 that shows tissue; all of it where there is none."""
     height, width = grey.shape
-    top, bottom, left, right = find_tissue(grey, Preprocessing()) or (0, height, 0, width)
+    top, bottom, left, right = find_tissue(grey, settings) or (0, height, 0, width)
     return np.s_[top:bottom, left:right]
 
 

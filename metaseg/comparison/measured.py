@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from metaseg.checkpoint import CONFIG, METRICS, WEIGHTS, Config, is_of, read_config, read_metrics
+from metaseg.checkpoint import CONFIG, METRICS, WEIGHTS, Config, is_of, read_metrics, read_record
 from metaseg.comparison.markdown import read_json
 from metaseg.data.dataset import Dataset
 from metaseg.data.record import learned_from
@@ -70,7 +70,7 @@ def read_measured(folder: Path) -> Measured | None:
         slices.setdefault(row["data"], {})[row["case"], row["slice"]] = row
     weights = folder / WEIGHTS
     return Measured(
-        read_config(folder, f"{folder.parent.name}/{folder.name}"),
+        read_record(folder, f"{folder.parent.name}/{folder.name}"),
         read_metrics(folder),
         read_json(folder / CURVES) or [],
         slices,

@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from metaseg.data.brain import brain_mask
 from metaseg.data.case import Case, read_case
 from metaseg.errors import InputError
-from metaseg.preprocess import Preprocessing, prepare, to_grey_levels
+from metaseg.preprocess import Preprocessing, brain_mask, grey_slices, prepare
 
 
 @dataclass(frozen=True)
@@ -20,13 +19,13 @@ class PreparedSlices:
     """N slices on the network's grid. Slices without tissue are left out: no network sees them."""
 
     levels: np.ndarray
-    """(N, size, size) uint8, after CLAHE and letterbox."""
+    """(N, size, size) uint8, as ``prepare`` makes them."""
     greys: np.ndarray
-    """(N, size, size) uint8, after the same letterbox and before CLAHE."""
+    """(N, size, size) uint8, after the same letterbox and before anything else."""
     masks: np.ndarray
     """(N, size, size) bool."""
     brains: np.ndarray
-    """(N, size, size) bool, all False where the brain is not certain (``brain.brain_mask``)."""
+    """(N, size, size) bool, all False where the brain is not certain (``brain_mask``)."""
     sources: np.ndarray
     """(N,) the data folder's name of each slice."""
     modalities: np.ndarray
@@ -79,8 +78,7 @@ def _prepare(cases: list[Case], settings: Preprocessing) -> PreparedSlices:
         except InputError as error:
             faults.append(f"{case.source}, {case.place}: {error}")
             continue
-        for voxels, mask in zip(scan.voxels, truth):
-            grey = to_grey_levels(voxels, scan.eight_bit, settings)
+        for grey, mask in zip(grey_slices(scan, settings), truth):
             prepared = prepare(grey, settings, scan.aspect)
             if prepared is not None:
                 brain = brain_mask(grey)

@@ -16,13 +16,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from metaseg.data.brain import brain_mask
 from metaseg.data.case import read_case
 from metaseg.data.cases import cases_of_split
 from metaseg.data.lesion_canvas import Enhancement
 from metaseg.data.synthetic import place_metastases
 from metaseg.errors import InputError
-from metaseg.preprocess import Preprocessing, to_grey_levels
+from metaseg.preprocess import brain_mask
 
 KATO = Enhancement(median=0.44, spread=0.72, lowest=0.3, highest=1.9)
 """57 % brighter than white matter with a deviation of 47 % (Kato et al. 2009, AJNR 30:923), as a
@@ -90,7 +89,9 @@ def stress_set(folder: Path) -> Iterator[StressSlice]:
         if case.name in outside:
             continue
         scan, truth = read_case(case)
-        grey = to_grey_levels(scan.voxels[0], scan.eight_bit, Preprocessing())
+        if not scan.eight_bit:
+            raise InputError(f"The stress set is made of 8-bit slices: {case.name} is none.")
+        grey = scan.voxels[0].astype(np.uint8)
         tumour = truth[0]
         random = np.random.default_rng((FROZEN.seed, index))
         bins = FROZEN.bins if index % 3 == 0 else FROZEN.bins[:3]

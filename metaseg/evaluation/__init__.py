@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterable
 
-from metaseg.data.brain import brain_masks
 from metaseg.data.case import Case, read_case
 from metaseg.evaluation.cost import network_cost
 from metaseg.evaluation.tally import Tally
 from metaseg.metrics import mean_with_interval
+from metaseg.preprocess import brain_masks
 from metaseg.segmenter import Segmenter
 
 
@@ -28,8 +28,8 @@ def evaluate(
     }
     for case in progress(cases):
         scan, truth = read_case(case)
-        brains = brain_masks(scan)
         for name, tally in tallies.items():
+            brains = brain_masks(scan, segmenter.checkpoints[name].config.preprocessing)
             tally.add(case, scan, truth, segmenter.predict(scan, name), brains)
     return {
         name: {

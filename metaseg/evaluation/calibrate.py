@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metaseg.data.brain import brain_masks
 from metaseg.data.case import Case, read_case
 from metaseg.errors import InputError
 from metaseg.evaluation.pixels import PixelHistogram
+from metaseg.preprocess import brain_masks
 from metaseg.segmenter import Segmenter
 
 GRID = tuple(round(0.05 + 0.025 * k, 3) for k in range(37))
@@ -41,7 +41,8 @@ def calibrate(
     Dice per group counts slices without a lesion as well; each data folder weighs the same. The
     checkpoint ``model`` must have a temperature of 1. InputError where no case has a lesion.
     """
-    if segmenter.find(model).config.temperature != 1:
+    config = segmenter.find(model).config
+    if config.temperature != 1:
         raise ValueError(f"{model} is calibrated already")
     brain_pixels = PixelHistogram()
     pooled: dict[tuple[str, str], PixelHistogram] = {}
@@ -49,7 +50,8 @@ def calibrate(
         scan, truth = read_case(case)
         probability = segmenter.predict(scan, model).probability
         pooled.setdefault((case.source, case.group), PixelHistogram()).add(probability, truth)
-        for said, real, brain in zip(probability, truth, brain_masks(scan)):
+        brains = brain_masks(scan, config.preprocessing)
+        for said, real, brain in zip(probability, truth, brains):
             if brain is not None:
                 inside = brain | real
                 brain_pixels.add(said[inside], real[inside])

@@ -1,14 +1,14 @@
 """The same slices as others would send them: how much Dice falls when they look different."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 import cv2
 import numpy as np
 
-from metaseg.data.brain import brain_mask
 from metaseg.data.case import Case, read_case
 from metaseg.metrics import Counts, mean_with_interval
-from metaseg.preprocess import Preprocessing, find_tissue, to_grey_levels
+from metaseg.preprocess import Preprocessing, brain_mask, find_tissue, grey_slices
 from metaseg.scan import Scan
 from metaseg.segmenter import Segmenter
 
@@ -35,9 +35,9 @@ def widen_view(grey: np.ndarray, mask: np.ndarray) -> Changed:
     return np.pad(grey, width, constant_values=air), np.pad(mask, width)
 
 
-def tighten_view(grey: np.ndarray, mask: np.ndarray) -> Changed:
+def tighten_view(grey: np.ndarray, mask: np.ndarray, settings: Preprocessing) -> Changed:
     """Cut close to the head, 2 % of it lost on each side; None where that would cut the lesion."""
-    box = find_tissue(grey, Preprocessing())
+    box = find_tissue(grey, settings)
     if box is None:
         return None
     top, bottom, left, right = box
@@ -97,18 +97,22 @@ def frame(grey: np.ndarray, mask: np.ndarray) -> Changed:
     return page, np.pad(mask, edge)
 
 
-PERTURBATIONS: dict[str, Callable[[np.ndarray, np.ndarray], Changed]] = {
-    "skull_removed": remove_skull,
-    "wide_view": widen_view,
-    "tight_view": tighten_view,
-    "dark": darken,
-    "bright": brighten,
-    "rotated": rotate,
-    "quarter_turn": turn_quarter,
-    "noise": add_noise,
-    "blur": blur,
-    "screenshot": frame,
-}
+def perturbations(
+    settings: Preprocessing,
+) -> dict[str, Callable[[np.ndarray, np.ndarray], Changed]]:
+    """All of them, by name; ``settings`` say what counts as tissue."""
+    return {
+        "skull_removed": remove_skull,
+        "wide_view": widen_view,
+        "tight_view": partial(tighten_view, settings=settings),
+        "dark": darken,
+        "bright": brighten,
+        "rotated": rotate,
+        "quarter_turn": turn_quarter,
+        "noise": add_noise,
+        "blur": blur,
+        "screenshot": frame,
+    }
 
 
 def evaluate_perturbed(
@@ -119,25 +123,29 @@ def evaluate_perturbed(
     """By checkpoint and perturbation: ``slices``, mean ``dice`` on the changed copies,
     ``unperturbed`` on the same slices as they are, and their ``drop`` with its interval.
 
-    Only slices with a lesion are taken. Both are 8-bit grey, so that the change is all that
-    differs.
+    Only slices with a lesion are taken. Both are 8-bit grey, in the window of the checkpoint's
+    own preprocessing, so that the change is all that differs.
     """
+    changes = {
+        name: perturbations(checkpoint.config.preprocessing)
+        for name, checkpoint in segmenter.checkpoints.items()
+    }
     dice: dict[str, dict[str, list[tuple[str, float, float]]]] = {
-        name: {kind: [] for kind in PERTURBATIONS} for name in segmenter.checkpoints
+        name: {kind: [] for kind in kinds} for name, kinds in changes.items()
     }
     for case in progress(cases):
         scan, truth = read_case(case)
-        for slice_, mask in zip(scan.voxels, truth):
-            if not mask.any():
-                continue
-            grey = to_grey_levels(slice_, scan.eight_bit, Preprocessing())
-            copies = {kind: change(grey, mask) for kind, change in PERTURBATIONS.items()}
-            for name, by_kind in dice.items():
+        for name, by_kind in changes.items():
+            settings = segmenter.checkpoints[name].config.preprocessing
+            for grey, mask in zip(grey_slices(scan, settings), truth):
+                if not mask.any():
+                    continue
                 plain = _dice(segmenter, name, grey, mask)
-                for kind, changed in copies.items():
+                for kind, change in by_kind.items():
+                    changed = change(grey, mask)
                     if changed is not None:
                         after = _dice(segmenter, name, *changed)
-                        by_kind[kind].append((case.group, plain, after))
+                        dice[name][kind].append((case.group, plain, after))
     return {
         name: {kind: _summarise(pairs) for kind, pairs in by_kind.items()}
         for name, by_kind in dice.items()

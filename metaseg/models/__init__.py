@@ -20,13 +20,15 @@ TITLES = {
 }
 
 
-def build_network(architecture: str, encoder: str, decoder_channels: tuple[int, ...]) -> Network:
+def build_network(
+    architecture: str, encoder: str, decoder_channels: tuple[int, ...], in_channels: int = 1
+) -> Network:
     """An untrained network of one of ``ARCHITECTURES``; ``KeyError`` for another name.
 
     InputError where there is no such encoder, or the widths do not fit it.
     """
     try:
-        return ARCHITECTURES[architecture](encoder, tuple(decoder_channels))
+        return ARCHITECTURES[architecture](encoder, tuple(decoder_channels), in_channels)
     except Exception as error:  # SMP and timm each have their own for a name or a width
         if architecture not in ARCHITECTURES:
             raise

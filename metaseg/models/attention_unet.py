@@ -30,11 +30,14 @@ class AttentionGate(nn.Module):
 class AttentionUNet(Network):
     """U-Net with an additive attention gate on every skip.
 
-    Input ``(N, 1, H, W)``, output logits ``(N, 1, H, W)``, any height and width from 32 up.
+    Input ``(N, in_channels, H, W)``, output logits ``(N, 1, H, W)``; any height and width from 32
+    up.
     """
 
-    def __init__(self, encoder: str, decoder_channels: tuple[int, int, int, int]):
-        super().__init__(encoder)
+    def __init__(
+        self, encoder: str, decoder_channels: tuple[int, int, int, int], in_channels: int = 1
+    ):
+        super().__init__(encoder, in_channels)
         widths = decoder_channels
         skips = self.encoder_channels[:4]
         below = [*widths[1:], self.encoder_channels[4]]

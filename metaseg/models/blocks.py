@@ -29,18 +29,18 @@ class ConvBlock(nn.Sequential):
 class Network(nn.Module):
     """The frame of every architecture: pad, encode, decode, upsample, crop.
 
-    ``forward`` takes ``(N, 1, H, W)`` float and returns logits ``(N, K, H, W)``: K = 1, or one
-    channel per supervised node; **the last channel is the prediction**. Height and width are
-    padded to a multiple of 32 inside, because the encoder halves them five times.
+    ``forward`` takes ``(N, in_channels, H, W)`` float and returns logits ``(N, K, H, W)``: K = 1,
+    or one channel per supervised node; **the last channel is the prediction**. Height and width
+    are padded to a multiple of 32 inside, because the encoder halves them five times.
 
     Subclasses write ``decode``: five feature maps at strides 2, 4, 8, 16 and 32 in, logits
     ``(N, K, H/2, W/2)`` out.
     """
 
-    def __init__(self, encoder: str):
+    def __init__(self, encoder: str, in_channels: int):
         super().__init__()
         # weights=None: the default would download ImageNet weights, and ours are trained here.
-        self.encoder = smp.encoders.get_encoder(encoder, in_channels=1, depth=5, weights=None)
+        self.encoder = smp.encoders.get_encoder(encoder, in_channels, depth=5, weights=None)
         self.encoder_channels = list(self.encoder.out_channels[1:])
 
     def features(self, x: Tensor) -> list[Tensor]:

@@ -16,8 +16,10 @@ class NestedUNet(Network):
     is ``(N, 4, H, W)``, coarse to fine in depth of nesting, the last one being the prediction.
     """
 
-    def __init__(self, encoder: str, decoder_channels: tuple[int, int, int, int]):
-        super().__init__(encoder)
+    def __init__(
+        self, encoder: str, decoder_channels: tuple[int, int, int, int], in_channels: int = 1
+    ):
+        super().__init__(encoder, in_channels)
         widths = decoder_channels
         encoded = self.encoder_channels
         self.nodes = nn.ModuleDict()

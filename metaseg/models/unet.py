@@ -9,11 +9,14 @@ from metaseg.models.blocks import ConvBlock, Network, upsample_to
 class UNet(Network):
     """Encoder and decoder joined by plain skip connections.
 
-    Input ``(N, 1, H, W)``, output logits ``(N, 1, H, W)``, any height and width from 32 up.
+    Input ``(N, in_channels, H, W)``, output logits ``(N, 1, H, W)``; any height and width from 32
+    up.
     """
 
-    def __init__(self, encoder: str, decoder_channels: tuple[int, int, int, int]):
-        super().__init__(encoder)
+    def __init__(
+        self, encoder: str, decoder_channels: tuple[int, int, int, int], in_channels: int = 1
+    ):
+        super().__init__(encoder, in_channels)
         widths = decoder_channels
         skips = self.encoder_channels[:4]
         below = [*widths[1:], self.encoder_channels[4]]

@@ -55,6 +55,8 @@ class Scan:
     None where one is missing. A DICOM-SEG refers to them."""
     notices: tuple[str, ...] = ()
     """Sentences about what the reader found odd and mended or left out."""
+    volume: np.ndarray | None = None
+    """The voxels of the volume that this one slice was taken out of; None where it was not."""
 
     @property
     def is_volume(self) -> bool:

@@ -15,7 +15,6 @@ from metaseg.errors import InputError, together
 from metaseg.hub.card import write_card
 from metaseg.models import build_network
 from metaseg.models.pretrained import read_imagenet
-from metaseg.preprocess import Preprocessing
 from metaseg.training.config import TrainingConfig
 from metaseg.training.loop import train_network
 from metaseg.training.recipe import add_options, read_config
@@ -47,7 +46,7 @@ def train(
         data = [_resolve(folder, output) for folder in data]
     cases = cases_of_split(data, "train", modality)
     training, validation = carve_validation(cases, config.validation_share, config.validation_by)
-    settings = Preprocessing(size=config.size)
+    settings = config.preprocessing
     cache = output / "cache"
     # One process prepares the slices, the others read what it kept.
     with PartialState().main_process_first():
@@ -77,7 +76,7 @@ def _resolve(folder: Path, output: Path) -> Path:
 
 def _check_network(model: str, config: TrainingConfig, start: Path | None) -> None:
     """InputError where it cannot be built, or not begin with the weights of ``start``."""
-    build_network(model, config.encoder, config.decoder_channels)
+    build_network(model, config.encoder, config.decoder_channels, len(config.channels))
     if start is None:
         return
     earlier = read_checkpoint_config(start / model, f"{start.name}/{model}")
@@ -86,6 +85,12 @@ def _check_network(model: str, config: TrainingConfig, start: Path | None) -> No
         raise InputError(
             f"{start.name}/{model} has the encoder {earlier.encoder} and the widths {widths}: give "
             "the same, or leave out --start."
+        )
+    if len(earlier.preprocessing.channels) != len(config.channels):
+        channels = ", ".join(earlier.preprocessing.channels)
+        raise InputError(
+            f"{start.name}/{model} sees the channels {channels}: give as many, or leave out "
+            "--start."
         )
 
 

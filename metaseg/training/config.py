@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from metaseg.preprocess import VERSION, Preprocessing
 from metaseg.training.robustness import Variation
 
 
@@ -19,6 +20,13 @@ class TrainingConfig(Variation):
     """Width of the decoder at strides 2, 4, 8 and 16."""
     size: int = 160
     """Height and width of what the network sees, in pixels."""
+    channels: tuple[str, ...] = ("window", "clahe")
+    """What the network sees of a slice, of window, clahe, gamma and local."""
+    volume_window: bool = False
+    """One percentile window for a whole volume and not one for each slice."""
+    clahe_at: str = "grid"
+    """Where CLAHE is computed, on the network's grid or at the source; the latter only to train
+    networks further that were trained so."""
     epochs: int = 12
     """Passes over all slices with a lesion and the share of empty ones."""
     patience: int = 0
@@ -62,9 +70,9 @@ class TrainingConfig(Variation):
     """bf16, no (float32), or auto: bf16 unless a GPU lacks it."""
     workers: int = 0
     """Processes that prepare slices beside each training process; they change no result."""
-    turned: bool = False
-    """The result looks at all four quarter turns of a slice: four times the work, and a slice that
-    lies on its side costs nothing. Validation during training looks once."""
+    rotations: bool = False
+    """Test-time augmentation: average over four 90-degree rotations (4x inference cost). Makes the
+    model insensitive to scan orientation. Validation during training does without."""
     validation_share: float = 0.1
     """Share of each data folder's training groups that is set aside to choose the best epoch."""
     validation_by: str = "group"
@@ -72,3 +80,23 @@ class TrainingConfig(Variation):
     much it flatters when slices of one patient lie on both sides."""
     seed: int = 0
     """Seeds the weights, the order of the slices and their augmentation."""
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """What the checkpoint records; the one place where these values are chosen. ValueError
+        (pydantic's) where they are out of range."""
+        return Preprocessing(
+            version=VERSION,
+            size=self.size,
+            channels=self.channels,
+            window="volume" if self.volume_window else "slice",
+            low_percentile=0.5,
+            high_percentile=99.5,
+            clahe_at=self.clahe_at,
+            clahe_clip_limit=2.0,
+            clahe_tile_grid=6,
+            minimum_deviation=8.0,
+            minimum_range=12.0,
+            minimum_structure=0.35,
+            noise_limit=3.0,
+        )

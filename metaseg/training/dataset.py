@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 
 from metaseg.data.lesion_shapes import Donor
 from metaseg.data.prepared import PreparedSlices
-from metaseg.preprocess import Preprocessing, standardise
+from metaseg.preprocess import Preprocessing, network_input
 from metaseg.training.augmentation import augment, build_augmentation
 from metaseg.training.robustness import Variation, vary
 
@@ -19,7 +19,8 @@ UNCHANGED = Variation(**{field.name: 0.0 for field in fields(Variation)})
 
 
 class SliceDataset(Dataset):
-    """Items are (slice (1, S, S) float32, mask (1, S, S) float32), in the order of ``indices``."""
+    """Items are (network input (C, S, S) float32, mask (1, S, S) float32), in the order of
+    ``indices``."""
 
     def __init__(self, slices: PreparedSlices, settings: Preprocessing, indices: np.ndarray):
         self.slices, self.settings, self.indices = slices, settings, indices
@@ -30,7 +31,7 @@ class SliceDataset(Dataset):
     def __getitem__(self, position: int) -> tuple[Tensor, Tensor]:
         index = int(self.indices[position])
         levels, mask = self.change(position, self.slices.levels[index], self.slices.masks[index])
-        image = torch.from_numpy(standardise(levels, self.settings))[None]
+        image = torch.from_numpy(network_input(levels, self.settings))
         return image, torch.from_numpy(mask.astype(np.float32))[None]
 
     def change(
@@ -79,7 +80,7 @@ class AugmentedDataset(SliceDataset):
         # The position and not the index: a slice that comes twice in an epoch differs from itself.
         random = np.random.default_rng((self.seed, self.epoch, position))
         levels, mask = vary(
-            levels, grey, mask, brain, modality, random, self.variation, self.donors
+            levels, grey, mask, brain, modality, random, self.variation, self.settings, self.donors
         )
         return augment(self.pipeline, levels, mask, (self.seed, self.epoch, position))
 

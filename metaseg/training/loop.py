@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from metaseg.checkpoint import Config, load_checkpoint, save_checkpoint
+from metaseg.checkpoint import FORMAT, Config, load_checkpoint, save_checkpoint
 from metaseg.data.lesion_shapes import collect_donors
 from metaseg.data.prepared import PreparedSlices
 from metaseg.data.record import weights_license
@@ -57,9 +57,11 @@ def train_network(
     slices, and the gradients are averaged.
     """
     torch.manual_seed(config.seed)
-    settings = Preprocessing(size=config.size)
+    settings = config.preprocessing
     accelerator = Accelerator(mixed_precision=_precision(config))
-    network = build_network(architecture, config.encoder, config.decoder_channels)
+    network = build_network(
+        architecture, config.encoder, config.decoder_channels, len(settings.channels)
+    )
     if config.encoder_weights:
         load_imagenet(network.encoder, read_imagenet(config.encoder))
     add_drop_path(network.encoder, config.drop_path)
@@ -152,9 +154,14 @@ def train_network(
                 config.encoder,
                 config.decoder_channels,
                 settings,
-                turned=config.turned,
+                threshold=0.5,
+                sensitive_threshold=None,
+                temperature=1.0,
+                rotations=config.rotations,
+                input_check=None,
                 training=outcome,
                 license=weights_license(record),
+                format=FORMAT,
             )
             save_checkpoint(folder, checkpoint, averaged.module.state_dict())
         write_curves(folder, TITLES[architecture], history)

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import yaml
+from pydantic import ValidationError
 
+from metaseg.checkpoint import list_faults
 from metaseg.data.cases import CARVED_BY
 from metaseg.errors import InputError
 from metaseg.training.config import TrainingConfig
@@ -19,7 +21,7 @@ SHARES = {
     *(field.name for field in fields(Variation)),
 }  # fmt: skip
 """Fields between 0 and 1."""
-POSITIVE = {"size", "epochs", "batch_size", "learning_rate", "encoder_rate", "gradient_clip"}
+POSITIVE = {"epochs", "batch_size", "learning_rate", "encoder_rate", "gradient_clip"}
 PRECISIONS = ("auto", "bf16", "no")
 
 
@@ -115,6 +117,10 @@ def _out_of_range(config: TrainingConfig) -> list[str]:
     ]
     if config.encoder_weights not in ("", "imagenet"):
         faults.append("encoder_weights must be imagenet or empty")
+    try:
+        _ = config.preprocessing
+    except ValidationError as error:
+        faults += list_faults(error)
     if config.precision not in PRECISIONS:
         faults.append(f"precision must be one of {', '.join(PRECISIONS)}")
     if config.validation_by not in CARVED_BY:

@@ -66,6 +66,7 @@ def vary(
     modality: str,
     random: np.random.Generator,
     settings: Variation,
+    preprocessing: Preprocessing,
     donors: Sequence[Donor] = (),
 ) -> tuple[np.ndarray, np.ndarray]:
     """``levels`` (S, S) uint8 and ``mask`` (S, S) bool, changed; the inputs stay as they are.
@@ -101,7 +102,7 @@ def vary(
     if wanted["window"]:
         levels = _window(levels, random)
     if raw:
-        levels, mask = _serve(levels, mask)
+        levels, mask = _serve(levels, mask, preprocessing)
     if wanted["tight_view"]:
         levels, mask = _tighten(levels, mask, random)
     if wanted["bias"]:
@@ -148,9 +149,11 @@ def _window(grey: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return np.rint(255 * share * (grey / 255) ** gamma).astype(np.uint8)
 
 
-def _serve(grey: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The slice as serving shows it to the network: cropped to its tissue, after CLAHE."""
-    prepared = prepare(grey, Preprocessing(size=max(grey.shape)))
+def _serve(
+    grey: np.ndarray, mask: np.ndarray, settings: Preprocessing
+) -> tuple[np.ndarray, np.ndarray]:
+    """The slice as serving prepares it: cropped to its tissue, under the network's settings."""
+    prepared = prepare(grey, settings)
     if prepared is None:
         return grey, mask
     return prepared[0], prepared[1].forward_mask(mask)

@@ -5,8 +5,8 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from metaseg.checkpoint import Config
 from metaseg.evaluation.record import SLICE_COLUMNS
+from tests.conftest import config_of
 from tests.hub.tiny import RECORD
 
 THRESHOLDS = [round(0.05 * k, 2) for k in range(1, 20)]
@@ -28,7 +28,7 @@ def write_network(
         },
         "best": {"epoch": 2, "dice": 0.8 + shift},
     }  # fmt: skip
-    config = Config(architecture, "tu-regnety_004", (8, 8, 16, 16), training=training)
+    config = config_of(architecture, training=training)
     (folder / "config.json").write_text(json.dumps(asdict(config)))
     history = [
         {"epoch": epoch, "loss": 1 / epoch, "dice": 0.4 * epoch, "seconds": 60.0}

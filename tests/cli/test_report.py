@@ -13,6 +13,7 @@ from metaseg.comparison.measured import mean_difference, read_measured, read_mod
 from metaseg.comparison.page import to_html, to_page
 from metaseg.errors import InputError
 from metaseg.models import TITLES
+from metaseg.preprocess import VERSION
 from tests.cli.measured import write_network
 from tests.conftest import small_checkpoint, write_data_folder
 from tests.html_reader import Reader
@@ -125,15 +126,15 @@ def test_leakage_is_the_gap_between_validation_and_test(folders, tmp_path):
 
 def test_runs_on_slices_of_an_earlier_preparation_say_so(tmp_path):
     said = "prepared as an earlier version did"
-    for clahe_tile_grid, expected in ((6, False), (8, True)):
-        runs = tmp_path / str(clahe_tile_grid)
+    for version, expected in ((VERSION, False), (0, True)):
+        runs = tmp_path / str(version)
         folder = write_network(runs / "compare-seed0/unet", "unet")
         config = json.loads((folder / "config.json").read_text())
-        config["preprocessing"]["clahe_tile_grid"] = clahe_tile_grid
+        config["preprocessing"]["version"] = version
         (folder / "config.json").write_text(json.dumps(config))
-        assert _make(tmp_path / "none", runs, tmp_path / f"docs{clahe_tile_grid}") == 0
+        assert _make(tmp_path / "none", runs, tmp_path / f"docs{version}") == 0
         title = "Three architectures under equal terms"
-        assert (said in _section(tmp_path / f"docs{clahe_tile_grid}", title)) == expected
+        assert (said in _section(tmp_path / f"docs{version}", title)) == expected
 
 
 def test_a_set_that_one_network_was_measured_on_is_shown_for_that_one(tmp_path):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from metaseg.data.brain import brain_mask
+from metaseg.preprocess import brain_mask
 from tests.phantom import BRAIN_SHARE, ellipse, head_slice
 
 

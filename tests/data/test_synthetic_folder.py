@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
-from metaseg.data.brain import brain_mask
 from metaseg.data.cases import carve_validation, read_cases
 from metaseg.data.heads import draw_anatomy, draw_slice
 from metaseg.data.synthetic_folder import write_synthetic_folder
-from metaseg.preprocess import Preprocessing, prepare
+from metaseg.preprocess import brain_mask, prepare
 from metaseg.scan import read_mask, read_scan
+from tests.conftest import preprocessing
 
 
 def test_heads_pass_for_heads() -> None:
@@ -17,7 +17,7 @@ def test_heads_pass_for_heads() -> None:
     for seed in range(6):
         random = np.random.default_rng(seed)
         grey, brain = draw_slice(draw_anatomy(random), 0.2 * (seed % 4), random)
-        assert prepare(grey, Preprocessing()) is not None
+        assert prepare(grey, preprocessing()) is not None
         mask = brain_mask(grey)
         if mask is not None:
             found.append(2 * (mask & brain).sum() / (mask.sum() + brain.sum()))

@@ -171,7 +171,7 @@ def test_the_report_escapes_what_a_visitor_wrote(workbench):
 
 
 def test_a_link_restores_what_it_was_made_of(workbench):
-    for model, threshold in (("Both", 0.5), ("Nested U-Net", 0.07), ("U-Net (baseline)", 1)):
+    for model, threshold in (("Both", 0.5), ("Nested U-Net", 0.07), ("Attention U-Net", 1)):
         link = link_to(workbench, SERVER, inputs_of(SLICE, model=model, threshold=threshold))
         server, _, query = link.partition("/?")
         restored = read_link(workbench, dict(pair.split("=") for pair in query.split("&")))

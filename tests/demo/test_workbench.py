@@ -104,8 +104,8 @@ def test_both_shows_four_pictures_and_both_rows(workbench):
     assert len(paths(page, "truth")) == 1
     assert page["position"]["visible"] is False and "Slice</th>" not in page["outlines"]
     assert "Only Nested U-Net" in page["compare"] and "Rightly found" in page["compare"]
-    alone = show(workbench, truth=None, model="U-Net (baseline)")
-    assert labels(alone) == ["Slice", "U-Net (baseline)"]
+    alone = show(workbench, truth=None, model="Nested U-Net")
+    assert labels(alone) == ["Slice", "Nested U-Net"]
     assert alone["figures"] == "" and "Only" not in alone["compare"]
 
 

@@ -11,14 +11,14 @@ from metaseg.data.cases import read_cases
 from metaseg.data.stress import StressSlice, place_for_test
 from metaseg.evaluation import evaluate
 from metaseg.evaluation.calibrate import GRID, group_dice_by_threshold
-from metaseg.evaluation.perturbations import PERTURBATIONS, evaluate_perturbed
+from metaseg.evaluation.perturbations import evaluate_perturbed, perturbations
 from metaseg.evaluation.pixels import PixelHistogram
 from metaseg.evaluation.record import read_slice_dice
 from metaseg.evaluation.stress import evaluate_stress
 from metaseg.metrics import OVERLAP_NAMES
 from metaseg.scan import read_mask, read_scan
 from metaseg.segmenter import Prediction
-from tests.conftest import DRAWN, small_checkpoint
+from tests.conftest import DRAWN, preprocessing, small_checkpoint
 
 
 @pytest.fixture
@@ -157,7 +157,7 @@ def test_perturbed_copies_and_the_stress_set(small_segmenter, data_folder):
 
     cases = read_cases(data_folder)[:2]
     measured = evaluate_perturbed(small_segmenter, cases)["nested_unet"]
-    assert set(measured) == set(PERTURBATIONS)
+    assert set(measured) == set(perturbations(preprocessing()))
     assert measured["dark"]["slices"] == 2 and measured["quarter_turn"]["slices"] == 2
     for kind in measured.values():
         if kind["slices"]:
@@ -185,7 +185,7 @@ def test_perturbations_keep_slice_and_mask_together():
     from tests.conftest import draw_head
 
     grey, mask = draw_head((200, 180))
-    for kind, change in PERTURBATIONS.items():
+    for kind, change in perturbations(preprocessing()).items():
         changed = change(grey, mask)
         if changed is None:
             assert kind in ("skull_removed", "tight_view")

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import torch
 
-from metaseg.checkpoint import Config, save_checkpoint
-from metaseg.models import build_network
-from metaseg.preprocess import Preprocessing
+from metaseg.checkpoint import save_checkpoint
+from tests.conftest import config_of
 
 ENCODER, CHANNELS = "tu-lcnet_035", (4, 4, 4, 4)
 
@@ -51,14 +50,7 @@ def make_checkpoint(
 ) -> Path:
     """Untrained weights as a checkpoint in ``folder``; ``config`` replaces fields of its Config."""
     torch.manual_seed(seed)
-    network = build_network(architecture, ENCODER, CHANNELS)
-    values = {
-        "architecture": architecture,
-        "encoder": ENCODER,
-        "decoder_channels": CHANNELS,
-        "preprocessing": Preprocessing(size=64),
-        "training": RECORD,
-        **config,
-    }
-    save_checkpoint(folder, Config(**values), network.state_dict())
+    values = {"encoder": ENCODER, "decoder_channels": CHANNELS, "training": RECORD} | config
+    made = config_of(architecture, **values)
+    save_checkpoint(folder, made, made.build().state_dict())
     return folder

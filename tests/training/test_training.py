@@ -7,28 +7,28 @@ import numpy as np
 import pytest
 import torch
 
-from metaseg.checkpoint import Config, load_checkpoint, save_checkpoint
+from metaseg.checkpoint import load_checkpoint, save_checkpoint
 from metaseg.data.case import read_case
 from metaseg.data.cases import carve_validation, cases_of_split
 from metaseg.data.prepared import prepare_cases
 from metaseg.errors import InputError
 from metaseg.models import ARCHITECTURES, build_network
-from metaseg.preprocess import Preprocessing, prepare, to_grey_levels
+from metaseg.preprocess import prepare, to_grey_levels
 from metaseg.training import loop, train
 from metaseg.training.augmentation import augment, build_augmentation
 from metaseg.training.dataset import UNCHANGED, AugmentedDataset, draw_lesions
 from metaseg.training.losses import LOSSES, build_loss
-from tests.conftest import draw_head
+from tests.conftest import config_of, draw_head, preprocessing
 from tests.training.tiny import TINY
 
 
 @pytest.mark.parametrize("model", ARCHITECTURES)
 def test_training_leaves_a_checkpoint_that_loads(data_folder, tmp_path, model):
-    train([model], [data_folder], tmp_path / "run", replace(TINY, epochs=1, turned=True))
+    train([model], [data_folder], tmp_path / "run", replace(TINY, epochs=1, rotations=True))
     folder = tmp_path / "run" / model
     checkpoint = load_checkpoint(folder)
     assert checkpoint.config.architecture == model
-    assert checkpoint.config.preprocessing.size == 64 and checkpoint.config.turned
+    assert checkpoint.config.preprocessing.size == 64 and checkpoint.config.rotations
     record = checkpoint.config.training
     assert record["config"]["loss"] == "bce+dice" and record["best"]["epoch"] == 1
     (data,) = record["data"]
@@ -112,7 +112,7 @@ def test_a_training_with_single_slices_says_so(data_folder, tmp_path):
 
 def test_epochs_differ_and_repeat(data_folder, tmp_path):
     cases = cases_of_split([data_folder], "train")
-    settings = Preprocessing(size=64)
+    settings = preprocessing(64)
     cache = tmp_path / "cache"
     slices = prepare_cases(cases, settings, cache)
     again = prepare_cases(cases, settings, cache)
@@ -140,7 +140,7 @@ def test_epochs_differ_and_repeat(data_folder, tmp_path):
 
 
 def test_another_window_is_taken_before_clahe(data_folder, tmp_path):
-    settings = Preprocessing(size=64)
+    settings = preprocessing(64)
     slices = prepare_cases(cases_of_split([data_folder], "train"), settings, tmp_path / "cache")
 
     def epoch(slices):
@@ -244,7 +244,7 @@ def test_a_network_that_does_not_fit_is_told_before_training(
     data_folder, tmp_path, changes, sentence
 ):
     network = build_network("unet", TINY.encoder, TINY.decoder_channels)
-    config = Config("unet", TINY.encoder, TINY.decoder_channels)
+    config = config_of("unet", encoder=TINY.encoder, decoder_channels=TINY.decoder_channels)
     save_checkpoint(tmp_path / "earlier/unet", config, network.state_dict())
     with pytest.raises(InputError, match=sentence):
         train(

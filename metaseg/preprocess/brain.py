@@ -8,7 +8,8 @@ levels, and a dark ring of skull and fluid parts it from the bright scalp.
 import cv2
 import numpy as np
 
-from metaseg.preprocess import Preprocessing, to_grey_levels
+from metaseg.preprocess.intensity import grey_slices
+from metaseg.preprocess.settings import Preprocessing
 from metaseg.scan import Scan
 
 SIDE = 192
@@ -24,12 +25,9 @@ HEAD = 0.3
 """Air ends at this share of Otsu's threshold (1979), which parts scalp from brain as often."""
 
 
-def brain_masks(scan: Scan) -> list[np.ndarray | None]:
-    """``brain_mask`` of every slice of ``scan``."""
-    return [
-        brain_mask(to_grey_levels(slice_, scan.eight_bit, Preprocessing()))
-        for slice_ in scan.voxels
-    ]
+def brain_masks(scan: Scan, settings: Preprocessing) -> list[np.ndarray | None]:
+    """``brain_mask`` of every slice of ``scan``, in the window that ``settings`` want."""
+    return [brain_mask(grey) for grey in grey_slices(scan, settings)]
 
 
 def brain_mask(grey: np.ndarray) -> np.ndarray | None:

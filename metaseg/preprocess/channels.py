@@ -1,0 +1,60 @@
+"""What a network sees, derived from one grey image on its grid.
+
+Training may change the grey image as it likes and then takes the same way as serving.
+"""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from metaseg.preprocess.intensity import equalise, standardise
+from metaseg.preprocess.settings import Channel, Preprocessing
+from metaseg.preprocess.tissue import air_level
+
+GAMMA = 2.5
+"""Spreads the bright end, where an enhancing lesion lies beside bright tissue."""
+NEIGHBOURHOOD = 1 / 16
+"""Deviation of the Gaussian of the local standardisation, as a share of the grid's size."""
+LOCAL_GAIN = 40
+"""Grey levels of one local deviation, around the middle of 128."""
+
+
+def _window(grey: np.ndarray, settings: Preprocessing) -> np.ndarray:
+    """The slice as its window shows it."""
+    return grey
+
+
+def _gamma(grey: np.ndarray, settings: Preprocessing) -> np.ndarray:
+    """The bright end spread, the dark one pressed together."""
+    table = np.rint(255 * (np.arange(256) / 255) ** GAMMA).astype(np.uint8)
+    return table[grey]
+
+
+def _local(grey: np.ndarray, settings: Preprocessing) -> np.ndarray:
+    """How far a pixel lies from its neighbourhood's mean, in deviations of that; air is 0."""
+    values, sigma = grey.astype(np.float32), NEIGHBOURHOOD * max(grey.shape)
+    mean = cv2.GaussianBlur(values, (0, 0), sigma)
+    variance = cv2.GaussianBlur((values - mean) ** 2, (0, 0), sigma)
+    deviation = np.maximum(np.sqrt(variance), settings.minimum_deviation)
+    levels = np.clip(np.rint(128 + LOCAL_GAIN * (values - mean) / deviation), 1, 255)
+    return np.where(grey > air_level(grey), levels, 0).astype(np.uint8)
+
+
+CHANNELS: dict[Channel, Callable[[np.ndarray, Preprocessing], np.ndarray]] = {
+    "window": _window,
+    "clahe": equalise,
+    "gamma": _gamma,
+    "local": _local,
+}
+"""Each makes (S, S) uint8 of (S, S) uint8."""
+
+
+def to_channels(grey: np.ndarray, settings: Preprocessing) -> np.ndarray:
+    """``grey`` (S, S) uint8 as the channels that ``settings`` name: (C, S, S) uint8."""
+    return np.stack([CHANNELS[name](grey, settings) for name in settings.channels])
+
+
+def network_input(grey: np.ndarray, settings: Preprocessing) -> np.ndarray:
+    """What reaches the network of ``grey`` (S, S) uint8: (C, S, S) float32."""
+    return standardise(to_channels(grey, settings), settings)
