@@ -15,7 +15,7 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationE
 from safetensors.torch import load, save
 
 from metaseg.errors import InputError
-from metaseg.files import write_json, write_whole
+from metaseg.files import to_json, write_json, write_whole
 from metaseg.models import ARCHITECTURES, TITLES, Network, build_network
 from metaseg.preprocess import VERSION, Preprocessing
 

@@ -10,10 +10,6 @@ from metaseg.metrics import show_score
 
 SHIPPED_PAIR = "The shipped pair"
 UNSEEN = "Sources that were never trained on"
-BASELINE = (
-    "The baseline was trained for a shorter time than the pair, and on slices prepared as an "
-    "earlier version did: what parts them here is not the architecture alone."
-)
 
 
 def describe_pair(material: Material) -> list[str]:
@@ -27,7 +23,6 @@ def describe_pair(material: Material) -> list[str]:
         "is exact and 0 where nothing of the lesion was found; the mean is over slices with a "
         "lesion. Brackets hold 95 % bootstrap intervals over groups: the groups are the sample, "
         "because slices of one patient resemble each other.",
-        *([BASELINE] if "unet" in material.shipped else []),
         *_scores(material, names),
     ]
 

@@ -79,7 +79,7 @@ def test_architectures_are_compared_seed_by_seed(report):
     assert "| U-Net (baseline) | 0.620 | 0.640 | 0.630 |" in found
     assert "−0.020 (−0.020 to −0.020)" in found and "the mean of seeds 0 and 1" in found
     cost = _section(report, "Cost")
-    assert "| 160 | 5.00 | 2.50 | 2 | 0.060 |" in cost and "`compare-seed1`" in cost
+    assert "| 64 | 5.00 | 2.50 | 2 | 0.060 |" in cost and "`compare-seed1`" in cost
 
 
 def test_aims_stand_beside_what_was_reached(report):

@@ -112,8 +112,8 @@ def test_a_damaged_cache_is_mended(hub: Hub, client: Client, folder: Path, tmp_p
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"format": 2}, "has format 2, this MetaSeg reads 1: update MetaSeg"),
-        ({"architecture": "transformer"}, "unknown architecture, transformer"),
+        ({"format": 3}, "has format 3 and this MetaSeg reads format 2: update MetaSeg"),
+        ({"architecture": "transformer"}, "architecture transformer is unknown"),
         ({"architecture": "unet"}, "belong to another architecture"),
         ({"encoder": "no-such-encoder"}, "names a network that MetaSeg cannot build"),
         ({"decoder_channels": [8, 8, 8, 8]}, "belong to another architecture"),
