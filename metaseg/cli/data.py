@@ -1,7 +1,8 @@
-"""python -m metaseg data check DIR"""
+"""python -m metaseg data check DIR, and data convert KIND SOURCE DEST"""
 
 import argparse
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
@@ -9,6 +10,7 @@ from tqdm import tqdm
 from metaseg.cli.options import add_modality
 from metaseg.data.case import Case, read_case
 from metaseg.data.cases import read_cases
+from metaseg.data.convert import KINDS, convert
 from metaseg.data.dataset import Dataset
 from metaseg.data.layouts import LAYOUTS, read_layout
 from metaseg.errors import InputError
@@ -23,6 +25,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     check.add_argument("--layout", choices=["cases.csv", *LAYOUTS], help="default: whichever fits")
     add_modality(check)
     check.set_defaults(run=run)
+    making = actions.add_parser(
+        "convert", help="make a data folder from what a publisher distributes, with our split"
+    )
+    making.add_argument("kind", choices=KINDS)
+    making.add_argument("source", type=Path, metavar="SOURCE", help="folder of the unpacked files")
+    making.add_argument("destination", type=Path, metavar="DEST", help="folder to make")
+    add_modality(making)
+    making.set_defaults(run=run_convert)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -57,6 +67,20 @@ def run(options: argparse.Namespace) -> int:
         print(f"  wrong: {len(faults) - SHOWN_FAULTS} more cases")
     print(f"{len(faults)} of {len(cases)} cases are faulty." if faults else "Nothing is wrong.")
     return 2 if faults else 0
+
+
+def run_convert(options: argparse.Namespace) -> int:
+    """Make a data folder, whole or not at all."""
+    bar = partial(tqdm, desc="Converting", unit="case", leave=False, disable=None)
+    cases = convert(options.kind, options.source, options.destination, options.modality, bar)
+    groups = len({case.group for case in cases})
+    print(f"{options.destination}: {len(cases)} cases of {groups} groups")
+    if options.kind == "nifti" and groups == len(cases):
+        print(
+            "  note: each scan counts as a patient of its own; put the scans of a patient into a "
+            "folder if there are several"
+        )
+    return 0
 
 
 def _describe(dataset: Dataset) -> list[str]:

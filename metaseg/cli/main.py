@@ -11,7 +11,7 @@ COMMANDS = {
     "predict": "segment slices, volumes or studies into files",
     "evaluate": "measure models on a data folder",
     "calibrate": "choose a checkpoint's temperature and threshold on validation groups",
-    "data": "look at data folders",
+    "data": "check data folders, or make them from published files",
     "report": "turn recorded figures into a page",
     "contact-sheet": "draw synthetic metastases next to real lesions",
     "demo": "serve the page, the API and the MCP tools on this machine",
@@ -19,7 +19,7 @@ COMMANDS = {
 }
 """What each command does; it lies in the module of its name, with an underscore for a dash."""
 
-EXTRAS = {"demo": "demo", "evaluate": "eval", "report": "eval"}
+EXTRAS = {"data": "train", "demo": "demo", "evaluate": "eval", "report": "eval"}
 """The extra that a command needs, as ``pip install "metaseg[demo]"`` brings it."""
 
 

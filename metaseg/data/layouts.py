@@ -203,9 +203,14 @@ def _by_slice(path: Path) -> tuple:
     return str(path.parent), int(number) if number.isdigit() else 0
 
 
+def split_of(group: str) -> str:
+    """``test`` for about every fifth group, else ``train``; the same on every machine."""
+    hashed = int(hashlib.sha256(group.encode()).hexdigest(), 16)
+    return "test" if hashed % 5 == 0 else "train"
+
+
 def _to_case(found: Found, folder: Path, dataset: Dataset) -> Case:
-    hashed = int(hashlib.sha256(found.group.encode()).hexdigest(), 16)
-    split = found.split or ("test" if hashed % 5 == 0 else "train")
+    split = found.split or split_of(found.group)
     source = folder.resolve().name
     return Case(
         found.name, found.group, found.image, found.mask, split, source, dataset,

@@ -1,0 +1,229 @@
+"""Data folders from what publishers distribute: checked file by file, written whole or not at all.
+
+- ``figshare``: Figshare 1512427, MATLAB files ``1.mat`` to ``3064.mat`` in any folders.
+- ``kaggle-lgg``: TIFF files ``TCGA_*/TCGA_*_1.tif`` with ``TCGA_*_1_mask.tif``.
+- ``nifti``: ``NAME.nii.gz`` with ``NAME_mask.nii.gz`` (or ``_seg``), the scans of a patient in a
+  folder of their own where there are several, and a ``dataset.toml`` or a modality.
+
+Slices are written as PNG without loss. The published grey levels of Kaggle LGG have 8 bits and stay
+as they are; those of Figshare are scaled slice by slice, the darkest pixel to 0 and the brightest
+to 255.
+"""
+
+import csv
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from filecmp import cmp
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from metaseg.data.case import Case, read_case
+from metaseg.data.cases import COLUMNS
+from metaseg.data.dataset import Dataset, read_dataset, write_dataset
+from metaseg.data.layouts import LAYOUTS, read_published, split_of
+from metaseg.data.splits import Listed, read_split
+from metaseg.errors import InputError, together
+from metaseg.overlay import write_png
+from metaseg.scan import read_mask, read_scan
+
+SHOWN_FAULTS = 20
+MASKS = ("_mask", "_seg")
+"""What the name of a NIfTI mask ends with, before ``.nii`` or ``.nii.gz``."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A case that is to be written."""
+
+    name: str
+    group: str
+    split: str
+    write: Callable[[Path], tuple[str, str]]
+    """Writes image and mask below a folder and returns their places in it; InputError where the
+    publisher's files are not as they must be."""
+    plane: str = ""
+
+
+def convert(
+    kind: str,
+    source: Path,
+    destination: Path,
+    modality: str | None = None,
+    progress: Callable[[list[Planned]], Iterable[Planned]] = iter,
+) -> list[Planned]:
+    """Write the data folder ``destination`` from the folder ``source`` of a publisher's files.
+
+    ``kind`` is one of ``KINDS``; ``modality`` is that of NIfTI files without a ``dataset.toml``.
+    Returns the cases written. InputError lists every fault, and then nothing is left behind.
+    """
+    if not source.is_dir():
+        raise InputError(f"There is no folder {source.name}: unpack what was downloaded into one.")
+    if destination.exists():
+        raise InputError(f"{destination.name} is there already: give the name of a new folder.")
+    dataset, planned = KINDS[kind](source, modality)
+    partial_folder = destination.with_name(f".{destination.name}.partial")
+    # What a run that was killed has left.
+    shutil.rmtree(partial_folder, ignore_errors=True)
+    try:
+        for name in ("images", "masks"):
+            (partial_folder / name).mkdir(parents=True)
+        rows, faults = [], []
+        for case in progress(planned):
+            try:
+                image, mask = case.write(partial_folder)
+                rows.append((case.name, case.group, image, mask, case.split, case.plane))
+            except InputError as error:
+                faults.append(str(error))
+        _raise(faults)
+        write_dataset(partial_folder, dataset)
+        columns = (*COLUMNS, "plane") if any(case.plane for case in planned) else COLUMNS
+        with (partial_folder / "cases.csv").open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([columns, *(row[: len(columns)] for row in rows)])
+        partial_folder.rename(destination)
+    finally:
+        shutil.rmtree(partial_folder, ignore_errors=True)
+    return planned
+
+
+def _raise(faults: list[str]) -> None:
+    if faults:
+        more = len(faults) - SHOWN_FAULTS
+        shown = faults[:SHOWN_FAULTS] + ([f"And {more} more."] if more > 0 else [])
+        raise InputError("\n".join(shown))
+
+
+def _plan_figshare(source: Path, _: str | None) -> tuple[Dataset, list[Planned]]:
+    # Nothing else needs h5py.
+    from metaseg.data.figshare import read_figshare
+
+    found = _unique(path for path in source.rglob("*.mat") if path.stem.isdigit())
+    files = {int(name.removesuffix(".mat")): path for name, path in found.items()}
+    listed = read_split("t1ce_slices")
+    _check_complete(source, [f"{one.number}.mat" for one in listed if one.number not in files])
+    planned = []
+    for one in listed:
+        name, tumour = f"{one.number:04d}", one.group.partition("-")[0]
+        write = partial(_write_slice, name, partial(read_figshare, files[one.number], tumour))
+        planned.append(Planned(name, one.group, one.split, write, one.plane))
+    return read_published("figshare"), sorted(planned, key=lambda case: case.name)
+
+
+def _plan_kaggle_lgg(source: Path, _: str | None) -> tuple[Dataset, list[Planned]]:
+    # The download holds everything twice.
+    masks = _unique(found.mask for found in LAYOUTS["kaggle-lgg"].find(source))
+    files = {}
+    for mask in masks.values():
+        parts = mask.name.removesuffix("_mask.tif").split("_")
+        if parts[-1].isdigit():
+            files["_".join(parts[:3]), int(parts[-1])] = mask
+    listed = read_split("flair_slices")
+    missing = [one for one in listed if (one.group, one.number) not in files]
+    _check_complete(source, [f"slice {one.number} of {one.group}" for one in missing])
+    return read_published("kaggle-lgg"), [_plan_tiff(one, files) for one in listed]
+
+
+def _plan_tiff(one: Listed, files: dict[tuple[str, int], Path]) -> Planned:
+    mask = files[one.group, one.number]
+    name = f"{one.group}_{one.number:03d}"
+    write = partial(_write_slice, name, partial(_read_tiff, mask))
+    return Planned(name, one.group, one.split, write)
+
+
+def _read_tiff(mask: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The FLAIR channel (H, W) uint8 of the TIFF beside ``mask``, and the mask (H, W) bool."""
+    image = mask.with_name(mask.name.replace("_mask.tif", ".tif"))
+    scan = read_scan(image, channel=1)
+    if not scan.eight_bit or scan.is_volume:
+        raise InputError(f"{image.name} is not a slice of 8 bits: download it again.")
+    return scan.voxels[0].astype(np.uint8), read_mask(mask, scan)[0]
+
+
+def _plan_nifti(source: Path, modality: str | None) -> tuple[Dataset, list[Planned]]:
+    dataset, pairs = together(partial(read_dataset, source, modality), partial(_pair, source))
+    cases = [
+        Case(name, group, image, mask, split_of(group), source.resolve().name, dataset)
+        for name, (group, image, mask) in pairs.items()
+    ]
+    return dataset, [
+        Planned(case.name, case.group, case.split, partial(_copy, case)) for case in cases
+    ]
+
+
+def _pair(source: Path) -> dict[str, tuple[str, Path, Path]]:
+    """By the name of the case: its group, the scan and the mask."""
+    pairs, faults = {}, []
+    for image in sorted(source.rglob("*.nii*")):
+        stem, ending = _split_name(image)
+        if stem.endswith(MASKS) or ending not in (".nii", ".nii.gz"):
+            continue
+        masks = [image.with_name(f"{stem}{end}{ending}") for end in MASKS]
+        mask = next((mask for mask in masks if mask.is_file()), None)
+        group = stem if image.parent == source else image.parent.name
+        name = stem if image.parent == source else f"{group}_{stem}"
+        if mask is None:
+            faults.append(f"{image.name} has no {masks[0].name}: add it, or remove the scan.")
+        elif name in pairs:
+            faults.append(f"{image.name} of {group} is there twice: remove one of them.")
+        else:
+            pairs[name] = group, image, mask
+    _raise(faults)
+    if not pairs:
+        raise InputError(f"{source.name} holds no NAME.nii.gz with a NAME_mask.nii.gz: check it.")
+    return pairs
+
+
+def _copy(case: Case, folder: Path) -> tuple[str, str]:
+    """Copy the files of ``case``, which are read to see that they fit."""
+    try:
+        read_case(case)
+    except InputError as error:
+        raise InputError(f"{case.name}: {error}") from error
+    image = f"images/{case.name}{_split_name(case.image)[1]}"
+    mask = f"masks/{case.name}{_split_name(case.mask)[1]}"
+    shutil.copyfile(case.image, folder / image)
+    shutil.copyfile(case.mask, folder / mask)
+    return image, mask
+
+
+def _write_slice(
+    name: str, read: Callable[[], tuple[np.ndarray, np.ndarray]], folder: Path
+) -> tuple[str, str]:
+    image, mask = f"images/{name}.png", f"masks/{name}.png"
+    grey, truth = read()
+    write_png(folder / image, grey)
+    write_png(folder / mask, truth)
+    return image, mask
+
+
+def _split_name(path: Path) -> tuple[str, str]:
+    """The name before the ending, and the ending: ``.nii.gz`` is one."""
+    stem, dot, ending = path.name.partition(".nii")
+    return stem, dot + ending
+
+
+def _unique(paths: Iterable[Path]) -> dict[str, Path]:
+    """``paths`` by file name; InputError where two files of a name differ."""
+    found: dict[str, Path] = {}
+    faults = []
+    for path in sorted(paths):
+        first = found.setdefault(path.name, path)
+        if first != path and not cmp(first, path, shallow=False):
+            faults.append(f"{path.name} is there twice and differs: remove the wrong one.")
+    _raise(faults)
+    return found
+
+
+def _check_complete(source: Path, missing: list[str]) -> None:
+    """InputError where files that the list of the split names are ``missing``."""
+    if missing:
+        named = ", ".join(missing[:3]) + (" and so on" if len(missing) > 3 else "")
+        raise InputError(
+            f"{source.name} lacks {len(missing)} files of the data set, {named}: "
+            "download and unpack all of it."
+        )
+
+
+KINDS = {"figshare": _plan_figshare, "kaggle-lgg": _plan_kaggle_lgg, "nifti": _plan_nifti}
