@@ -176,7 +176,7 @@ def test_fluid_turns_bright_on_t2(modality: str) -> None:
 def test_no_metastasis_is_drawn_where_its_look_is_not_known() -> None:
     only = Variation(**{**vars(NEVER), "metastases": 1.0})
     drawn, native = (
-        vary(GREY, GREY, TUMOUR, BRAIN, modality, np.random.default_rng(0), only)
+        vary(GREY, GREY, TUMOUR, BRAIN, modality, np.random.default_rng(0), only, SEEN)
         for modality in ("t1ce", "t1")
     )
     assert drawn[1].sum() > TUMOUR.sum() and not np.array_equal(drawn[0], GREY)
@@ -187,7 +187,7 @@ def test_a_t2_slice_is_not_turned_into_t2_again() -> None:
     only = Variation(**{**vars(NEVER), "bare_brain": 1.0, "t2": 1.0})
     plain = Variation(**{**vars(NEVER), "bare_brain": 1.0})
     turned, kept = (
-        vary(GREY, GREY, TUMOUR, BRAIN, "t2", np.random.default_rng(0), settings)[0]
+        vary(GREY, GREY, TUMOUR, BRAIN, "t2", np.random.default_rng(0), settings, SEEN)[0]
         for settings in (only, plain)
     )
     assert np.array_equal(turned, kept)
