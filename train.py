@@ -31,6 +31,14 @@ def main() -> int:
         metavar="DIR",
         help="a data folder, or «synthetic» for drawn heads",
     )
+    parser.add_argument(
+        "--judge",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="DIR",
+        help="a data folder to learn nothing from and to measure every epoch on",
+    )
     add_modality(parser)
     parser.add_argument("--output", required=True, type=Path, metavar="DIR")
     parser.add_argument(
@@ -62,11 +70,11 @@ def main() -> int:
             partial(read_config, options["recipe"], given),
             *(
                 partial(read_cases, folder, modality=options["modality"])
-                for folder in options["data"]
+                for folder in [*options["data"], *options["judge"]]
                 if folder.is_dir()
             ),
         )
-        keys = ("models", "data", "output", "resume", "start", "modality")
+        keys = ("models", "data", "output", "resume", "start", "modality", "judge")
         named = {key: options[key] for key in keys}
         output_folder(options["output"])
         with disk_errors():

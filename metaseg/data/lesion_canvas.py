@@ -120,7 +120,7 @@ class Canvas:
         kind = _draw_kind(diameter, random)
         wall = max(1.0, random.uniform(1.4, 2.5 + 0.08 * diameter) / self.pixel_mm)
         offset = random.uniform(-0.5, 0.5, 2)
-        if donor is not None and self.modality == "t1ce" and random.random() < 1 / 3:
+        if donor is not None and self.modality == "t1ce" and random.random() < 1 / 2:
             kind, look = "copy", draw_copy(donor, pixels, softness, random)
         else:
             look = draw_lesion(kind, pixels, offset, softness, wall, random)

@@ -4,6 +4,7 @@ A pattern is dimensionless: 1 where a lesion enhances fully, 0 at the level of t
 tissue, -1 as dark as fluid. What these become in grey levels is the business of ``synthetic``.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -144,8 +145,11 @@ def draw_copy(
     return Appearance(cv2.GaussianBlur(coverage, (0, 0), edge), pattern)
 
 
-def collect_donors(levels: np.ndarray, masks: np.ndarray, limit: int = 200) -> list[Donor]:
-    """The clearly enhancing tumours among slices (N, H, W) uint8 with masks (N, H, W) bool.
+def collect_donors(
+    levels: Iterable[np.ndarray], masks: Iterable[np.ndarray], limit: int = 200
+) -> list[Donor]:
+    """The clearly enhancing tumours among slices (H, W) uint8 with masks (H, W) bool, the first
+    ``limit`` of them.
 
     Only slices of contrast-enhanced T1 belong here. A tumour qualifies if its brightest tenth is at
     least 1.5 times the level around it and it is in one compact piece.

@@ -1,43 +1,79 @@
-"""Slices as the network sees them, prepared once and kept as 8-bit arrays."""
+"""Slices on the network's grid, prepared once and kept as 8-bit arrays that are read from disk."""
 
 import hashlib
 import json
 import os
+import shutil
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from tqdm import tqdm
 
 from metaseg.data.case import Case, read_case
 from metaseg.errors import InputError
-from metaseg.preprocess import Preprocessing, brain_mask, grey_slices, prepare
+from metaseg.preprocess import Geometry, Preprocessing, brain_mask, grey_slices, prepare
+from metaseg.scan import Scan
+from metaseg.scan.planes import PLANES, array_in_plane, in_plane
+
+ISOTROPIC = 1.5
+"""A volume whose spacings differ by no more than this factor is cut in all three planes."""
+
+
+@dataclass(frozen=True)
+class Cuts:
+    """Which slices are taken of a volume; of one that does not know its spacing, all."""
+
+    all_planes: bool
+    """Whether an isotropic volume is cut in all three planes."""
+    step_mm: float
+    """Distance of the slices; never less than the volume's own."""
+
+
+FOR_TRAINING = Cuts(all_planes=True, step_mm=2)
+FOR_VALIDATION = Cuts(all_planes=False, step_mm=3)
 
 
 @dataclass(frozen=True)
 class PreparedSlices:
-    """N slices on the network's grid. Slices without tissue are left out: no network sees them."""
+    """N slices on the network's grid. Slices without tissue are left out: no network sees them.
 
-    levels: np.ndarray
-    """(N, size, size) uint8, as ``prepare`` makes them."""
+    The pictures lie in memory-mapped files, which several trainings share.
+    """
+
     greys: np.ndarray
-    """(N, size, size) uint8, after the same letterbox and before anything else."""
+    """(N, size, size) uint8, as ``prepare`` gives them: before CLAHE and all other channels."""
     masks: np.ndarray
     """(N, size, size) bool."""
     brains: np.ndarray
-    """(N, size, size) bool, all False where the brain is not certain (``brain_mask``)."""
+    """(N, size, size) bool, all False where the brain is not certain (``brain.brain_mask``)."""
+    areas: np.ndarray
+    """(N,) pixels of the mask."""
+    pixel_mm: np.ndarray
+    """(N,) size of the grid's pixels in mm, NaN where nobody knows."""
     sources: np.ndarray
     """(N,) the data folder's name of each slice."""
     modalities: np.ndarray
     """(N,) what the data folder says that each slice is: one of ``dataset.MODALITIES``."""
+    cases: np.ndarray
+    """(N,) the case that each slice is cut from."""
+    planes: np.ndarray
+    """(N,) axial, coronal or sagittal; axial for pictures."""
 
     @property
     def has_lesion(self) -> np.ndarray:
         """(N,) bool."""
-        return self.masks.any(axis=(1, 2))
+        return self.areas > 0
 
 
-def prepare_cases(cases: list[Case], settings: Preprocessing, cache: Path) -> PreparedSlices:
+PICTURES = ("greys", "masks", "brains")
+
+
+def prepare_cases(
+    cases: list[Case], settings: Preprocessing, cache: Path, cuts: Cuts
+) -> PreparedSlices:
     """The slices of ``cases``, read from ``cache`` (a folder) where they were prepared before.
 
     InputError lists every case whose image or mask is not as it must be.
@@ -45,23 +81,33 @@ def prepare_cases(cases: list[Case], settings: Preprocessing, cache: Path) -> Pr
     names = [
         (
             case.source,
-            case.dataset.modality,
             case.name,
+            case.dataset.model_dump_json(),
             *(_state(path) for path in (case.image, case.mask)),
         )
         for case in cases
     ]
     fields = list(PreparedSlices.__dataclass_fields__)  # a cache without one of them is of no use
-    recipe = json.dumps([names, asdict(settings), fields]).encode()
-    file = cache / f"slices-{hashlib.sha256(recipe).hexdigest()[:16]}.npz"
-    if not file.is_file():
-        cache.mkdir(parents=True, exist_ok=True)
-        # Two trainings may share the folder; each writes its own file first.
-        partial = file.with_suffix(f".{os.getpid()}.npz")
-        np.savez(partial, **vars(_prepare(cases, settings)))
-        partial.replace(file)
-    with np.load(file) as arrays:
-        return PreparedSlices(**arrays)
+    seen = {name: value for name, value in asdict(settings).items() if name != "channels"}
+    recipe = json.dumps([names, seen, asdict(cuts), fields]).encode()
+    folder = cache / f"slices-{hashlib.sha256(recipe).hexdigest()[:16]}"
+    if not folder.is_dir():
+        # Two trainings may share the cache; each writes a folder of its own first.
+        partial = folder.with_suffix(f".{os.getpid()}")
+        partial.mkdir(parents=True)
+        arrays = _prepare(cases, settings, cuts)
+        for name, array in arrays.items():
+            np.save(partial / f"{name}.npy", array)
+        try:
+            partial.rename(folder)
+        except OSError:  # the other one was faster
+            shutil.rmtree(partial)
+    return PreparedSlices(
+        **{
+            name: np.load(folder / f"{name}.npy", mmap_mode="r" if name in PICTURES else None)
+            for name in fields
+        }
+    )
 
 
 def _state(path: Path) -> tuple[int, int]:
@@ -70,29 +116,71 @@ def _state(path: Path) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
 
 
-def _prepare(cases: list[Case], settings: Preprocessing) -> PreparedSlices:
-    levels, greys, masks, brains, sources, modalities, faults = [], [], [], [], [], [], []
-    for case in tqdm(cases, desc="Preparing slices", unit="slice"):
+def _prepare(cases: list[Case], settings: Preprocessing, cuts: Cuts) -> dict[str, np.ndarray]:
+    columns: dict[str, list] = {name: [] for name in PreparedSlices.__dataclass_fields__}
+    faults = []
+    for case in tqdm(cases, desc="Preparing slices", unit="case", disable=None):
         try:
             scan, truth = read_case(case)
         except InputError as error:
             faults.append(f"{case.source}, {case.place}: {error}")
             continue
-        for grey, mask in zip(grey_slices(scan, settings), truth):
-            prepared = prepare(grey, settings, scan.aspect)
-            if prepared is not None:
-                brain = brain_mask(grey)
-                if brain is None:
-                    brain = np.zeros(grey.shape, bool)
-                levels.append(prepared[0])
-                greys.append(prepared[1].forward(grey))
-                masks.append(prepared[1].forward_mask(mask))
-                brains.append(prepared[1].forward_mask(brain))
-                sources.append(case.source)
-                modalities.append(case.dataset.modality)
+        for cut, grey, mask in _cut(scan, truth, settings, cuts):
+            prepared = prepare(grey, settings, cut.aspect)
+            if prepared is None:
+                continue
+            levels, geometry = prepared
+            brain = _stripped(grey) if case.dataset.skull_stripped else brain_mask(grey)
+            if brain is None:
+                brain = np.zeros(grey.shape, bool)
+            seen = geometry.forward_mask(mask)
+            row = {
+                "greys": levels,
+                "masks": seen,
+                "brains": geometry.forward_mask(brain),
+                "areas": int(seen.sum()),
+                "pixel_mm": _pixel_on_grid(geometry, cut, case),
+                "sources": case.source,
+                "modalities": case.dataset.modality,
+                "cases": case.name,
+                "planes": cut.plane,
+            }
+            for name, value in row.items():
+                columns[name].append(value)
     if faults:
         raise InputError("\n".join(faults))
-    if not levels:
+    if not columns["greys"]:
         raise InputError("No slice of the data holds tissue: check the images.")
-    stacks = (np.stack(arrays) for arrays in (levels, greys, masks, brains))
-    return PreparedSlices(*stacks, np.array(sources), np.array(modalities))
+    return {name: np.array(values) for name, values in columns.items()}
+
+
+def _cut(
+    scan: Scan, truth: np.ndarray, settings: Preprocessing, cuts: Cuts
+) -> Iterator[tuple[Scan, np.ndarray, np.ndarray]]:
+    """The scan as it is cut, and a slice's grey levels and mask (H, W)."""
+    spacing = scan.spacing if scan.is_volume and scan.orientation is not None else None
+    isotropic = spacing is not None and max(spacing) <= ISOTROPIC * min(spacing)
+    for plane in PLANES if isotropic and cuts.all_planes else (scan.plane,):
+        cut = in_plane(scan, plane)
+        greys = list(grey_slices(cut, settings))
+        masks = array_in_plane(truth, scan, plane)
+        step = max(1, round(cuts.step_mm / cut.spacing[0])) if spacing else 1
+        for index in range(step // 2, len(greys), step):
+            yield cut, greys[index], masks[index]
+
+
+def _stripped(grey: np.ndarray) -> np.ndarray:
+    """The brain on ``grey`` (H, W) uint8 without skull: all that is left, its holes filled."""
+    contours, _ = cv2.findContours(
+        (grey > 0).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+    )
+    large = [one for one in contours if cv2.contourArea(one) > 0.01 * grey.size]
+    return cv2.drawContours(np.zeros_like(grey), large, -1, 1, cv2.FILLED) > 0
+
+
+def _pixel_on_grid(geometry: Geometry, scan: Scan, case: Case) -> float:
+    """Size in mm of the grid's pixels; NaN where nobody knows."""
+    pixel_mm = scan.spacing[2] if scan.spacing else case.dataset.pixel_mm
+    if pixel_mm is None:
+        return float("nan")
+    return pixel_mm * (geometry.right - geometry.left) / geometry.width

@@ -52,14 +52,16 @@ def add_metastases(
     random: np.random.Generator,
     modality: str = "t1ce",
     donors: Sequence[Donor] = (),
+    enhancement: Enhancement = AFTER_CLAHE,
 ) -> tuple[np.ndarray, np.ndarray]:
     """``levels`` (H, W) uint8 with 1 to 12 new metastases, and the mask (H, W) bool of all lesions.
 
     ``lesion_mask`` and ``brain`` (H, W) bool say where lesions are already and where brain is;
     new lesions keep off the former and inside the latter. ``pixel_mm`` is the size of a pixel.
-    ``modality`` is "t1ce", "flair" or "t2". Every third lesion on "t1ce" is a shrunken copy of one
-    of ``donors``, real tumours. Works before CLAHE and after it, because every contrast is relative
-    to the tissue around the lesion.
+    ``modality`` is "t1ce", "flair" or "t2". Half the lesions on "t1ce" are shrunken copies of
+    ``donors``, real tumours, where there are some. ``enhancement`` is how much brighter they are.
+    Works before CLAHE and after it, because every contrast is relative to the tissue around the
+    lesion.
 
     The mask means what experts draw: on "t1ce" the enhancing lesion with its necrotic core but
     without the oedema, on "flair" and "t2" the lesion with its oedema.
@@ -68,7 +70,7 @@ def add_metastases(
     smallest = max(SMALLEST, 2.5 * pixel_mm)
     diameters = [draw_diameter(random, smallest) for _ in range(draw_count(random))]
     changed, labels, _ = place_metastases(
-        levels, lesion_mask, brain, pixel_mm, random, diameters, modality, donors
+        levels, lesion_mask, brain, pixel_mm, random, diameters, modality, donors, enhancement
     )
     return changed, (labels > 0) | lesion_mask
 

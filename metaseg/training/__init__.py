@@ -1,13 +1,15 @@
 """Training: the only wing that knows accelerate and albumentations."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from accelerate import PartialState
 
 from metaseg.checkpoint import read_config as read_checkpoint_config
+from metaseg.data.case import Case
 from metaseg.data.cases import carve_validation, cases_of_split
-from metaseg.data.prepared import PreparedSlices, prepare_cases
+from metaseg.data.prepared import FOR_TRAINING, FOR_VALIDATION, PreparedSlices, prepare_cases
 from metaseg.data.record import describe_data
 from metaseg.data.synthetic_folder import NAME as SYNTHETIC
 from metaseg.data.synthetic_folder import write_synthetic_folder
@@ -28,11 +30,13 @@ def train(
     resume: bool = False,
     start: Path | None = None,
     modality: str | None = None,
+    judge: Sequence[Path] = (),
 ) -> list[Path]:
     """Train each of ``models`` in turn on the training split of the folders in ``data``.
 
     ``start`` is the output of an earlier training, whose weights are trained further.
-    ``modality`` is that of data folders that do not describe themselves.
+    ``modality`` is that of data folders that do not describe themselves. ``judge`` names data
+    folders of which nothing is learned: every epoch is measured on their training split as well.
     The folder «synthetic» stands for drawn heads with drawn metastases, which are written to
     ``output/synthetic`` unless such a folder exists.
     Returns the checkpoint folders, ``output/<model>``. InputError where the data are at fault; it
@@ -44,15 +48,19 @@ def train(
     # The main process writes first, the others find what it wrote.
     with PartialState().main_process_first():
         data = [_resolve(folder, output) for folder in data]
-    cases = cases_of_split(data, "train", modality)
+    cases, judges = together(
+        partial(cases_of_split, data, "train", modality),
+        partial(cases_of_split, judge, "train", modality) if judge else list,
+    )
+    _check_apart(cases, judges)
     training, validation = carve_validation(cases, config.validation_share, config.validation_by)
-    settings = config.preprocessing
-    cache = output / "cache"
+    prepare = partial(prepare_cases, settings=config.preprocessing, cache=output / "cache")
     # One process prepares the slices, the others read what it kept.
     with PartialState().main_process_first():
         slices = together(
-            partial(prepare_cases, training, settings, cache),
-            partial(prepare_cases, validation, settings, cache),
+            partial(prepare, training, cuts=FOR_TRAINING),
+            partial(prepare, validation, cuts=FOR_VALIDATION),
+            partial(prepare, judges, cuts=FOR_VALIDATION) if judges else lambda: None,
         )
     together(
         partial(_check_lesions, "training", slices[0]),
@@ -72,6 +80,13 @@ def train(
 def _resolve(folder: Path, output: Path) -> Path:
     drawn = str(folder) == SYNTHETIC and not folder.is_dir()
     return write_synthetic_folder(output / SYNTHETIC) if drawn else folder
+
+
+def _check_apart(cases: list[Case], judges: list[Case]) -> None:
+    """InputError where a data folder is learned from and judges as well."""
+    both = sorted({case.source for case in cases} & {case.source for case in judges})
+    if both:
+        raise InputError(f"--judge names {', '.join(both)}, which --data names too: give others.")
 
 
 def _check_network(model: str, config: TrainingConfig, start: Path | None) -> None:

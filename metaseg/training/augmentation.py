@@ -28,17 +28,23 @@ def build_augmentation(strength: float = 1.0) -> A.Compose:
                 p=0.9,
             ),
             A.ElasticTransform(alpha=40, sigma=8, p=0.2 * strength),
-            A.RandomGamma(gamma_limit=(60, 160), p=0.5 * strength),
-            A.RandomBrightnessContrast(brightness_limit=0.15, contrast_limit=0.3, p=0.5 * strength),
+            A.RandomGamma(gamma_limit=(70, 140), p=0.5 * strength),
+            A.RandomBrightnessContrast(
+                brightness_limit=0.15,
+                contrast_limit=0.25,
+                # A share of the mean: of the maximum it would turn a dark brain black.
+                brightness_by_max=False,
+                p=0.5 * strength,
+            ),
             A.OneOf(
                 [
                     A.GaussianBlur(blur_limit=(3, 5)),
-                    A.Downscale(scale_range=(0.5, 0.9)),
+                    A.Downscale(scale_range=(0.4, 0.9)),
                     A.Sharpen(alpha=(0.1, 0.3)),
                 ],
-                p=0.2 * strength,
+                p=0.3 * strength,
             ),
-            A.GaussNoise(std_range=(0.01, 0.05), p=0.2 * strength),
+            A.GaussNoise(std_range=(0.005, 0.02), p=0.2 * strength),
         ]
     )
 

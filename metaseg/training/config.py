@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 from metaseg.preprocess import VERSION, Preprocessing
 from metaseg.training.robustness import Variation
+from metaseg.training.sampling import Sampling
 
 
 @dataclass(frozen=True)
-class TrainingConfig(Variation):
+class TrainingConfig(Variation, Sampling):
     """Every field is an option of ``train.py`` and a line of a recipe, and is saved beside the
-    weights. The probabilities of ``Variation`` belong to it as well.
+    weights. Those of ``Variation`` and ``Sampling`` belong to it as well.
     """
 
     encoder: str = "tu-regnety_004"
@@ -28,7 +29,7 @@ class TrainingConfig(Variation):
     """Where CLAHE is computed, on the network's grid or at the source; the latter only to train
     networks further that were trained so."""
     epochs: int = 12
-    """Passes over all slices with a lesion and the share of empty ones."""
+    """How often ``epoch_slices`` are drawn, and the share of empty ones."""
     patience: int = 0
     """Epochs without a better validation Dice after which training stops early; 0: never."""
     keep_last: bool = False
@@ -36,11 +37,6 @@ class TrainingConfig(Variation):
     show on unchanged validation slices."""
     batch_size: int = 16
     """Slices in one step, over all processes."""
-    empty_share: float = 0.3
-    """Empty slices of an epoch, drawn anew each time, per slice with a lesion."""
-    size_balance: float = 0.0
-    """0 shows every slice with a lesion once an epoch; 1 shows every doubling of the lesion's area
-    equally often, so that small lesions come more than once and large ones not every time."""
     augmentation: float = 1.0
     """Strength of flips, zoom, rotation, contrast and noise; 1 is strong, 0 none but mirroring."""
     loss: str = "bce+dice"

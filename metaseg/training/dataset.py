@@ -8,19 +8,22 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from metaseg.data.lesion_shapes import Donor
+from metaseg.data.lesion_shapes import Donor, collect_donors
 from metaseg.data.prepared import PreparedSlices
 from metaseg.preprocess import Preprocessing, network_input
 from metaseg.training.augmentation import augment, build_augmentation
 from metaseg.training.robustness import Variation, vary
+from metaseg.training.sampling import Sampling, draw_epoch
 
 UNCHANGED = Variation(**{field.name: 0.0 for field in fields(Variation)})
 """Nothing but the augmentation that all slices get."""
 
+DONORS = 80
+"""At most so many of a data folder."""
+
 
 class SliceDataset(Dataset):
-    """Items are (network input (C, S, S) float32, mask (1, S, S) float32), in the order of
-    ``indices``."""
+    """Items are (slice (C, S, S) float32, mask (1, S, S) float32), in the order of ``indices``."""
 
     def __init__(self, slices: PreparedSlices, settings: Preprocessing, indices: np.ndarray):
         self.slices, self.settings, self.indices = slices, settings, indices
@@ -30,76 +33,70 @@ class SliceDataset(Dataset):
 
     def __getitem__(self, position: int) -> tuple[Tensor, Tensor]:
         index = int(self.indices[position])
-        levels, mask = self.change(position, self.slices.levels[index], self.slices.masks[index])
-        image = torch.from_numpy(network_input(levels, self.settings))
+        grey, mask = np.array(self.slices.greys[index]), np.array(self.slices.masks[index])
+        grey, mask = self.change(position, grey, mask)
+        image = torch.from_numpy(network_input(grey, self.settings))
         return image, torch.from_numpy(mask.astype(np.float32))[None]
 
     def change(
-        self, position: int, levels: np.ndarray, mask: np.ndarray
+        self, position: int, grey: np.ndarray, mask: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Validation sees the slices as they are."""
-        return levels, mask
+        return grey, mask
 
 
 class AugmentedDataset(SliceDataset):
-    """One epoch of training slices: those with a lesion, some empty ones, shuffled, varied and
-    augmented.
+    """One epoch of training slices: some with a lesion and some empty ones, varied and augmented.
 
     Order and augmentation depend on seed and epoch alone, so a resumed run goes on exactly.
-    ``size_balance`` is that of ``TrainingConfig``; 0 takes every slice with a lesion once.
     """
 
     def __init__(
         self,
         slices: PreparedSlices,
         settings: Preprocessing,
-        empty_share: float,
         seed: int,
         epoch: int,
+        sampling: Sampling,
         variation: Variation = UNCHANGED,
         donors: Sequence[Donor] = (),
-        size_balance: float = 0.0,
         strength: float = 1.0,
     ):
         random = np.random.default_rng((seed, epoch))
-        lesion = draw_lesions(slices.masks, size_balance, random)
-        empty = np.flatnonzero(~slices.has_lesion)
-        wanted = min(len(empty), round(empty_share * len(lesion)))
-        indices = np.concatenate([lesion, random.choice(empty, wanted, replace=False)])
-        super().__init__(slices, settings, random.permutation(indices))
+        super().__init__(slices, settings, draw_epoch(slices, sampling, random))
         self.seed, self.epoch = seed, epoch
         self.variation, self.donors = variation, donors
         self.pipeline = build_augmentation(strength)
 
     def change(
-        self, position: int, levels: np.ndarray, mask: np.ndarray
+        self, position: int, grey: np.ndarray, mask: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         index = int(self.indices[position])
-        grey, brain = self.slices.greys[index], self.slices.brains[index]
-        modality = str(self.slices.modalities[index])
         # The position and not the index: a slice that comes twice in an epoch differs from itself.
         random = np.random.default_rng((self.seed, self.epoch, position))
-        levels, mask = vary(
-            levels, grey, mask, brain, modality, random, self.variation, self.settings, self.donors
+        grey, mask = vary(
+            grey,
+            mask,
+            np.array(self.slices.brains[index]),
+            str(self.slices.modalities[index]),
+            float(self.slices.pixel_mm[index]),
+            random,
+            self.variation,
+            self.settings,
+            self.donors,
         )
-        return augment(self.pipeline, levels, mask, (self.seed, self.epoch, position))
+        return augment(self.pipeline, grey, mask, (self.seed, self.epoch, position))
 
 
-def draw_lesions(masks: np.ndarray, balance: float, random: np.random.Generator) -> np.ndarray:
-    """Indices of as many slices as there are with a lesion among ``masks`` (N, H, W) bool.
-
-    A slice's share is the inverse of how many slices have a lesion area within the same doubling,
-    to the power of ``balance``. Systematic sampling (Madow 1949) takes each as often as its share
-    says, rounded up or down.
-    """
-    areas = masks.sum(axis=(1, 2))
-    lesion = np.flatnonzero(areas)
-    if not len(lesion):
-        return lesion
-    _, doubling, counts = np.unique(
-        np.log2(areas[lesion]).astype(int), return_inverse=True, return_counts=True
-    )
-    weights = (1.0 / counts[doubling]) ** balance
-    ends = np.cumsum(weights) / weights.sum() * len(lesion)
-    ticks = np.arange(len(lesion)) + random.uniform(0.01, 0.99)
-    return lesion[np.searchsorted(ends, ticks).clip(max=len(lesion) - 1)]
+def find_donors(slices: PreparedSlices) -> list[Donor]:
+    """Clearly enhancing tumours of every data folder of contrast-enhanced T1, to be copied."""
+    enhancing = (slices.modalities == "t1ce") & slices.has_lesion
+    donors = []
+    for source in np.unique(slices.sources[enhancing]):
+        own = np.flatnonzero(enhancing & (slices.sources == source))
+        # In any order but that of the patients, the first of whom would give all.
+        own = np.random.default_rng(0).permutation(own)
+        donors += collect_donors(
+            (slices.greys[index] for index in own), (slices.masks[index] for index in own), DONORS
+        )
+    return donors

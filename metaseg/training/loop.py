@@ -1,6 +1,5 @@
 """Train one network: read from top to bottom."""
 
-import io
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -16,17 +15,15 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from metaseg.checkpoint import FORMAT, Config, load_checkpoint, save_checkpoint
-from metaseg.data.lesion_shapes import collect_donors
 from metaseg.data.prepared import PreparedSlices
 from metaseg.data.record import weights_license
 from metaseg.errors import InputError
-from metaseg.files import write_whole
 from metaseg.models import TITLES, build_network
 from metaseg.models.pretrained import load_imagenet, read_imagenet
 from metaseg.preprocess import Preprocessing
 from metaseg.training.config import TrainingConfig
 from metaseg.training.curves import write_curves, write_scalars
-from metaseg.training.dataset import AugmentedDataset
+from metaseg.training.dataset import AugmentedDataset, find_donors
 from metaseg.training.fine_tuning import (
     add_drop_path,
     keep_depthwise_in_float32,
@@ -41,12 +38,16 @@ def train_network(
     config: TrainingConfig,
     training: PreparedSlices,
     validation: PreparedSlices,
+    judges: PreparedSlices | None,
     folder: Path,
     record: dict,
     resume: bool,
     start: Path | None,
 ) -> None:
     """Train ``architecture`` and leave the checkpoint of the epoch to keep in ``folder``.
+
+    ``judges`` are slices of data folders that have no part in the training: every epoch is
+    measured on them as well.
 
     ``folder`` also gets ``last.pt`` (all that ``resume`` needs, written after every epoch), the
     curves, and the same for TensorBoard. ``record`` goes into the checkpoint's config, with what
@@ -114,7 +115,8 @@ def train_network(
         total, count = 0.0, 0
         title = f"{TITLES[architecture]}, epoch {epoch + 1} of {config.epochs}"
         best = max((entry["dice"] for entry in history), default=0.0)
-        with tqdm(epoch_loader(epoch), desc=title, disable=not accelerator.is_main_process) as bar:
+        hidden = None if accelerator.is_main_process else True  # None: only where nobody looks
+        with tqdm(epoch_loader(epoch), desc=title, disable=hidden) as bar:
             for images, masks in bar:
                 images = images.to(memory_format=torch.channels_last)
                 with accelerator.autocast():
@@ -133,6 +135,9 @@ def train_network(
             torch.tensor(total / count, device=accelerator.device), reduction="mean"
         )
         scores = validate(averaged.module, validation, settings, accelerator)
+        if judges is not None:
+            judged = validate(averaged.module, judges, settings, accelerator)
+            scores |= {key: value for key, value in judged.items() if key.startswith("dice_")}
         seconds = round(time.monotonic() - started, 1)
         entry = {"epoch": epoch + 1, "loss": mean_loss.item(), **scores, "seconds": seconds}
         history.append(entry)
@@ -174,10 +179,9 @@ def train_network(
             "schedule": schedule.state_dict(),
             "history": history,
         }
-        # Through memory: torch tells a full disk in words of its own.
-        packed = io.BytesIO()
-        torch.save(state, packed)
-        write_whole(last, packed.getvalue())
+        partial = last.with_suffix(".partial")
+        torch.save(state, partial)
+        partial.replace(last)
 
 
 def _epoch_loader(
@@ -193,19 +197,17 @@ def _epoch_loader(
             f"{processes} processes cannot share a batch of {config.batch_size} slices: give a "
             "batch_size that they divide."
         )
-    enhancing = training.modalities == "t1ce"
-    donors = collect_donors(training.levels[enhancing], training.masks[enhancing])
+    donors = find_donors(training)
 
     def epoch_loader(epoch: int) -> DataLoader:
         slices = AugmentedDataset(
             training,
             settings,
-            config.empty_share,
             config.seed,
             epoch,
+            sampling=config,
             variation=config,
             donors=donors,
-            size_balance=config.size_balance,
             strength=config.augmentation,
         )
         if len(slices) < config.batch_size:

@@ -17,11 +17,15 @@ from metaseg.training.robustness import Variation
 
 TYPES = get_type_hints(TrainingConfig)
 SHARES = {
-    "warm_up", "ema_decay", "validation_share", "size_balance", "drop_path",
+    "warm_up", "ema_decay", "validation_share", "size_balance", "source_balance",
+    "drop_path",
     *(field.name for field in fields(Variation)),
 }  # fmt: skip
 """Fields between 0 and 1."""
 POSITIVE = {"epochs", "batch_size", "learning_rate", "encoder_rate", "gradient_clip"}
+NOT_NEGATIVE = {
+    "patience", "epoch_slices", "empty_share", "weight_decay", "augmentation", "workers", "seed",
+}  # fmt: skip
 PRECISIONS = ("auto", "bf16", "no")
 
 
@@ -111,9 +115,7 @@ def _out_of_range(config: TrainingConfig) -> list[str]:
     ]
     faults += [f"{name} must be above 0" for name in POSITIVE if not getattr(config, name) > 0]
     faults += [
-        f"{name} must not be below 0"
-        for name in ("patience", "empty_share", "weight_decay", "augmentation", "workers", "seed")
-        if not getattr(config, name) >= 0
+        f"{name} must not be below 0" for name in NOT_NEGATIVE if not getattr(config, name) >= 0
     ]
     if config.encoder_weights not in ("", "imagenet"):
         faults.append("encoder_weights must be imagenet or empty")

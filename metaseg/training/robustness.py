@@ -6,17 +6,28 @@ from dataclasses import dataclass, fields
 import cv2
 import numpy as np
 
-from metaseg.data.lesion_canvas import MODALITIES
+from metaseg.data.lesion_canvas import MODALITIES, Enhancement
 from metaseg.data.lesion_shapes import Donor, smooth_noise
 from metaseg.data.synthetic import add_metastases
 from metaseg.preprocess import Preprocessing, prepare
 
 HEAD_MM = 210
-"""The longer side of the crop around the head, in mm: 222 on average in ``t1ce_slices``, 198 in
-``flair_slices``. It stands in for the pixel size that pictures do not carry."""
+"""The longer side of the crop around the head, in mm: 222 on average in a large set of T1 slices,
+198 in one of FLAIR slices. It stands in for the pixel size where nobody knows it."""
 
-AIR_LEVEL = 40
-"""Grey level after CLAHE up to which most of a slice's air lies."""
+AIR_LEVEL = 24
+"""Grey level up to which most of a slice's air lies."""
+
+ENHANCEMENT = Enhancement(median=0.55, spread=0.6, lowest=0.2, highest=1.9)
+"""From barely visible to strong; 57 % brighter than white matter on average with a deviation of
+47 % (Kato et al. 2009, AJNR 30:923)."""
+
+TISSUE = 80, 130
+"""Grey levels of the brain that leave room for something brighter: a window is set so that the
+brightest lesion still shows."""
+
+NOISE = 0.02, 0.12
+"""Deviation of the noise, as a share of the tissue's level."""
 
 BLUR = 0.002, 0.008
 """Deviation of a blur, as a share of the longer side."""
@@ -43,7 +54,7 @@ class Variation:
     t2: float = 0.25
     """Of the slices without skull: they are turned into the look of T2."""
     window: float = 0.25
-    """Darker or brighter before CLAHE, as another window of a viewer makes it."""
+    """Darker or brighter, as another window of a viewer makes it."""
     bias: float = 0.25
     """A slow change of brightness across the slice, as coils cause it."""
     frame: float = 0.08
@@ -59,64 +70,72 @@ class Variation:
 
 
 def vary(
-    levels: np.ndarray,
     grey: np.ndarray,
     mask: np.ndarray,
     brain: np.ndarray,
     modality: str,
+    pixel_mm: float,
     random: np.random.Generator,
-    settings: Variation,
-    preprocessing: Preprocessing,
+    variation: Variation,
+    settings: Preprocessing,
     donors: Sequence[Donor] = (),
 ) -> tuple[np.ndarray, np.ndarray]:
-    """``levels`` (S, S) uint8 and ``mask`` (S, S) bool, changed; the inputs stay as they are.
+    """``grey`` (S, S) uint8 and ``mask`` (S, S) bool, changed; the inputs stay as they are.
 
-    ``grey`` (S, S) uint8 is the slice before CLAHE: one that loses its skull or is seen through
-    another window starts from there, and is then prepared as serving prepares it. ``brain`` (S, S)
-    bool is empty where the brain is not known; then the changes that need it are left out.
-    ``modality`` is one of ``dataset.MODALITIES``; metastases are drawn on those of
-    ``lesion_canvas.MODALITIES`` alone. ``donors`` are real tumours to copy. The same ``random``
-    state gives the same result.
+    ``grey`` is a slice as ``prepare`` gives it. Where its outline or its noise changes it is then
+    prepared anew, under ``settings``, as serving would prepare it. ``brain`` (S, S) bool is empty
+    where the brain is not known; then the changes that need it are left out. ``modality`` is one of
+    ``dataset.MODALITIES``; metastases are drawn on those of ``lesion_canvas.MODALITIES`` alone.
+    ``pixel_mm`` is the size of a pixel, NaN where nobody knows it. ``donors`` are real tumours to
+    copy. The same ``random`` state gives the same result.
     """
     # All dice are thrown first, so that one change does not shift the luck of the others.
     wanted = {
-        field.name: random.random() < getattr(settings, field.name) for field in fields(Variation)
+        field.name: random.random() < getattr(variation, field.name) for field in fields(Variation)
     }
-    known = brain.any()
+    known = bool(brain.any())
     bare = known and wanted["bare_brain"] and _lies_inside(mask, brain)
     turned_to_t2 = bare and wanted["t2"] and modality != "t2"
-    raw = bare or wanted["window"]
-    if raw:
-        levels = grey
     if bare:
         brain = _roughen(brain, random) | mask
         if turned_to_t2:
-            levels, modality = _as_t2(grey, brain, modality, random), "t2"
-        levels = np.where(brain, levels, 0).astype(np.uint8)
+            grey, modality = _as_t2(grey, brain, modality, random), "t2"
+        grey = np.where(brain, grey, 0).astype(np.uint8)
     if known and wanted["metastases"] and modality in MODALITIES:
-        pixel_mm = random.uniform(0.85, 1.1) * HEAD_MM / max(levels.shape)
-        levels, mask = add_metastases(levels, mask, brain, pixel_mm, random, modality, donors)
+        if np.isnan(pixel_mm):
+            pixel_mm = random.uniform(0.85, 1.1) * HEAD_MM / max(grey.shape)
+        grey = _make_room(grey, brain, random)
+        grey, mask = add_metastases(
+            grey, mask, brain, pixel_mm, random, modality, donors, ENHANCEMENT
+        )
     if turned_to_t2:
         # The table of grey levels left steps that no scanner makes.
-        levels = cv2.GaussianBlur(levels, (0, 0), 0.003 * max(levels.shape))
+        grey = cv2.GaussianBlur(grey, (0, 0), 0.003 * max(grey.shape))
     if wanted["window"]:
-        levels = _window(levels, random)
-    if raw:
-        levels, mask = _serve(levels, mask, preprocessing)
-    if wanted["tight_view"]:
-        levels, mask = _tighten(levels, mask, random)
+        grey = _window(grey, random)
     if wanted["bias"]:
-        levels = _bias(levels, random)
+        grey = _bias(grey, random)
     if wanted["blur"]:
-        levels = cv2.GaussianBlur(levels, (0, 0), random.uniform(*BLUR) * max(levels.shape))
+        grey = cv2.GaussianBlur(grey, (0, 0), random.uniform(*BLUR) * max(grey.shape))
     if wanted["noise"]:
-        levels = _add_noise(levels, random)
+        grey = _add_noise(grey, random)
+    if wanted["frame"]:
+        grey, mask = _frame(grey, mask, random)
+    if bare or wanted["noise"] or wanted["frame"]:
+        grey, mask = _serve(grey, mask, settings)
+    if wanted["tight_view"]:
+        grey, mask = _tighten(grey, mask, random)
     if wanted["quarter_turn"]:
         turns = int(random.integers(1, 4))
-        levels, mask = np.rot90(levels, turns).copy(), np.rot90(mask, turns).copy()
-    if wanted["frame"]:
-        levels, mask = _frame(levels, mask, random)
-    return levels, mask
+        grey, mask = np.rot90(grey, turns).copy(), np.rot90(mask, turns).copy()
+    return grey, mask
+
+
+def _make_room(grey: np.ndarray, brain: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """``grey`` darker where its brain is too bright for anything brighter to show."""
+    level = float(np.median(grey[brain]))
+    room = random.uniform(*TISSUE)
+    return grey if level <= room else np.rint(grey * (room / level)).astype(np.uint8)
 
 
 def _lies_inside(mask: np.ndarray, brain: np.ndarray) -> bool:
@@ -145,14 +164,14 @@ def _as_t2(
 
 
 def _window(grey: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    share, gamma = random.uniform(0.4, 1), random.uniform(0.6, 1.4)
+    share, gamma = random.uniform(0.5, 1), random.uniform(0.7, 1.3)
     return np.rint(255 * share * (grey / 255) ** gamma).astype(np.uint8)
 
 
 def _serve(
     grey: np.ndarray, mask: np.ndarray, settings: Preprocessing
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The slice as serving prepares it: cropped to its tissue, under the network's settings."""
+    """The slice as serving prepares it: with less noise, cropped to its tissue."""
     prepared = prepare(grey, settings)
     if prepared is None:
         return grey, mask
@@ -179,8 +198,10 @@ def _tighten(
 
 
 def _add_noise(levels: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Noise of a magnitude picture (Gudbjartsson and Patz 1995), which CLAHE has amplified."""
-    parts = random.normal(0, random.uniform(2, 14), (2, *levels.shape))
+    """Noise of a magnitude picture (Gudbjartsson and Patz 1995)."""
+    tissue = levels[levels > AIR_LEVEL]
+    deviation = random.uniform(*NOISE) * (float(np.median(tissue)) if tissue.size else AIR_LEVEL)
+    parts = random.normal(0, deviation, (2, *levels.shape))
     return np.rint(np.clip(np.hypot(levels + parts[0], parts[1]), 0, 255)).astype(np.uint8)
 
 

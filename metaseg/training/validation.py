@@ -26,7 +26,7 @@ def validate(
     DataLoader would repeat slices to make the shares equal; here each slice counts once.
     """
     network.eval()
-    count = len(slices.levels)
+    count = len(slices.greys)
     batches = [list(range(first, min(first + BATCH, count))) for first in range(0, count, BATCH)]
     own = batches[accelerator.process_index :: accelerator.num_processes]
     everything = SliceDataset(slices, settings, np.arange(count))

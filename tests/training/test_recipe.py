@@ -58,7 +58,9 @@ def test_a_recipe_that_is_no_recipe(tmp_path: Path, text: str) -> None:
 
 def test_every_field_is_explained() -> None:
     source = Path(__file__).parents[2] / "metaseg" / "training"
-    text = "".join((source / name).read_text() for name in ("config.py", "robustness.py"))
+    text = "".join(
+        (source / name).read_text() for name in ("config.py", "robustness.py", "sampling.py")
+    )
     for field in fields(TrainingConfig):
         assert f"\n    {field.name}: " in text
         after = text.split(f"\n    {field.name}: ")[1].split("\n")[1]

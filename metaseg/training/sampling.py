@@ -1,0 +1,64 @@
+"""Which slices an epoch shows: no source drowns the others, and small lesions come often enough."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from metaseg.data.prepared import PreparedSlices
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How an epoch is drawn; the fields are lines of a recipe."""
+
+    epoch_slices: int = 0
+    """Slices with a lesion in an epoch, drawn anew each time; 0: as many as there are."""
+    empty_share: float = 0.3
+    """Empty slices of an epoch, drawn anew each time, per slice with a lesion."""
+    size_balance: float = 0.0
+    """0 shows every slice with a lesion equally often; 1 shows every doubling of the lesion's area
+    equally often, so that small lesions come more than once and large ones not every time."""
+    source_balance: float = 0.0
+    """0 shows the data folders in proportion to their slices with a lesion; 1 shows each of them
+    equally often."""
+
+
+def draw_epoch(
+    slices: PreparedSlices, sampling: Sampling, random: np.random.Generator
+) -> np.ndarray:
+    """Shuffled indices of the slices that an epoch shows."""
+    drawn = []
+    for source, wanted in _shares(slices, sampling).items():
+        own = slices.sources == source
+        drawn.append(_draw_lesions(np.where(own, slices.areas, 0), wanted, sampling, random))
+        empty = np.flatnonzero(own & ~slices.has_lesion)
+        count = min(len(empty), round(sampling.empty_share * wanted))
+        drawn.append(random.choice(empty, count, replace=False))
+    return random.permutation(np.concatenate(drawn)).astype(int)
+
+
+def _shares(slices: PreparedSlices, sampling: Sampling) -> dict[str, int]:
+    """How many slices with a lesion of each source belong to an epoch."""
+    sources, counts = np.unique(slices.sources[slices.has_lesion], return_counts=True)
+    weights = counts ** (1 - sampling.source_balance)
+    wanted = weights / weights.sum() * (sampling.epoch_slices or counts.sum())
+    return dict(zip(sources.tolist(), np.rint(wanted).astype(int).tolist()))
+
+
+def _draw_lesions(
+    areas: np.ndarray, wanted: int, sampling: Sampling, random: np.random.Generator
+) -> np.ndarray:
+    """``wanted`` indices of slices with a lesion, whose area in pixels ``areas`` (N,) says.
+
+    A slice's share is the inverse of how many slices have a lesion area within the same doubling,
+    to the power of ``size_balance``. Systematic sampling (Madow 1949) takes each as often as its
+    share says, rounded up or down.
+    """
+    lesion = random.permutation(np.flatnonzero(areas))
+    _, doubling, counts = np.unique(
+        np.log2(areas[lesion]).astype(int), return_inverse=True, return_counts=True
+    )
+    weights = (1.0 / counts[doubling]) ** sampling.size_balance
+    ends = np.cumsum(weights) / weights.sum() * wanted
+    ticks = np.arange(wanted) + random.uniform(0.01, 0.99)
+    return lesion[np.searchsorted(ends, ticks).clip(max=len(lesion) - 1)]
