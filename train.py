@@ -54,7 +54,7 @@ def main() -> int:
     recipe = parser.add_argument_group(
         "recipe", "What is given here wins over the recipe, and that over the defaults."
     )
-    recipe.add_argument("--recipe", type=Path, metavar="YAML", help="for example recipes/cpu.yaml")
+    recipe.add_argument("--recipe", type=Path, metavar="YAML", help="for example recipes/unet.yaml")
     add_options(recipe)
     options = vars(parser.parse_args())
     given = {f.name: options[f.name] for f in fields(TrainingConfig) if f.name in options}

@@ -25,9 +25,6 @@ class TrainingConfig(Variation, Sampling):
     """What the network sees of a slice, of window, clahe, gamma and local."""
     volume_window: bool = False
     """One percentile window for a whole volume and not one for each slice."""
-    clahe_at: str = "grid"
-    """Where CLAHE is computed, on the network's grid or at the source; the latter only to train
-    networks further that were trained so."""
     epochs: int = 12
     """How often ``epoch_slices`` are drawn, and the share of empty ones."""
     patience: int = 0
@@ -88,7 +85,7 @@ class TrainingConfig(Variation, Sampling):
             window="volume" if self.volume_window else "slice",
             low_percentile=0.5,
             high_percentile=99.5,
-            clahe_at=self.clahe_at,
+            clahe_at="grid",
             clahe_clip_limit=2.0,
             clahe_tile_grid=6,
             minimum_deviation=8.0,

@@ -1,5 +1,6 @@
 """Train one network: read from top to bottom."""
 
+import io
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +19,7 @@ from metaseg.checkpoint import FORMAT, Config, load_checkpoint, save_checkpoint
 from metaseg.data.prepared import PreparedSlices
 from metaseg.data.record import weights_license
 from metaseg.errors import InputError
+from metaseg.files import write_whole
 from metaseg.models import TITLES, build_network
 from metaseg.models.pretrained import load_imagenet, read_imagenet
 from metaseg.preprocess import Preprocessing
@@ -179,9 +181,10 @@ def train_network(
             "schedule": schedule.state_dict(),
             "history": history,
         }
-        partial = last.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(last)
+        # Through memory: torch tells a full disk in words of its own.
+        packed = io.BytesIO()
+        torch.save(state, packed)
+        write_whole(last, packed.getvalue())
 
 
 def _epoch_loader(

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from metaseg.errors import InputError
+from metaseg.models import ARCHITECTURES
 from metaseg.training import TrainingConfig, read_config
 
 RECIPES = Path(__file__).parents[2] / "recipes"
@@ -20,9 +21,14 @@ def test_the_command_line_wins_over_the_recipe(tmp_path: Path) -> None:
     assert read_config(None, {}) == TrainingConfig()
 
 
-@pytest.mark.parametrize("name", ["cpu", "gpu", "compare"])
-def test_the_recipes_that_ship_are_valid(name: str) -> None:
-    assert read_config(RECIPES / f"{name}.yaml", {}).size >= 128
+@pytest.mark.parametrize("recipe", sorted(RECIPES.iterdir()), ids=lambda recipe: recipe.stem)
+def test_the_recipes_that_ship_are_valid(recipe: Path) -> None:
+    assert read_config(recipe, {}).size >= 128
+
+
+def test_the_three_networks_are_trained_alike() -> None:
+    first, *others = (read_config(RECIPES / f"{name}.yaml", {}) for name in ARCHITECTURES)
+    assert others == [first] * 2 and first.encoder_weights == "imagenet"
 
 
 def test_all_faults_of_a_recipe_are_listed(tmp_path: Path) -> None:

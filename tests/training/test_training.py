@@ -22,7 +22,7 @@ from metaseg.training.config import TrainingConfig
 from metaseg.training.dataset import AugmentedDataset, SliceDataset
 from metaseg.training.losses import LOSSES, build_loss
 from metaseg.training.sampling import Sampling, draw_epoch
-from tests.conftest import config_of, draw_head
+from tests.conftest import config_of, draw_head, write_data_folder
 from tests.training.tiny import TINY
 
 
@@ -75,6 +75,20 @@ def test_a_resumed_run_equals_an_unbroken_one(data_folder, tmp_path, monkeypatch
     for part in ("network", "averaged"):
         for name, tensor in states[0][part].items():
             assert torch.equal(tensor, states[1][part][name]), name
+
+
+def test_a_judge_is_measured_and_not_learned_from(data_folder, tmp_path):
+    judge = write_data_folder(tmp_path / "unseen", groups=3)
+    config = replace(TINY, epochs=1)
+    train(["unet"], [data_folder], tmp_path / "run", config, judge=[judge])
+    train(["unet"], [data_folder], tmp_path / "alone", config)
+    judged, alone = (
+        json.loads((tmp_path / run / "unet/curves.json").read_text())[0] for run in ("run", "alone")
+    )
+    assert 0 <= judged.pop("dice_unseen") <= 1
+    assert {**judged, "seconds": 0} == {**alone, "seconds": 0}
+    with pytest.raises(InputError, match="--judge names heads"):
+        train(["unet"], [data_folder], tmp_path / "both", config, judge=[data_folder])
 
 
 def test_training_learns(data_folder, tmp_path):
