@@ -170,10 +170,7 @@ def test_fluid_turns_bright_on_t2(modality: str) -> None:
 
 def test_no_metastasis_is_drawn_where_its_look_is_not_known() -> None:
     only = Variation(**{**vars(NEVER), "metastases": 1.0})
-    drawn, native = (
-        change(GREY, only, 0, modality=modality)
-        for modality in ("t1ce", "t1")
-    )
+    drawn, native = (change(GREY, only, 0, modality=modality) for modality in ("t1ce", "t1"))
     assert drawn[1].sum() > TUMOUR.sum() and not np.array_equal(drawn[0], GREY)
     assert np.array_equal(native[0], GREY) and np.array_equal(native[1], TUMOUR)
 
@@ -181,8 +178,5 @@ def test_no_metastasis_is_drawn_where_its_look_is_not_known() -> None:
 def test_a_t2_slice_is_not_turned_into_t2_again() -> None:
     only = Variation(**{**vars(NEVER), "bare_brain": 1.0, "t2": 1.0})
     plain = Variation(**{**vars(NEVER), "bare_brain": 1.0})
-    turned, kept = (
-        change(GREY, variation, 0, modality="t2")[0]
-        for variation in (only, plain)
-    )
+    turned, kept = (change(GREY, variation, 0, modality="t2")[0] for variation in (only, plain))
     assert np.array_equal(turned, kept)
