@@ -17,7 +17,6 @@ COPY LICENSE app.py ./
 COPY metaseg/ metaseg/
 COPY checkpoints/ checkpoints/
 COPY examples/ examples/
-COPY docs/ docs/
 
 USER 1000
 EXPOSE 7860

@@ -54,7 +54,7 @@ def test_every_development_tool_is_pinned():
 
 def test_nothing_but_the_command_line_needs_an_extra():
     """What pip installs without extras is enough for predict and for import metaseg."""
-    wings = "gradio contourpy markdown_it accelerate albumentations matplotlib tensorboard monai"
+    wings = "gradio contourpy accelerate albumentations matplotlib tensorboard monai"
     code = f"""
 import sys
 for name in {wings.split()!r}:

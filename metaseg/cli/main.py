@@ -12,14 +12,12 @@ COMMANDS = {
     "evaluate": "measure models on a data folder",
     "calibrate": "choose a checkpoint's temperature and threshold on validation groups",
     "data": "check data folders, or make them from published files",
-    "report": "turn recorded figures into a page",
-    "contact-sheet": "draw synthetic metastases next to real lesions",
     "demo": "serve the page, the API and the MCP tools on this machine",
     "publish": "put a checkpoint or the demo on the Hub",
 }
-"""What each command does; it lies in the module of its name, with an underscore for a dash."""
+"""What each command does; it lies in the module of its name."""
 
-EXTRAS = {"data": "train", "demo": "demo", "evaluate": "eval", "report": "eval"}
+EXTRAS = {"data": "train", "demo": "demo", "evaluate": "eval"}
 """The extra that a command needs, as ``pip install "metaseg[demo]"`` brings it."""
 
 
@@ -58,7 +56,7 @@ def _run(arguments: list[str]) -> int:
         command = subparsers.add_parser(name, help=purpose, description=purpose)
         # Only the command that runs is imported: --help need not wait for torch.
         if arguments[:1] == [name]:
-            import_module(f"metaseg.cli.{name.replace('-', '_')}").add_options(command)
+            import_module(f"metaseg.cli.{name}").add_options(command)
     options = parser.parse_args(arguments)
     import cv2  # only now: --help need not wait for it
 

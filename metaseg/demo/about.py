@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import gradio as gr
 
 from metaseg.checkpoint import Checkpoint
-from metaseg.hub.card import card_text, data_title, join, training_data, training_notes
+from metaseg.hub.card import card_text, data_title, training_data, training_notes
 from metaseg.metrics import show_score
 from metaseg.segmenter import Segmenter
 
@@ -37,10 +37,9 @@ def add_about_tab(segmenter: Segmenter) -> None:
 
 def about(checkpoints: Sequence[Checkpoint]) -> str:
     """What the networks were trained on, how well they do, and their limits, as Markdown."""
-    records = [checkpoint.config.training for checkpoint in checkpoints]
-    trained = {name: entry for record in records for name, entry in training_data(record).items()}
+    records = {checkpoint.config.title: checkpoint.config.training for checkpoint in checkpoints}
+    trained = {n: entry for r in records.values() for n, entry in training_data(r).items()}
     titles = [f"- {entry.get('title', name)}" for name, entry in trained.items()]
-    limits = [f"- {_whose(note, checkpoints)}{note}" for note in training_notes(records)]
     return "\n\n".join(
         [
             INTRODUCTION,
@@ -49,7 +48,7 @@ def about(checkpoints: Sequence[Checkpoint]) -> str:
             "## Results",
             _results(checkpoints, list(trained)),
             "## Limits",
-            "\n".join(limits) or "Not recorded.",
+            "\n".join(f"- {note}" for note in training_notes(records)),
         ]
     )
 
@@ -58,12 +57,6 @@ def card(checkpoint: Checkpoint) -> str:
     """The model card as part of the page: headings one level lower, and the weights' revision."""
     text = card_text(checkpoint).replace("\n## ", "\n### ").removeprefix("## ")
     return f"### {text}\n\nWeights: `{checkpoint.revision}`"
-
-
-def _whose(note: str, checkpoints: Sequence[Checkpoint]) -> str:
-    """The networks that ``note`` is about, where these are not all."""
-    found = [c.config.title for c in checkpoints if note in training_notes([c.config.training])]
-    return "" if len(found) == len(checkpoints) else f"{join(found)}: "
 
 
 def _results(checkpoints: Sequence[Checkpoint], trained: list[str]) -> str:

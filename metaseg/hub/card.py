@@ -1,6 +1,6 @@
 """The model card: README.md of a checkpoint. Every statement comes from the checkpoint's record."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +48,17 @@ def training_data(record: dict[str, Any]) -> dict[str, dict]:
     return {**(training_data(earlier) if earlier else {}), **own}
 
 
-def training_notes(records: Iterable[dict[str, Any]]) -> list[str]:
-    """What the ``notes`` of training records say about limits, each sentence once."""
-    return list(dict.fromkeys(note for record in records for note in record.get("notes", [])))
+def training_notes(records: dict[str, dict[str, Any]]) -> list[str]:
+    """What the ``notes`` of training records say about limits, each once. ``records`` are named by
+    the networks' titles, with which a note begins that not all of them have."""
+    notes: dict[str, list[str]] = {}
+    for title, record in records.items():
+        for note in record.get("notes") or [f"Limits are {UNKNOWN}."]:
+            notes.setdefault(note, []).append(title)
+    return [
+        note if len(titles) == len(records) else f"{join(titles)}: {note}"
+        for note, titles in notes.items()
+    ]
 
 
 def data_title(name: str, measured: dict[str, Any]) -> str:
@@ -71,7 +79,6 @@ def _fill(config: Config, metrics: dict[str, dict], place: str, picture: str | N
         config=config,
         record=config.training,
         data=training_data(config.training),
-        notes=training_notes([config.training]),
         measured={
             f"{data_title(name, found)} (`{name}`)": found for name, found in metrics.items()
         },
@@ -79,7 +86,6 @@ def _fill(config: Config, metrics: dict[str, dict], place: str, picture: str | N
         picture=picture,
         scores=SCORES,
         show=show_score,
-        join=join,
         cell=lambda text: " ".join(str(text or UNKNOWN).split()).replace("|", r"\|"),
         count=lambda part: f"{part['cases']} / {part['groups']}" if part else UNKNOWN,
         epochs=_epochs,

@@ -26,8 +26,6 @@ FILES_OF_SPACE = (
     "metaseg/**/*",
     "checkpoints/*/*",
     "examples/**/*",
-    "docs/report.md",
-    "docs/report/*",
 )
 """What a Space gets unchanged: the same as the container."""
 

@@ -13,8 +13,6 @@ SERVED = {
     "LICENSE",
     "app.py",
     "checkpoints/unet/config.json",
-    "docs/report.md",
-    "docs/report/curves.svg",
     "examples/a.png",
     "metaseg/__init__.py",
     "metaseg/demo/__init__.py",
@@ -24,6 +22,7 @@ SERVED = {
 LEFT_OUT = {
     "README.md",
     "checkpoints/hub.toml",
+    "docs/report.md",
     "docs/runs/a.json",
     "docs/volumes.md",
     "examples/.DS_Store",
@@ -47,7 +46,7 @@ def test_exactly_what_the_app_needs(tmp_path: Path):
 
 
 def test_container_and_space_serve_the_same_package():
-    folders = ("metaseg/", "examples/", "app.py", "requirements.txt")
+    folders = ("metaseg/", "examples/", "app.py")
     in_container = {name for name in copied_files().values() if name.startswith(folders)}
     assert in_container == {name for name in space_files() if name.startswith(folders)}
 

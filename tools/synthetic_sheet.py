@@ -1,6 +1,7 @@
-"""python -m metaseg contact-sheet: synthetic metastases beside real ones, to be looked at."""
+"""python -m tools.synthetic_sheet: synthetic metastases beside real lesions, on one picture."""
 
 import argparse
+import sys
 from pathlib import Path
 
 import cv2
@@ -25,36 +26,40 @@ RED = (60, 60, 255)
 """Outlines, in OpenCV's order of the colours."""
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data",
-        required=True,
-        type=Path,
-        metavar="DIR",
-        help="data folder whose training slices get metastases",
-    )
-    parser.add_argument(
-        "--real", type=Path, metavar="DIR", help="data folder whose test lesions stand beside them"
-    )
+def main(arguments: list[str] | None = None) -> int:
+    """Read the options and write the sheet; bad input is one sentence and the exit status 2."""
+    parser = argparse.ArgumentParser(prog="python -m tools.synthetic_sheet", description=__doc__)
+    parser.add_argument("--data", required=True, type=Path, metavar="DIR",
+                        help="data folder whose training slices get metastases")  # fmt: skip
+    parser.add_argument("--real", type=Path, metavar="DIR",
+                        help="data folder whose test lesions stand beside them")  # fmt: skip
     parser.add_argument("--output", required=True, type=Path, metavar="PNG")
     parser.add_argument("--slices", type=int, default=12, help="of each kind; default: 12")
     parser.add_argument("--seed", type=int, default=0)
-    parser.set_defaults(run=run)
-
-
-def run(options: argparse.Namespace) -> int:
+    options = parser.parse_args(arguments)
     random = np.random.default_rng(options.seed)
     settings = TrainingConfig(size=TILE).preprocessing
-    tiles = _synthetic(options.data, options.slices, random, settings)
-    if options.real is not None:
-        tiles += _real(options.real, options.slices, random, settings)
-    columns = min(6, len(tiles))
-    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
-    rows = [np.hstack(tiles[k : k + columns]) for k in range(0, len(tiles), columns)]
-    if not cv2.imwrite(str(options.output), np.vstack(rows)):
-        raise InputError(f"{options.output.name} cannot be written: give the path of a PNG file.")
+    try:
+        tiles = _synthetic(options.data, options.slices, random, settings)
+        if options.real is not None:
+            tiles += _real(options.real, options.slices, random, settings)
+        _write(options.output, tiles)
+    except InputError as error:
+        print(f"tools.synthetic_sheet: {error}", file=sys.stderr)
+        return 2
     print(f"{options.output}: each slice as it is and, below, with its lesions outlined")
     return 0
+
+
+def _write(path: Path, tiles: list[np.ndarray]) -> None:
+    """``tiles`` in rows of six as one PNG; InputError where none is given or ``path`` is wrong."""
+    if not tiles:
+        raise InputError("No slice shows a brain to draw metastases into: give other data.")
+    columns = min(6, len(tiles))
+    tiles = tiles + [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
+    rows = [np.hstack(tiles[k : k + columns]) for k in range(0, len(tiles), columns)]
+    if not cv2.imwrite(str(path), np.vstack(rows)):
+        raise InputError(f"{path.name} cannot be written: give the path of a PNG file.")
 
 
 def _synthetic(
@@ -120,3 +125,7 @@ def _tile(levels: np.ndarray, mask: np.ndarray, title: str) -> np.ndarray:
     cv2.drawContours(outlined, contours, -1, RED, 1)
     cv2.putText(outlined, title, (4, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.4, RED, 1, cv2.LINE_AA)
     return np.vstack([plain, outlined])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,14 +1,14 @@
-"""The contact sheet is written from a small data folder of phantoms."""
+"""The sheet of synthetic beside real lesions is written from a small data folder of phantoms."""
 
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from metaseg.cli.main import main
 from metaseg.data.dataset import write_dataset
 from tests.conftest import DRAWN
 from tests.phantom import head_slice
+from tools.synthetic_sheet import main
 
 
 def make_folder(folder: Path) -> Path:
@@ -31,12 +31,12 @@ def make_folder(folder: Path) -> Path:
 def test_synthetic_and_real_side_by_side(tmp_path: Path) -> None:
     folder, sheet = make_folder(tmp_path / "phantoms"), tmp_path / "sheet.png"
     options = ["--data", str(folder), "--real", str(folder), "--output", str(sheet)]
-    assert main(["contact-sheet", *options, "--slices", "2"]) == 0
+    assert main([*options, "--slices", "2"]) == 0
     assert cv2.imread(str(sheet)).shape == (2 * 256, 4 * 256, 3)
 
 
 def test_a_folder_that_cannot_be_written_to_is_one_sentence(tmp_path: Path, capsys) -> None:
     folder = make_folder(tmp_path / "phantoms")
     options = ["--data", str(folder), "--output", str(tmp_path / "nowhere" / "sheet.png")]
-    assert main(["contact-sheet", *options, "--slices", "1"]) == 2
+    assert main([*options, "--slices", "1"]) == 2
     assert "cannot be written" in capsys.readouterr().err

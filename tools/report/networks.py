@@ -1,0 +1,105 @@
+"""What training and evaluation have left in the folders of networks."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from metaseg.checkpoint import CONFIG, METRICS, WEIGHTS
+from metaseg.errors import InputError
+from metaseg.evaluation.record import read_slice_dice
+from metaseg.hub.card import training_data
+from metaseg.metrics import mean_with_interval
+from metaseg.models import TITLES
+
+
+@dataclass(frozen=True)
+class Network:
+    """One network: its record, its metrics by data set, and where they lie."""
+
+    folder: Path
+    architecture: str
+    title: str
+    record: dict[str, Any]
+    """What its config.json says of the training."""
+    metrics: dict[str, dict]
+    slices: dict[str, dict[tuple[str, str], dict[str, str]]]
+    """By data set, by case and slice: the rows of ``slice_dice.csv``."""
+    stale: bool
+    """Some metrics belong to other weights, or another threshold or temperature, than these."""
+
+    @property
+    def run(self) -> str:
+        return self.folder.parent.name
+
+
+def read_networks(folder: Path) -> list[Network]:
+    """The measured networks in the folders of ``folder``; InputError where a file is damaged."""
+    places = [path.parent for path in Path(folder).glob(f"*/{METRICS}")]
+    order = list(TITLES)
+    places.sort(key=lambda path: (order.index(path.name) if path.name in order else 9, path.name))
+    return [_read(path) for path in places if (path / CONFIG).is_file()]
+
+
+def _read(folder: Path) -> Network:
+    config, metrics = _json(folder / CONFIG), _json(folder / METRICS)
+    weights = folder / WEIGHTS
+    architecture, record = config["architecture"], config.get("training", {})
+    slices: dict[str, dict] = {}
+    for row in read_slice_dice(folder):
+        slices.setdefault(row["data"], {})[row["case"], row["slice"]] = row
+    stale = False
+    if weights.is_file():
+        identity = {key: config[key] for key in ("threshold", "temperature")}
+        identity["revision"] = hashlib.sha256(weights.read_bytes()).hexdigest()
+        stale = not all(identity.items() <= found.items() for found in metrics.values())
+    for found in metrics.values():
+        drops = [kind["drop"]["mean"] for kind in found.get("perturbed", {}).values()]
+        found["largest_drop"] = max((drop for drop in drops if drop is not None), default=None)
+        found["size"] = config["preprocessing"]["size"]
+        found["minutes"] = round(record["seconds"] / 60) if record.get("seconds") else None
+        found["validation_dice"] = record.get("best", {}).get("dice")
+    title = TITLES[architecture] if folder.name == architecture else folder.name
+    return Network(folder, architecture, title, record, metrics, slices, stale)
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        shown = f"{path.parent.parent.name}/{path.parent.name}/{path.name}"
+        raise InputError(f"{shown} is damaged: measure this network again.") from error
+
+
+def descriptions(networks: Iterable[Network]) -> dict[str, dict]:
+    """Each data set that ``networks`` were measured on, with its description and the metrics of one
+    of them; those that a network was trained on come first."""
+    networks = list(networks)
+    learned = {name for network in networks for name in training_data(network.record)}
+    names = {name for network in networks for name in network.metrics}
+    ordered = sorted(names, key=lambda name: (name not in learned, name))
+    found = {name: [n.metrics[name] for n in networks if name in n.metrics] for name in ordered}
+    return {
+        name: {"trained": name in learned, "measured": measured[0]}
+        | next((m["dataset"] for m in measured if "dataset" in m), {})
+        for name, measured in found.items()
+    }
+
+
+def mean_difference(first: list[Network], second: list[Network], data: str) -> dict | None:
+    """Mean Dice of ``first`` minus that of ``second`` over the slices of ``data`` with a lesion,
+    with the 95 % interval of the paired bootstrap over groups; several seeds are averaged slice by
+    slice. None unless all were measured on the same slices."""
+    tables = [network.slices.get(data, {}) for network in (*first, *second)]
+    if not tables or not tables[0] or any(set(table) != set(tables[0]) for table in tables):
+        return None
+    by_group: dict[str, list[float]] = {}
+    for key, row in tables[0].items():
+        if int(row["lesion_pixels"]):
+            dice = [float(table[key]["dice"]) for table in tables]
+            mine, other = dice[: len(first)], dice[len(first) :]
+            difference = sum(mine) / len(mine) - sum(other) / len(other)
+            by_group.setdefault(row["group"], []).append(difference)
+    return mean_with_interval(by_group) if by_group else None
