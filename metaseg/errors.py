@@ -16,7 +16,7 @@ _DISK = {
 }
 
 
-class InputError(ValueError):
+class InputError(Exception):
     """Bad input: one sentence that says what was wrong and what to do.
 
     The page shows the sentence, the client receives it, and the command line prints it and exits

@@ -27,11 +27,20 @@ MAX_SLICE_PIXELS = 64_000_000
 MAX_SCAN_VOXELS = 256_000_000
 """Largest scan over all its slices: 1 GB of float32."""
 
+MAX_SLICES = 4000
+"""Most slices of a scan, and most frames of a DICOM file: eight times a head in steps of 0.5 mm."""
+
 MIN_SIDE = 16
 """Smallest height and width in which anything of a brain could be seen."""
 
 MAX_UNPACKED_BYTES = 2048 * MEGABYTE
 """Largest sum of what a compressed file or an archive unpacks to."""
+
+MAX_DEFLATED_BYTES = 256 * MEGABYTE
+"""Largest DICOM file that comes out of the deflated transfer syntax."""
+
+MAX_HEADER_READS = 500_000
+"""Most pieces in which a DICOM header is read: about two an element."""
 
 MAX_ARCHIVE_FILES = 20_000
 """Most files in a folder or a zip that are looked at."""
@@ -41,3 +50,17 @@ KEEP_MINUTES = setting("METASEG_KEEP_MINUTES", 60)
 
 SWEEP_MINUTES = 5
 """How often a server looks for files to remove."""
+
+SPACING_MM = (0.01, 100.0)
+"""Distances of voxels that can be true of a head; others are ignored."""
+
+MAX_ASPECT = 20.0
+"""Largest ratio of a pixel's sides that can be true, and that a picture is stretched by."""
+
+DECODING_SECONDS = 2
+"""Processor time that a frame of compressed pixels may take, and a second more for each"""
+DECODED_PIXELS_PER_SECOND = 4_000_000
+"""of these that it holds."""
+
+DECODING_BYTES = 1024 * MEGABYTE
+"""Memory that decoding a frame may take."""

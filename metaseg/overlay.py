@@ -19,6 +19,8 @@ MISSED_COLOUR = (204, 121, 167)
 FILL_OPACITY = 0.35
 DISPLAY_SIDE = 512
 """Slices smaller than this are enlarged for the page, so that outlines stay thin and sharp."""
+STRETCHED_SIDE = 4096
+"""Slices of pixels that are not square are enlarged no further than this."""
 
 
 def draw_overlay(
@@ -30,14 +32,13 @@ def draw_overlay(
 
     ``aspect`` is a pixel's height over its width. Returns (h, w, 3) uint8 RGB: the slice's own
     size, times a whole number where it is small, and stretched along the longer side of its
-    pixels where they are not square.
+    pixels where they are not square, as far as ``STRETCHED_SIDE``.
     """
     height, width = grey.shape
     factor = max(1, DISPLAY_SIDE // max(grey.shape))
-    size = (
-        round(width * factor * max(1.0, 1 / aspect)),
-        round(height * factor * max(1.0, aspect)),
-    )
+    stretched = width * factor * max(1.0, 1 / aspect), height * factor * max(1.0, aspect)
+    shrink = min(1.0, max(STRETCHED_SIDE, height, width) / max(stretched))
+    size = max(1, round(stretched[0] * shrink)), max(1, round(stretched[1] * shrink))
     large = cv2.resize(grey, size, interpolation=cv2.INTER_CUBIC)
     picture = cv2.cvtColor(large, cv2.COLOR_GRAY2RGB)
     thickness = max(1, round(max(size) / 400))

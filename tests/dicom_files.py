@@ -128,5 +128,5 @@ def save(folder: Path, data: Dataset, name: str = "slice.png") -> Path:
 
 def list_series(path: Path) -> list[str]:
     """Descriptions of the DICOM series in a folder or zip, in the order of their numbers."""
-    with open_folder_or_zip(path, path.name) as entries:
-        return [one.description for one in find_series(entries, path.name)[0]]
+    with open_folder_or_zip(path) as entries:
+        return [one.description for one in find_series(entries)[0]]

@@ -1,6 +1,7 @@
 """The entry point of the command line."""
 
 import argparse
+import logging
 import sys
 from importlib import import_module
 
@@ -62,4 +63,7 @@ def _run(arguments: list[str]) -> int:
 
     # OpenCV's own threads fight with torch's for the same cores, and slices are small.
     cv2.setNumThreads(1)
+    if arguments[:1] != ["demo"]:
+        # The sentence is enough here; where a decoder failed is for those who run a server.
+        logging.getLogger("metaseg").setLevel(logging.ERROR)
     return options.run(options)

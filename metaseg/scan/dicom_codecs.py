@@ -1,16 +1,40 @@
-"""The JPEG kinds of DICOM that pydicom's freely licensed plugins leave out: lossless and 12 bit.
+"""The process that decodes compressed DICOM frames, apart from everything else.
 
+Codecs in C may hold the interpreter's lock for seconds, take gigabytes, or crash. Here each frame
+has a limit of processor time and memory, and nobody else waits. ``decoder`` starts this file as a
+program of its own and sends the frames, so it imports nothing of MetaSeg.
+
+It also adds the JPEG kinds that pydicom's freely licensed plugins leave out: lossless and 12 bit.
 pydicom would decode them with pylibjpeg-libjpeg, which is under the GPL; libjpeg-turbo, which
 imagecodecs carries, does the same under the BSD licence. Registered with pydicom on import.
 """
 
+import json
+import os
+import signal
+import struct
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
 import imagecodecs
 import numpy as np
-from pydicom.pixels import get_decoder
+from pydicom import Dataset
+from pydicom.dataset import FileMetaDataset
+from pydicom.encaps import encapsulate
+from pydicom.pixels import get_decoder, pixel_array
 from pydicom.pixels.decoders.base import DecodeRunner
 from pydicom.uid import JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1
 
 PLUGIN = "imagecodecs"
+
+REQUEST = struct.Struct("<QQ")
+"""Lengths of the attributes as JSON and of the frame, which follow."""
+REPLY = struct.Struct("<cQ")
+"""One of the kinds below, and the length of what says more of it."""
+PIXELS, NO_MEMORY, FAULT = b"P", b"M", b"F"
+"""For pixels, data type and shape as JSON, and the pixels come after; the name of a fault."""
 
 # The two names that pydicom's guide to decoding plugins asks for.
 DECODER_DEPENDENCIES = {
@@ -34,3 +58,56 @@ def decode_frame(source: bytes, runner: DecodeRunner) -> bytes:
 for _syntax in DECODER_DEPENDENCIES:
     if PLUGIN not in get_decoder(_syntax).available_plugins:
         get_decoder(_syntax).add_plugin(PLUGIN, (__name__, "decode_frame"))
+
+
+def serve() -> None:
+    """Decode what comes in on standard input, until it ends."""
+    requests, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    for stream in (1, 2):  # some codecs print there
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    while head := requests.read(REQUEST.size):
+        lengths = REQUEST.unpack(head)
+        attributes, frame = (requests.read(length) for length in lengths)
+        try:
+            pixels = _decode(json.loads(attributes), frame)
+            kind = json.dumps([pixels.dtype.str, *pixels.shape]).encode()
+            replies.write(REPLY.pack(PIXELS, len(kind)) + kind)
+            replies.write(pixels)
+        except MemoryError:
+            replies.write(REPLY.pack(NO_MEMORY, 0))
+        except Exception as error:  # every decoder has its own
+            kind = type(error).__name__.encode()
+            replies.write(REPLY.pack(FAULT, len(kind)) + kind)
+        replies.flush()
+
+
+def _decode(attributes: dict, frame: bytes) -> np.ndarray:
+    _limit(attributes.pop("seconds"), attributes.pop("bytes"))
+    data = Dataset()
+    data.file_meta = FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = attributes.pop("TransferSyntaxUID")
+    for name, value in attributes.items():
+        setattr(data, name, value)
+    data.PixelData = encapsulate([frame])
+    data["PixelData"].VR = "OB"
+    data["PixelData"].is_undefined_length = True
+    return np.ascontiguousarray(pixel_array(data, index=0))
+
+
+def _limit(seconds: int, memory: int) -> None:
+    """More of the processor ends this process; more memory is a MemoryError, as far as the codec
+    looks. Where the system has no such limits, the clock of ``decoder`` is left."""
+    with suppress(ImportError, OSError, ValueError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold a patient's image
+        hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+        resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time()) + 1 + seconds, hard))
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+        resource.setrlimit(resource.RLIMIT_AS, (used + memory, hard))
+
+
+if __name__ == "__main__":
+    serve()

@@ -1,19 +1,56 @@
 """DICOM files as frames: where each lies in the patient, and its pixels in the source's units."""
 
-from collections.abc import Iterator
+import io
+import zlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from pydicom import Dataset, config, dcmread
+from pydicom.encaps import generate_frames
+from pydicom.filereader import _read_file_meta_info as read_file_meta  # what dcmread itself uses
+from pydicom.filereader import read_preamble
 from pydicom.pixels import apply_color_lut, pixel_array
-from pydicom.uid import ImplicitVRLittleEndian
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
 
-import metaseg.scan.dicom_codecs  # noqa: F401  # makes pydicom know more kinds of JPEG
-from metaseg.errors import InputError
-from metaseg.limits import MAX_SCAN_VOXELS
+from metaseg.limits import (
+    MAX_DEFLATED_BYTES,
+    MAX_FILE_BYTES,
+    MAX_HEADER_READS,
+    MAX_SCAN_VOXELS,
+    MAX_SLICES,
+)
 from metaseg.scan.archive import Entry
-from metaseg.scan.pictures import check_pixels, damaged, to_grey
+from metaseg.scan.code_stream import fits
+from metaseg.scan.decoder import decode
+from metaseg.scan.errors import DAMAGED, CostError, FileError, decoding
+from metaseg.scan.pictures import check_pixels, to_grey
+
+NO_PIXELS = "is a DICOM file without pixel data: give an image."
+UNCOMPRESSED = (
+    ImplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    DeflatedExplicitVRLittleEndian,
+)
+PIXEL_ATTRIBUTES = (
+    "Rows",
+    "Columns",
+    "SamplesPerPixel",
+    "PhotometricInterpretation",
+    "PlanarConfiguration",
+    "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
+)
+"""What a codec must know of a frame."""
 
 # Odd values are common and harmless, and they may be a patient's: pydicom must not log them.
 config.settings.reading_validation_mode = config.IGNORE
@@ -57,71 +94,137 @@ def is_dicom(head: bytes) -> bool:
     return head[128:132] == b"DICM" or head.startswith(OLD_STARTS)
 
 
-def read_header(entry: Entry, shown: str) -> Dataset:
-    """The header without the pixels. InputError for a damaged file."""
-    try:
-        with entry.open() as stream:
-            header = dcmread(stream, stop_before_pixels=True, force=True)
-        if not hasattr(header.file_meta, "TransferSyntaxUID"):
-            header.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
-    except InputError:
-        raise
-    except Exception as error:  # pydicom has many for damaged data
-        raise damaged(shown) from error
-    return header
+def read_header(entry: Entry) -> Dataset:
+    """The header without the pixels. FileError for a damaged file."""
+    return _parse(entry, stop_before_pixels=True)
 
 
-def frames_of(entry: Entry, header: Dataset, shown: str) -> list[Frame]:
-    """The frames of a file; InputError for one without an image or of impossible size."""
-    try:
-        if "Rows" not in header or "Columns" not in header:
-            raise InputError(f"{shown} is a DICOM file without pixel data: give an image.")
-        count = int(header.get("NumberOfFrames") or 1)
-        check_pixels(int(header.Columns), int(header.Rows), shown)
-        if count * int(header.Columns) * int(header.Rows) > MAX_SCAN_VOXELS:
-            raise InputError(f"{shown} holds too many frames: give fewer slices.")
-        return [
-            Frame(
-                entry,
-                index,
-                header,
-                _vector(_macro(header, index, "PlanePositionSequence", "ImagePositionPatient"), 3),
-                _orientation(header, index),
-                _spacing(header, index, shown),
-                _thickness(header, index),
-            )
-            for index in range(count)
-        ]
-    except InputError:
-        raise
-    except Exception as error:  # pydicom parses a value when it is first looked at
-        raise damaged(shown) from error
+@decoding()
+def frames_of(entry: Entry, header: Dataset) -> list[Frame]:
+    """The frames of a file; FileError for one without an image or of impossible size."""
+    if "Rows" not in header or "Columns" not in header:
+        raise FileError(NO_PIXELS)
+    check_pixels(int(header.Columns), int(header.Rows))
+    count = frame_count(header)
+    if count > MAX_SLICES or count * int(header.Columns) * int(header.Rows) > MAX_SCAN_VOXELS:
+        raise FileError("holds too many frames: give fewer slices.")
+    return [
+        Frame(
+            entry,
+            index,
+            header,
+            _vector(_macro(header, index, "PlanePositionSequence", "ImagePositionPatient"), 3),
+            _orientation(header, index),
+            _spacing(header, index),
+            _thickness(header, index),
+        )
+        for index in range(count)
+    ]
 
 
-def read_pixels(frames: list[Frame], shown: str) -> Iterator[np.ndarray]:
+def frame_count(header: Dataset) -> int:
+    """How many frames a file has: one, where it does not say."""
+    return max(1, int(header.get("NumberOfFrames") or 1))
+
+
+def read_pixels(frames: list[Frame]) -> Iterator[np.ndarray]:
     """The pixels of frames of one file, one by one: float32 (H, W), in the source's units.
 
     Rescale slope and intercept are applied (PS3.3, C.11.1), MONOCHROME1 is turned over so that
     more is brighter, and colour becomes grey.
     """
-    try:
-        with frames[0].entry.open() as stream:
-            data = dcmread(stream, force=True)
-        if "PixelData" not in data:
-            raise InputError(f"{shown} is a DICOM file without pixel data: give an image.")
-        if not hasattr(data.file_meta, "TransferSyntaxUID"):
-            data.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
-        for frame in frames:
-            yield _in_units(pixel_array(data, index=frame.index), data, frame.index)
-    except InputError:
-        raise
-    except (NotImplementedError, RuntimeError) as error:
-        raise InputError(
-            f"{shown} is compressed in a way that cannot be decoded, or is damaged: "
-            "export it uncompressed."
-        ) from error
-    except Exception as error:  # every decoder has its own
-        raise damaged(shown) from error
+    with decoding():
+        data = _parse(frames[0].entry)
+        for frame, pixels in zip(frames, stored_pixels(data, [frame.index for frame in frames])):
+            yield _in_units(pixels, data, frame.index)
+
+
+def read_stored(entry: Entry) -> Iterator[np.ndarray]:
+    """The pixels of every frame as they are stored: (H, W), or (H, W, 3) in colour."""
+    with decoding():
+        data = _parse(entry)
+        yield from stored_pixels(data, range(frame_count(data)))
+
+
+def stored_pixels(data: Dataset, indices: Iterable[int]) -> Iterator[np.ndarray]:
+    """Frames of a file by number, which must increase. What a codec must decode is decoded in
+    another process."""
+    if "PixelData" not in data:
+        raise FileError(NO_PIXELS)
+    if data.file_meta.TransferSyntaxUID in UNCOMPRESSED:
+        for index in indices:
+            yield pixel_array(data, index=index)
+        return
+    attributes = {name: data[name].value for name in PIXEL_ATTRIBUTES if name in data}
+    attributes["TransferSyntaxUID"] = data.file_meta.TransferSyntaxUID
+    rows, columns, samples = int(data.Rows), int(data.Columns), int(data.SamplesPerPixel)
+    wanted = iter(indices)
+    index = next(wanted)
+    for number, frame in enumerate(_encoded_frames(data)):
+        if number != index:
+            continue
+        if not fits(frame, rows, columns, samples):
+            raise FileError(DAMAGED)
+        yield decode(attributes, frame)
+        index = next(wanted, None)
+        if index is None:
+            return
+    raise FileError(DAMAGED)
+
+
+def _encoded_frames(data: Dataset) -> Iterator[bytes]:
+    offsets = None
+    if "ExtendedOffsetTable" in data and "ExtendedOffsetTableLengths" in data:
+        offsets = data.ExtendedOffsetTable, data.ExtendedOffsetTableLengths
+    return generate_frames(
+        data.PixelData, number_of_frames=frame_count(data), extended_offsets=offsets
+    )
+
+
+@decoding()
+def _parse(entry: Entry, stop_before_pixels: bool = False) -> Dataset:
+    with entry.open() as stream:
+        counted = _Counted(_plain(stream))
+        data = dcmread(counted, stop_before_pixels=stop_before_pixels, force=True)
+    if not hasattr(data.file_meta, "TransferSyntaxUID"):
+        data.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    return data
+
+
+def _plain(stream: BinaryIO) -> BinaryIO:
+    """``stream``, or where it is deflated (PS3.5, A.5) what it holds: pydicom itself would inflate
+    all of it, however much."""
+    read_preamble(stream, force=True)
+    syntax = read_file_meta(stream).get("TransferSyntaxUID")
+    start = stream.tell()
+    stream.seek(0)
+    if syntax != DeflatedExplicitVRLittleEndian:
+        return stream
+    data = stream.read(MAX_FILE_BYTES)
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    whole = inflater.decompress(data[start:], MAX_DEFLATED_BYTES)
+    if not inflater.eof:
+        if inflater.unconsumed_tail:
+            raise FileError(f"unpacks to more than {MAX_DEFLATED_BYTES >> 20} MB: give less.")
+        raise FileError(DAMAGED)
+    deflated = DeflatedExplicitVRLittleEndian.encode()
+    explicit = ExplicitVRLittleEndian.encode().ljust(len(deflated), b"\0")
+    return io.BytesIO(data[:start].replace(deflated, explicit) + whole)
+
+
+class _Counted:
+    """A stream that gives no more than a number of pieces: a file of nothing but empty elements
+    would keep pydicom busy for minutes."""
+
+    def __init__(self, stream: BinaryIO):
+        self.seek, self.tell = stream.seek, stream.tell
+        self._read, self._left = stream.read, MAX_HEADER_READS
+
+    def read(self, size: int = -1) -> bytes:
+        self._left -= 1
+        if self._left < 0:
+            raise CostError("holds too many elements: export it again.")
+        return self._read(size)
 
 
 def is_eight_bit(frame: Frame) -> bool:
@@ -180,12 +283,12 @@ def _orientation(header: Dataset, index: int) -> np.ndarray | None:
     return vector
 
 
-def _spacing(header: Dataset, index: int, shown: str) -> tuple[float, float] | None:
+def _spacing(header: Dataset, index: int) -> tuple[float, float] | None:
     values = _vector(_macro(header, index, "PixelMeasuresSequence", "PixelSpacing"), 2)
     if values is None:
         return None
     if (values <= 0).any():
-        raise InputError(f"{shown} has a pixel spacing of zero: repair its header.")
+        raise FileError("has a pixel spacing of zero: repair its header.")
     return float(values[0]), float(values[1])
 
 

@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from functools import partial
 from pathlib import Path
 
 import highdicom
@@ -12,20 +13,22 @@ from highdicom.seg import (
     SegmentationTypeValues,
     SegmentDescription,
 )
-from pydicom import dcmread
 from pydicom.sr.codedict import codes
 from pydicom.uid import generate_uid
 
-from metaseg.errors import InputError
 from metaseg.scan.archive import Entry
-from metaseg.scan.dicom_frames import Frame, frames_of, is_dicom, read_header
+from metaseg.scan.dicom_frames import Frame, frames_of, is_dicom, read_header, read_stored
 from metaseg.scan.dicom_stack import place_affine
-from metaseg.scan.pictures import damaged
+from metaseg.scan.errors import FileError, about, decoding
 from metaseg.scan.planes import from_plane
 from metaseg.scan.types import Scan
 
 SAME_GRID = 0.1
 """A mask lies on the grid of a scan where its voxels are off by no more than this share of one."""
+
+LACKS = (
+    "lacks what a DICOM-SEG refers to (patient, study or frame of reference): use the NIfTI mask."
+)
 
 TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
@@ -39,10 +42,17 @@ def write_dicom_seg(
     ``algorithm`` and ``version`` name the network and its revision. InputError for a scan that
     does not come from DICOM, or from files that lack what a reference needs.
     """
-    if not scan.sources:
-        raise InputError(f"{scan.name} is no DICOM series: a DICOM-SEG needs one to refer to.")
-    frames = _in_source_order(mask, scan)
-    headers, pixels = _referenced(frames, scan)
+    with about(scan.name), decoding(LACKS):
+        if not scan.sources:
+            raise FileError("is no DICOM series: a DICOM-SEG needs one to refer to.")
+        headers, pixels = _referenced(_in_source_order(mask, scan), scan)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an empty mask is a result like any other
+            _segmentation(headers, pixels, algorithm, version).save_as(whole := io.BytesIO())
+    Path(path).write_bytes(whole.getvalue())
+
+
+def _segmentation(headers: list, pixels: np.ndarray, algorithm: str, version: str) -> Segmentation:
     segment = SegmentDescription(
         segment_number=1,
         segment_label="Lesion",
@@ -56,71 +66,55 @@ def write_dicom_seg(
         ),
         anatomic_regions=[codes.SCT.Brain],
     )
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # an empty mask is a result like any other
-            result = Segmentation(
-                source_images=headers,
-                pixel_array=pixels,
-                segmentation_type=SegmentationTypeValues.BINARY,
-                segment_descriptions=[segment],
-                series_instance_uid=generate_uid(),
-                series_number=int(headers[0].get("SeriesNumber") or 0) + 1000,
-                sop_instance_uid=generate_uid(),
-                instance_number=1,
-                manufacturer="MetaSeg",
-                manufacturer_model_name=algorithm,
-                software_versions=version[:64],
-                device_serial_number="none",
-                content_description="Research use only",
-                series_description="MetaSeg lesions, research use only",
-            )
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"{scan.name} lacks what a DICOM-SEG refers to (patient, study or frame of "
-            "reference): use the NIfTI mask."
-        ) from error
-    result.save_as(path)
+    return Segmentation(
+        source_images=headers,
+        pixel_array=pixels,
+        segmentation_type=SegmentationTypeValues.BINARY,
+        segment_descriptions=[segment],
+        series_instance_uid=generate_uid(),
+        series_number=int(headers[0].get("SeriesNumber") or 0) + 1000,
+        sop_instance_uid=generate_uid(),
+        instance_number=1,
+        manufacturer="MetaSeg",
+        manufacturer_model_name=algorithm,
+        software_versions=version[:64],
+        device_serial_number="none",
+        content_description="Research use only",
+        series_description="MetaSeg lesions, research use only",
+    )
 
 
-def is_dicom_seg(path: str | Path) -> bool:
+def is_dicom_seg(path: Path) -> bool:
     """Whether the file at ``path`` is a DICOM-SEG."""
+    entry = Entry(path.name, partial(path.open, "rb"))
     try:
-        with Path(path).open("rb") as file:
-            if not is_dicom(file.read(512)):
-                return False
-        return dcmread(path, specific_tags=["Modality"], force=True).get("Modality") == "SEG"
-    except Exception:  # whatever it is, the reader of images will say it
+        return is_dicom(entry.head()) and read_header(entry).get("Modality") == "SEG"
+    except (FileError, OSError):  # whatever it is, the reader of images will say it
         return False
 
 
-def read_dicom_seg(path: str | Path, scan: Scan) -> np.ndarray:
+@decoding()
+def read_dicom_seg(path: Path, scan: Scan) -> np.ndarray:
     """All segments of a DICOM-SEG together as a mask (D, H, W) bool in the grid of ``scan``.
 
-    A fractional one counts from half its maximum on. InputError where the scan has no patient
+    A fractional one counts from half its maximum on. FileError where the scan has no patient
     coordinates, or where the segments do not lie on its grid.
     """
-    path = Path(path)
-    shown = f"The ground truth {path.name}"
     if scan.affine is None:
-        raise InputError(f"{shown} is a DICOM-SEG: give the scan as DICOM or NIfTI with it.")
-    data = path.read_bytes()
-    entry = Entry(path.name, lambda: io.BytesIO(data))
-    header = read_header(entry, shown)
-    frames = frames_of(entry, header, shown)
+        raise FileError("is a DICOM-SEG: give the scan as DICOM or NIfTI with it.")
+    entry = Entry(path.name, partial(path.open, "rb"))
+    header = read_header(entry)
+    frames = frames_of(entry, header)
     references = {str(s.header.get("FrameOfReferenceUID")) for s in scan.sources if s is not None}
     if references and str(header.get("FrameOfReferenceUID")) not in references:
-        raise InputError(f"{shown} belongs to another scan: give the one of this series.")
-    try:
-        pixels = dcmread(entry.open()).pixel_array.reshape(len(frames), *_size(header))
-        pixels = pixels * 2 >= int(header.get("MaximumFractionalValue", 1))
-    except Exception as error:  # every decoder has its own
-        raise damaged(shown) from error
+        raise FileError("belongs to another scan: give the one of this series.")
+    half = int(header.get("MaximumFractionalValue", 1)) / 2
     mask = np.zeros(scan.voxels.shape, bool)
     to_scan = np.linalg.inv(scan.affine) @ TO_RAS
-    for frame, slice_ in zip(frames, pixels):
+    for frame, pixels in zip(frames, read_stored(entry)):
+        slice_ = pixels >= half
         if slice_.any():
-            _place(mask, frame, slice_, to_scan, shown)
+            _place(mask, frame, slice_, to_scan)
     return mask
 
 
@@ -146,16 +140,10 @@ def _referenced(frames: np.ndarray, scan: Scan) -> tuple[list, np.ndarray]:
     return [first], pixels
 
 
-def _size(header) -> tuple[int, int]:
-    return int(header.Rows), int(header.Columns)
-
-
-def _place(
-    mask: np.ndarray, frame: Frame, slice_: np.ndarray, to_scan: np.ndarray, shown: str
-) -> None:
+def _place(mask: np.ndarray, frame: Frame, slice_: np.ndarray, to_scan: np.ndarray) -> None:
     """Set the voxels of ``mask`` that ``slice_`` (rows, columns) marks."""
     if not frame.is_placed:
-        raise InputError(f"{shown} does not say where its frames lie: give a NIfTI mask.")
+        raise FileError("does not say where its frames lie: give a NIfTI mask.")
     rows, columns = np.nonzero(slice_)
     points = np.stack([columns, rows, np.zeros_like(rows), np.ones_like(rows)])
     found = (to_scan @ place_affine(frame) @ points)[2::-1]  # slice, row, column
@@ -164,5 +152,5 @@ def _place(
         return  # a frame of another slice than the one at hand
     outside = (index < 0) | (index >= np.array(mask.shape)[:, None])
     if outside.any() or np.abs(found - index).max() > SAME_GRID:
-        raise InputError(f"{shown} lies on another grid than the scan: export it for this series.")
+        raise FileError("lies on another grid than the scan: export it for this series.")
     mask[tuple(index)] = True

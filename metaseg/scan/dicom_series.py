@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from nibabel import orientations
 
-from metaseg.errors import InputError
 from metaseg.limits import MAX_SCAN_VOXELS
 from metaseg.scan.archive import Entry
 from metaseg.scan.dicom_frames import (
@@ -19,8 +18,9 @@ from metaseg.scan.dicom_frames import (
     read_pixels,
 )
 from metaseg.scan.dicom_stack import Stack, stack_frames
+from metaseg.scan.errors import CostError, FileError, decoding
 from metaseg.scan.planes import natural_plane, spacing_of, to_plane
-from metaseg.scan.types import Scan, SourceSlice, display_name
+from metaseg.scan.types import Scan, SourceSlice
 
 SPLITTERS = (
     "EchoTime",
@@ -37,15 +37,14 @@ TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 """From DICOM's patient coordinates (left, back, head) to NIfTI's (right, front, head)."""
 
 
-class SeriesChoiceError(InputError):
+class SeriesChoiceError(FileError):
     """Several series, of which the user must choose one; ``choices`` describes each."""
 
-    def __init__(self, shown: str, choices: list[str]):
+    def __init__(self, choices: list[str]):
         self.choices = tuple(choices)
         listed = "; ".join(f"{number}) {text}" for number, text in enumerate(choices, start=1))
         super().__init__(
-            f"{shown} holds {len(choices)} series: choose one by its number or description: "
-            f"{listed}."
+            f"holds {len(choices)} series: choose one by its number or description: {listed}."
         )
 
 
@@ -58,7 +57,8 @@ class Series:
     frames: list[Frame]
 
 
-def find_series(entries: list[Entry], shown: str) -> tuple[list[Series], list[str]]:
+@decoding()
+def find_series(entries: list[Entry]) -> tuple[list[Series], list[str]]:
     """Every series of images among ``entries``, and notices about files that were left out."""
     groups: dict[tuple, list[Frame]] = defaultdict(list)
     unreadable, seen, repeated = [], set(), 0
@@ -66,11 +66,13 @@ def find_series(entries: list[Entry], shown: str) -> tuple[list[Series], list[st
         if not is_dicom(entry.head()):
             continue
         try:
-            header = read_header(entry, shown)
+            header = read_header(entry)
             if len(entries) > 1 and (header.get("Modality") == "SEG" or "Rows" not in header):
                 continue  # reports, plans and results lie beside the images they belong to
-            frames = frames_of(entry, header, shown)
-        except InputError:
+            frames = frames_of(entry, header)
+        except CostError:
+            raise
+        except FileError:
             if len(entries) == 1:
                 raise
             unreadable.append(entry.name)
@@ -84,22 +86,22 @@ def find_series(entries: list[Entry], shown: str) -> tuple[list[Series], list[st
             groups[_key(frame)].append(frame)
     notices = []
     if unreadable:
-        notices.append(f"{len(unreadable)} damaged DICOM files of {shown} were left out.")
+        notices.append(f"{len(unreadable)} damaged DICOM files were left out.")
     if repeated:
-        notices.append(f"{repeated} files of {shown} are there twice: one of each was read.")
+        notices.append(f"{repeated} files are there twice: one of each was read.")
     parts = [part for frames in groups.values() for part in _split(frames)]
     series = [Series(_describe(part), _uid(part[0]), part) for part in parts]
     return sorted(series, key=lambda one: (one.description, one.uid)), notices
 
 
-def choose_series(series: list[Series], choice: str | None, shown: str) -> Series:
+def choose_series(series: list[Series], choice: str | None) -> Series:
     """One of ``series``: by its number from 1, its instance UID or a part of its description."""
     if not series:
-        raise InputError(f"{shown} holds no DICOM images: give a folder or zip of one series.")
+        raise FileError("holds no DICOM images: give a folder or zip of one series.")
     if choice is None:
         if len(series) == 1:
             return series[0]
-        raise SeriesChoiceError(shown, [one.description for one in series])
+        raise SeriesChoiceError([one.description for one in series])
     wanted = choice.strip().lower()
     if wanted.isdigit() and 1 <= int(wanted) <= len(series):
         return series[int(wanted) - 1]
@@ -107,29 +109,31 @@ def choose_series(series: list[Series], choice: str | None, shown: str) -> Serie
         one for one in series if wanted and wanted in one.description.lower()
     ]
     if len(found) != 1:
-        raise SeriesChoiceError(shown, [one.description for one in series])
+        raise SeriesChoiceError([one.description for one in series])
     return found[0]
 
 
-def read_series(series: Series, shown: str, notices: list[str]) -> Scan:
+@decoding()
+def read_series(series: Series, notices: list[str]) -> Scan:
     """The frames of ``series`` as a Scan, cut in their natural plane."""
-    stack = stack_frames(series.frames, shown)
-    array, stack = _decode(stack, shown)
+    stack = stack_frames(series.frames)
+    array, stack = _decode(stack)
     present = [frame for frame in stack.slots if frame is not None]
     notices = (*notices, *stack.notices)
     eight_bit = all(is_eight_bit(frame) for frame in present)
-    name, sources = display_name(shown), tuple(map(_source, stack.slots))
+    sources = tuple(map(_source, stack.slots))
     if stack.affine is None:
         spacing = None
         if present[0].spacing is not None:
             spacing = (stack.step or 1.0, *present[0].spacing)
-        return Scan(array, name, eight_bit, spacing, notices=notices, sources=sources)
+        return Scan(array, "", eight_bit, spacing, notices=notices, sources=sources)
     affine = TO_RAS @ stack.affine
     codes = orientations.aff2axcodes(affine)
     source = array.transpose(2, 1, 0)
     plane = natural_plane(source.shape, affine)
     voxels, turned = to_plane(source, affine, codes, plane)
-    return Scan(voxels, name, eight_bit, spacing_of(turned), turned, codes, plane, sources, notices)
+    spacing = spacing_of(turned)
+    return Scan(voxels, "", eight_bit, spacing, turned, codes, plane, sources, notices)
 
 
 def _key(frame: Frame) -> tuple:
@@ -175,13 +179,13 @@ def _describe(frames: list[Frame]) -> str:
     return f"{words}, {slices} of {header.Columns} x {header.Rows}{timing}"
 
 
-def _decode(stack: Stack, shown: str) -> tuple[np.ndarray, Stack]:
+def _decode(stack: Stack) -> tuple[np.ndarray, Stack]:
     """(D, H, W) float32 in the order of the stack, whose damaged slices become missing ones;
     missing slices hold the least value."""
     present = [frame for frame in stack.slots if frame is not None]
     rows, columns = int(present[0].header.Rows), int(present[0].header.Columns)
     if len(stack.slots) * rows * columns > MAX_SCAN_VOXELS:
-        raise InputError(f"{shown} holds too many slices: give a smaller series.")
+        raise FileError("holds too many slices: give a smaller series.")
     array = np.empty((len(stack.slots), rows, columns), np.float32)
     files: dict[int, list[tuple[int, Frame]]] = defaultdict(list)
     for slot, frame in enumerate(stack.slots):
@@ -190,10 +194,12 @@ def _decode(stack: Stack, shown: str) -> tuple[np.ndarray, Stack]:
     least, slots, damaged = np.inf, list(stack.slots), 0
     for members in files.values():
         try:
-            for (slot, _), pixels in zip(members, read_pixels([f for _, f in members], shown)):
+            for (slot, _), pixels in zip(members, read_pixels([f for _, f in members])):
                 array[slot] = pixels
                 least = min(least, float(pixels.min()))
-        except InputError:
+        except CostError:
+            raise
+        except FileError:
             damaged += 1
             if 2 * damaged >= len(files):
                 raise
@@ -203,7 +209,7 @@ def _decode(stack: Stack, shown: str) -> tuple[np.ndarray, Stack]:
     if not damaged:
         return array, stack
     notice = (
-        f"{damaged} slice{'s' if damaged > 1 else ''} of {shown} "
+        f"{damaged} slice{'s' if damaged > 1 else ''} of the series "
         f"{'are' if damaged > 1 else 'is'} damaged: left empty, and nothing can be found there."
     )
     return array, replace(stack, slots=slots, notices=(*stack.notices, notice))

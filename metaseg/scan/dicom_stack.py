@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metaseg.errors import InputError
 from metaseg.scan.dicom_frames import Frame
+from metaseg.scan.errors import FileError
 
 SAME_PLACE = 0.01
 """Slices nearer to each other than this, in mm, lie at the same place."""
@@ -26,10 +26,10 @@ class Stack:
     notices: tuple[str, ...]
 
 
-def stack_frames(frames: list[Frame], shown: str) -> Stack:
+def stack_frames(frames: list[Frame]) -> Stack:
     """Sorts ``frames`` by where they lie in the patient (never by name or instance number)."""
     if not all(frame.is_placed for frame in frames):
-        return _unplaced(frames, shown)
+        return _unplaced(frames)
     ordered = sorted(frames, key=lambda frame: (frame.distance, _number(frame)))
     kept = [ordered[0]]
     for frame in ordered[1:]:
@@ -38,19 +38,19 @@ def stack_frames(frames: list[Frame], shown: str) -> Stack:
     notices = []
     if len(kept) < len(ordered):
         notices.append(
-            f"{shown} has {len(ordered) - len(kept)} slices at places where another one lies: "
+            f"The series has {len(ordered) - len(kept)} slices at places where another one lies: "
             "the first of each was read."
         )
     if len(kept) == 1:
         step = kept[0].thickness or 1.0
         return Stack(kept, _affine(kept[0], _normal(kept[0]) * step), step, tuple(notices))
-    slots, gap_notices = _fill_gaps(kept, shown)
+    slots, gap_notices = _fill_gaps(kept)
     across = (kept[-1].position - kept[0].position) / (len(slots) - 1)
     step = float(np.linalg.norm(across))
     return Stack(slots, _affine(kept[0], across), step, (*notices, *gap_notices))
 
 
-def _fill_gaps(frames: list[Frame], shown: str) -> tuple[list[Frame | None], list[str]]:
+def _fill_gaps(frames: list[Frame]) -> tuple[list[Frame | None], list[str]]:
     distances = np.array([frame.distance for frame in frames])
     steps = np.diff(distances)
     usual = float(np.sort(steps)[(len(steps) - 1) // 2])  # the lower median: gaps are longer
@@ -58,7 +58,7 @@ def _fill_gaps(frames: list[Frame], shown: str) -> tuple[list[Frame | None], lis
     uneven = (np.abs(steps / usual - counts) > EVEN).any() or counts.min() < 1
     if uneven:
         return list(frames), [
-            f"The slices of {shown} lie at uneven distances ({steps.min():.2f} to "
+            f"The slices lie at uneven distances ({steps.min():.2f} to "
             f"{steps.max():.2f} mm): volumes and places along them are approximate."
         ]
     places = [0, *np.cumsum(counts).tolist()]
@@ -66,25 +66,23 @@ def _fill_gaps(frames: list[Frame], shown: str) -> tuple[list[Frame | None], lis
     if not missing:
         return list(frames), []
     if missing > len(frames):
-        raise InputError(
-            f"{shown} lacks {missing} of its {places[-1] + 1} slices: export the whole series."
-        )
+        raise FileError(f"lacks {missing} of its {places[-1] + 1} slices: export the whole series.")
     slots: list[Frame | None] = [None] * (places[-1] + 1)
     for place, frame in zip(places, frames):
         slots[place] = frame
     holes = ", ".join(str(place + 1) for place, frame in enumerate(slots) if frame is None)
     return slots, [
-        f"{shown} lacks {missing} of its {len(slots)} slices (number {holes} along the series): "
+        f"The series lacks {missing} of its {len(slots)} slices (number {holes} along the series): "
         "they are left empty, and nothing can be found there."
     ]
 
 
-def _unplaced(frames: list[Frame], shown: str) -> Stack:
+def _unplaced(frames: list[Frame]) -> Stack:
     ordered = sorted(frames, key=lambda frame: (_number(frame), frame.index))
     notices = ()
     if len(frames) > 1:
         notices = (
-            f"{shown} does not say where its slices lie: they are in the order of their numbers, "
+            "The series does not say where its slices lie: they are in the order of their numbers, "
             "and orientation is unknown.",
         )
     return Stack(list(ordered), None, frames[0].thickness, notices)

@@ -2,18 +2,16 @@
 
 import gzip
 import io
-import zlib
 from pathlib import Path
 
 import nibabel
 import numpy as np
 from nibabel import orientations
 
-from metaseg.errors import InputError
 from metaseg.limits import MAX_SCAN_VOXELS, MAX_UNPACKED_BYTES
-from metaseg.scan.pictures import damaged
+from metaseg.scan.errors import FileError, decoding
 from metaseg.scan.planes import from_plane, natural_plane, spacing_of, to_plane
-from metaseg.scan.types import Scan, display_name
+from metaseg.scan.types import Scan
 
 GZIP = b"\x1f\x8b"
 HEADER_BYTES = 540
@@ -29,23 +27,19 @@ def is_nifti(head: bytes) -> bool:
     return head[344:348] in (b"n+1\0", b"ni1\0") or head[4:8] in (b"n+2\0", b"ni2\0")
 
 
-def read_nifti(data: bytes, shown: str, volume: int | None = None) -> Scan:
+@decoding()
+def read_nifti(data: bytes, volume: int | None = None) -> Scan:
     """A NIfTI-1 or NIfTI-2 file, plain or gzipped, of two to four dimensions, as a Scan.
 
     ``volume`` chooses one of a 4-D file, counted from 0; without it the first is taken, and a
     notice says so. The orientation follows the header's sform, or its qform where it has no sform
     (NIfTI-1 standard, methods 3 and 2).
     """
-    data = _whole_file(data, shown)
-    try:
-        image = _kind(data).from_bytes(data)
-        shape = (*image.shape, 1, 1)[:3]
-        array = _voxels(image, volume).astype(np.float32, copy=False).reshape(shape)
-        affine = _affine(image, shown)
-    except InputError:
-        raise
-    except Exception as error:  # nibabel and numpy each have their own for damaged data
-        raise damaged(shown) from error
+    data = _whole_file(data)
+    image = _kind(data).from_bytes(data)
+    shape = (*image.shape, 1, 1)[:3]
+    array = _voxels(image, volume).astype(np.float32, copy=False).reshape(shape)
+    affine = _affine(image)
     codes = orientations.aff2axcodes(affine)
     plane = natural_plane(shape, affine)
     voxels, turned = to_plane(array, affine, codes, plane)
@@ -54,13 +48,12 @@ def read_nifti(data: bytes, shown: str, volume: int | None = None) -> Scan:
     eight_bit = image.get_data_dtype() == np.uint8 and plain
     return Scan(
         voxels,
-        display_name(shown),
         eight_bit=eight_bit,
         spacing=spacing_of(turned),
         affine=turned,
         orientation=codes,
         plane=plane,
-        notices=tuple(_notices(image, volume, shown)),
+        notices=tuple(_notices(image, volume)),
     )
 
 
@@ -85,48 +78,42 @@ def _kind(data: bytes) -> type[nibabel.Nifti1Image]:
     return nibabel.Nifti2Image if second else nibabel.Nifti1Image
 
 
-def _whole_file(data: bytes, shown: str) -> bytes:
+def _whole_file(data: bytes) -> bytes:
     """The plain bytes of the file, unpacked no further than its checked header promises."""
     if not data.startswith(GZIP):
-        _check_header(data[:HEADER_BYTES], shown)
+        _check_header(data[:HEADER_BYTES])
         return data
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
-            head = file.read(HEADER_BYTES)
-            if not is_nifti(head) or head.startswith(GZIP):
-                raise InputError(f"{shown} is a gzip file without a NIfTI volume in it.")
-            whole = head + file.read(_check_header(head, shown) - len(head))
-            file.read(1)  # at the end of the stream this checks its sum
-            return whole
-    except (OSError, EOFError, zlib.error) as error:
-        raise damaged(shown) from error
+    with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+        head = file.read(HEADER_BYTES)
+        if not is_nifti(head) or head.startswith(GZIP):
+            raise FileError("is a gzip file without a NIfTI volume in it.")
+        whole = head + file.read(max(0, _check_header(head) - len(head)))
+        file.read(1)  # at the end of the stream this checks its sum
+        return whole
 
 
-def _check_header(head: bytes, shown: str) -> int:
-    """The bytes that the file must hold by its header. InputError for what cannot be read."""
+def _check_header(head: bytes) -> int:
+    """The bytes that the file must hold by its header. FileError for what cannot be read."""
     if head[344:348] == b"ni1\0" or head[4:8] == b"ni2\0":
-        raise InputError(
-            f"{shown} is the header of a pair of files (.hdr and .img): convert them to one .nii."
+        raise FileError(
+            "is the header of a pair of files (.hdr and .img): convert them to one .nii."
         )
-    try:
-        header = _kind(head).header_class.from_fileobj(io.BytesIO(head), check=False)
-        shape, dtype = header.get_data_shape(), header.get_data_dtype()
-    except Exception as error:  # nibabel has its own for each field
-        raise damaged(shown) from error
+    header = _kind(head).header_class.from_fileobj(io.BytesIO(head), check=False)
+    shape, dtype = header.get_data_shape(), header.get_data_dtype()
     real = shape
     while len(real) > 3 and real[-1] == 1:
         real = real[:-1]
     if len(real) not in (2, 3, 4) or min(real) < 1:
-        raise InputError(f"{shown} has the shape {shape}: give a volume of three dimensions.")
+        raise FileError(f"has the shape {shape}: give a volume of three dimensions.")
     if dtype.kind not in "iuf":
-        raise InputError(f"{shown} holds complex or colour voxels: give a grey volume.")
+        raise FileError("holds complex or colour voxels: give a grey volume.")
     zooms = zip(real, header["pixdim"][1:4])  # nibabel itself would call a spacing of 0 one of 1
     if any(size > 1 and (zoom == 0 or not np.isfinite(zoom)) for size, zoom in zooms):
-        raise InputError(f"{shown} has a spacing of zero: repair its header.")
+        raise FileError("has a spacing of zero: repair its header.")
     count = int(np.prod([int(size) for size in shape], dtype=object))
     size = int(header["vox_offset"]) + count * dtype.itemsize
     if count > MAX_SCAN_VOXELS or size > MAX_UNPACKED_BYTES:
-        raise InputError(f"{shown} has too many voxels {shape}: give a smaller volume.")
+        raise FileError(f"has too many voxels {shape}: give a smaller volume.")
     return size
 
 
@@ -135,24 +122,24 @@ def _voxels(image: nibabel.Nifti1Image, volume: int | None) -> np.ndarray:
         return image.get_fdata(caching="unchanged", dtype=np.float32)
     count = image.shape[3]
     if not 0 <= (volume or 0) < count:
-        raise InputError(f"There is no volume {volume}: choose one from 0 to {count - 1}.")
+        raise FileError(f"has no volume {volume}: choose one from 0 to {count - 1}.")
     return image.dataobj[:, :, :, volume or 0]
 
 
-def _affine(image: nibabel.Nifti1Image, shown: str) -> np.ndarray:
+def _affine(image: nibabel.Nifti1Image) -> np.ndarray:
     affine = image.affine * MM_PER_UNIT.get(image.header.get_xyzt_units()[0], 1.0)
     affine[3, 3] = 1
     finite = np.isfinite(affine).all()
     # Axes that run almost the same way have no code of their own.
     if not finite or np.linalg.det(affine[:3, :3]) == 0 or None in orientations.aff2axcodes(affine):
-        raise InputError(f"{shown} has a singular affine: repair its header.")
+        raise FileError("has a singular affine: repair its header.")
     return affine
 
 
-def _notices(image: nibabel.Nifti1Image, volume: int | None, shown: str) -> list[str]:
+def _notices(image: nibabel.Nifti1Image, volume: int | None) -> list[str]:
     notices = []
     if len(image.shape) > 3 and image.shape[3] > 1 and volume is None:
-        notices.append(f"{shown} holds {image.shape[3]} volumes: the first was read.")
+        notices.append(f"The file holds {image.shape[3]} volumes: the first was read.")
     if not (int(image.header["sform_code"]) or int(image.header["qform_code"])):
-        notices.append(f"{shown} does not state its orientation: left and right are assumed.")
+        notices.append("The file does not state its orientation: left and right are assumed.")
     return notices

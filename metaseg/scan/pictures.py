@@ -6,31 +6,30 @@ import imagecodecs
 import numpy as np
 from PIL import Image, ImageOps
 
-from metaseg.errors import InputError
-from metaseg.limits import MAX_SLICE_PIXELS
-from metaseg.scan.types import Scan, display_name
+from metaseg.limits import MAX_SLICE_PIXELS, MIN_SIDE
+from metaseg.scan.errors import FileError, decoding
+from metaseg.scan.types import Scan
+
+TOO_MANY_PIXELS = (
+    f"has more than {MAX_SLICE_PIXELS // 1_000_000} megapixels{{}}: give a smaller slice."
+)
 
 
-def read_picture(data: bytes, shown: str, channel: int | None = None) -> Scan:
+@decoding()
+def read_picture(data: bytes, channel: int | None = None) -> Scan:
     """A picture as a Scan of one slice; colour becomes grey, or one ``channel`` is taken, and
     transparency lies on black."""
     try:
         with Image.open(io.BytesIO(data), formats=["PNG", "JPEG", "BMP", "WEBP"]) as picture:
-            check_pixels(*picture.size, shown)
+            check_pixels(*picture.size)
             if picture.format == "PNG":
                 # Pillow clips 16-bit colour to 8 bits in silence; libpng keeps the values.
                 pixels = imagecodecs.png_decode(data)
             else:
                 pixels = _decode(picture)
     except Image.DecompressionBombError as error:
-        raise too_large(shown) from error
-    except InputError:
-        raise
-    except Exception as error:  # every decoder has its own exceptions for damaged data
-        raise damaged(shown) from error
-    return Scan(
-        to_grey(pixels, channel)[None], display_name(shown), eight_bit=pixels.dtype == np.uint8
-    )
+        raise FileError(TOO_MANY_PIXELS.format("")) from error
+    return Scan(to_grey(pixels, channel)[None], eight_bit=pixels.dtype == np.uint8)
 
 
 def _decode(picture: Image.Image) -> np.ndarray:
@@ -62,17 +61,11 @@ def to_grey(pixels: np.ndarray, channel: int | None = None) -> np.ndarray:
     return grey
 
 
-def check_pixels(width: int, height: int, shown: str) -> None:
+def check_pixels(width: int, height: int) -> None:
+    """FileError unless a slice of this size can be read."""
+    if min(width, height) < MIN_SIDE:
+        raise FileError(
+            f"is {width} x {height} pixels: a slice needs at least {MIN_SIDE} on each side."
+        )
     if width * height > MAX_SLICE_PIXELS:
-        raise too_large(shown, f" ({width} x {height})")
-
-
-def too_large(shown: str, size: str = "") -> InputError:
-    return InputError(
-        f"{shown} has more than {MAX_SLICE_PIXELS // 1_000_000} megapixels{size}: "
-        "give a smaller slice."
-    )
-
-
-def damaged(shown: str) -> InputError:
-    return InputError(f"{shown} is damaged or cut off and cannot be decoded: export it again.")
+        raise FileError(TOO_MANY_PIXELS.format(f" ({width} x {height})"))

@@ -70,7 +70,8 @@ def in_plane(scan: Scan, plane: str) -> Scan:
         raise InputError(f"{scan.name} cannot be cut in another plane: give an oriented volume.")
     array, affine = from_plane(scan.voxels, scan.affine, scan.orientation, scan.plane)
     voxels, affine = to_plane(array, affine, scan.orientation, plane)
-    return replace(scan, voxels=voxels, affine=affine, spacing=spacing_of(affine), plane=plane)
+    spacing = None if scan.spacing is None else spacing_of(affine)
+    return replace(scan, voxels=voxels, affine=affine, spacing=spacing, plane=plane)
 
 
 def array_in_plane(voxels: np.ndarray, scan: Scan, plane: str) -> np.ndarray:

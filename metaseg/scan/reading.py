@@ -1,23 +1,24 @@
 """One door for every format: the content decides, never the file's ending."""
 
-import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from metaseg.errors import InputError
-from metaseg.limits import MAX_FILE_BYTES, MIN_SIDE
-from metaseg.scan.archive import Entry, is_zip, open_folder_or_zip
+from metaseg.limits import MAX_ASPECT, MAX_FILE_BYTES, MAX_SLICES, SPACING_MM
+from metaseg.scan.archive import HEAD_BYTES, UNOPENED, Entry, is_zip, open_folder_or_zip
 from metaseg.scan.dicom_frames import is_dicom
 from metaseg.scan.dicom_seg import is_dicom_seg, read_dicom_seg
-from metaseg.scan.dicom_series import Series, choose_series, find_series, read_series
+from metaseg.scan.dicom_series import choose_series, find_series, read_series
+from metaseg.scan.errors import TOO_LARGE, CostError, FileError, about
 from metaseg.scan.nifti import is_nifti, read_nifti
-from metaseg.scan.pictures import damaged, read_picture
+from metaseg.scan.pictures import check_pixels, read_picture
+from metaseg.scan.planes import spacing_of
 from metaseg.scan.tiff import read_tiff
-from metaseg.scan.types import Scan
+from metaseg.scan.types import Scan, display_name
 
 SIGNATURES: list[tuple[Callable[[bytes], bool], Callable[..., Scan]]] = [
     (lambda head: head.startswith(b"\x89PNG\r\n\x1a\n"), read_picture),
@@ -28,6 +29,15 @@ SIGNATURES: list[tuple[Callable[[bytes], bool], Callable[..., Scan]]] = [
 ]
 
 FORMATS = "PNG, JPEG, BMP, WebP, TIFF, NIfTI or DICOM"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which of several is wanted, as ``read_scan`` explains it."""
+
+    series: str | None = None
+    volume: int | None = None
+    channel: int | None = None
 
 
 def read_scan(
@@ -43,16 +53,12 @@ def read_scan(
     both from 0.
     """
     path = Path(path)
-    shown = path.name
-    try:
-        if path.is_dir():
-            scan = _read_many(path, series, volume, channel)
-        else:
-            scan = _read_file(path, series, volume, channel)
-    except OSError as error:
-        raise InputError(f"{shown} cannot be opened: check that the file is there.") from error
-    _check(scan, shown)
-    return scan
+    choice = Choice(series, volume, channel)
+    with opening(path.name):
+        if path.is_dir() or is_zip(_check_file(path)):
+            with open_folder_or_zip(path) as entries:
+                return _read_many(entries, path.name, choice)
+        return _read_one(Entry(path.name, partial(path.open, "rb")), path.name, choice)
 
 
 def is_readable(path: str | Path) -> bool:
@@ -75,124 +81,118 @@ def open_all(path: str | Path) -> Iterator[tuple[str, Callable[[], Scan]]]:
     if not is_readable(path) or not is_zip(_head(path)):
         yield path.name, partial(read_scan, path)
         return
-    with open_folder_or_zip(path, path.name) as entries:
+    with opening(path.name), open_folder_or_zip(path) as entries:
         heads = [entry.head() for entry in entries]
         if any(is_dicom(head) for head in heads):
-            found, notices = _find_series(entries, path.name)
+            found, notices = find_series(entries)
             scans = [
-                (series.description, path.name, partial(_read_series, series, path.name, notices))
-                for series in found
+                (one.description, path.name, partial(read_series, one, notices)) for one in found
             ]
         else:
             images = [entry for entry, head in zip(entries, heads) if _is_image(head)]
-            names = [entry.name.rpartition("/")[2] for entry in images]
             scans = [
-                (name, name, partial(_read_entry, entry, name))
-                for name, entry in zip(names, images)
+                (entry.file_name, entry.file_name, partial(_decode, entry, Choice()))
+                for entry in images
             ]
         if not scans:
-            raise InputError(f"{path.name} holds no image: give pictures, volumes or DICOM series.")
+            raise FileError("holds no image: give pictures, volumes or DICOM series.")
         for name, shown, read in scans:
-            yield f"{path.name}: {name}", partial(_checked, shown, read)
+            yield f"{path.name}: {name}", partial(_opened, shown, read)
 
 
-def _checked(shown: str, read: Callable[[], Scan]) -> Scan:
-    scan = read()
-    _check(scan, shown)
-    return scan
+@contextmanager
+def opening(name: str) -> Iterator[None]:
+    """The door: whatever is wrong inside is an InputError about the file ``name``."""
+    with about(name):
+        try:
+            yield
+        except OSError as error:
+            raise FileError(UNOPENED) from error
+        except MemoryError as error:
+            raise CostError(TOO_LARGE) from error
 
 
-def _read_entry(entry: Entry, shown: str) -> Scan:
-    return _read_bytes(entry.read(), shown, None, None, None)
+def _opened(name: str, read: Callable[[], Scan]) -> Scan:
+    """What ``read`` gives, checked and named after the file ``name``."""
+    with opening(name):
+        return replace(_checked(read()), name=display_name(name))
 
 
 def _head(path: Path) -> bytes:
     with path.open("rb") as file:
-        return file.read(512)
+        return file.read(HEAD_BYTES)
 
 
-def _read_file(path: Path, series: str | None, volume: int | None, channel: int | None) -> Scan:
-    shown = path.name
+def _check_file(path: Path) -> bytes:
+    """The head of the file at ``path``. FileError where it is empty or too large."""
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
-        raise InputError(f"{shown} is larger than {MAX_FILE_BYTES >> 20} MB: give a smaller file.")
+        raise FileError(f"is larger than {MAX_FILE_BYTES >> 20} MB: give a smaller file.")
     if not size:
-        raise InputError(f"{shown} is empty: give a file that holds a slice.")
-    if is_zip(_head(path)):
-        return _read_many(path, series, volume, channel)
-    return _read_bytes(path.read_bytes(), shown, series, volume, channel)
+        raise FileError("is empty: give a file that holds a slice.")
+    return _head(path)
 
 
-def _read_bytes(
-    data: bytes, shown: str, series: str | None, volume: int | None, channel: int | None
-) -> Scan:
-    head = data[:512]
+def _read_one(entry: Entry, name: str, choice: Choice) -> Scan:
+    return _opened(name, partial(_decode, entry, choice))
+
+
+def _decode(entry: Entry, choice: Choice) -> Scan:
+    head = entry.head()
     if is_dicom(head):  # first, since its preamble may look like another format
-        return _read_dicom([Entry(shown, lambda: io.BytesIO(data))], shown, series)
+        return _read_dicom([entry], choice)
     if is_nifti(head):
-        return read_nifti(data, shown, volume)
+        return read_nifti(entry.read(), choice.volume)
     for matches, reader in SIGNATURES:
         if matches(head):
-            return reader(data, shown, channel)
-    raise InputError(f"{shown} is not an image that MetaSeg reads: give a {FORMATS} file.")
+            return reader(entry.read(), choice.channel)
+    raise FileError(f"is not an image that MetaSeg reads: give a {FORMATS} file.")
 
 
-def _read_many(path: Path, series: str | None, volume: int | None, channel: int | None) -> Scan:
+def _read_many(entries: list[Entry], name: str, choice: Choice) -> Scan:
     """A folder or a zip: a DICOM series, or one image of another format."""
-    shown = path.name
-    with open_folder_or_zip(path, shown) as entries:
-        heads = [entry.head() for entry in entries]
-        if any(is_dicom(head) for head in heads):
-            return _read_dicom(entries, shown, series)
-        images = [entry for entry, head in zip(entries, heads) if _is_image(head)]
-        if len(images) == 1:
-            name = images[0].name.rpartition("/")[2]
-            return _read_bytes(images[0].read(), name, series, volume, channel)
+    heads = [entry.head() for entry in entries]
+    if any(is_dicom(head) for head in heads):
+        return _opened(name, partial(_read_dicom, entries, choice))
+    images = [entry for entry, head in zip(entries, heads) if _is_image(head)]
+    if len(images) == 1:
+        return _read_one(images[0], images[0].file_name, choice)
     found = f"{len(images)} images" if images else "no image"
-    raise InputError(f"{shown} holds {found}: give one DICOM series or one image.")
+    raise FileError(f"holds {found}: give one DICOM series or one image.")
 
 
-def _read_dicom(entries: list[Entry], shown: str, series: str | None) -> Scan:
-    found, notices = _find_series(entries, shown)
-    return _read_series(choose_series(found, series, shown), shown, notices)
-
-
-def _find_series(entries: list[Entry], shown: str) -> tuple[list[Series], list[str]]:
-    with _parsing(shown):
-        return find_series(entries, shown)
-
-
-def _read_series(series: Series, shown: str, notices: list[str]) -> Scan:
-    with _parsing(shown):
-        return read_series(series, shown, notices)
-
-
-@contextmanager
-def _parsing(shown: str) -> Iterator[None]:
-    """Turns what goes wrong inside into words: pydicom parses a value when it is looked at."""
-    try:
-        yield
-    except (InputError, OSError):
-        raise
-    except Exception as error:
-        raise damaged(shown) from error
+def _read_dicom(entries: list[Entry], choice: Choice) -> Scan:
+    found, notices = find_series(entries)
+    return read_series(choose_series(found, choice.series), notices)
 
 
 def _is_image(head: bytes) -> bool:
     return is_nifti(head) or any(matches(head) for matches, _ in SIGNATURES)
 
 
-def _check(scan: Scan, shown: str) -> None:
-    _, height, width = scan.voxels.shape
-    if min(height, width) < MIN_SIDE:
-        raise InputError(
-            f"{shown} is {width} x {height} pixels: a slice needs at least {MIN_SIDE} on each side."
-        )
+def _checked(scan: Scan) -> Scan:
+    """``scan`` without a spacing that cannot be true. FileError for what no one can look at."""
+    depth, height, width = scan.voxels.shape
+    if not 1 <= depth <= MAX_SLICES:
+        raise FileError(f"holds {depth} slices: give 1 to {MAX_SLICES}.")
+    check_pixels(width, height)
     if not np.isfinite(scan.voxels).all():
-        raise InputError(
-            f"{shown} holds values that are not finite numbers (NaN or infinity): "
+        raise FileError(
+            "holds values that are not finite numbers (NaN or infinity): "
             "replace them and try again."
         )
+    if scan.spacing is None or _is_true(scan.spacing):
+        return scan
+    stated = " x ".join(f"{distance:.3g}" for distance in scan.spacing)
+    notice = f"Its voxel spacing of {stated} mm cannot be true: sizes are given in pixels."
+    return replace(scan, spacing=None, notices=(*scan.notices, notice))
+
+
+def _is_true(spacing: tuple[float, float, float]) -> bool:
+    least, most = SPACING_MM
+    _, row, column = spacing
+    ratio = max(row, column) / max(min(row, column), least)
+    return all(least <= distance <= most for distance in spacing) and ratio <= MAX_ASPECT
 
 
 def read_mask(path: str | Path, scan: Scan, labels: tuple[int, ...] | None = None) -> np.ndarray:
@@ -203,30 +203,32 @@ def read_mask(path: str | Path, scan: Scan, labels: tuple[int, ...] | None = Non
     InputError where its size differs from the scan's and, without labels, where it has
     more than two values (0 and one of 1, 255 and 65535).
     """
+    path = Path(path)
     if is_dicom_seg(path):
-        return read_dicom_seg(path, scan)
+        with opening(f"The ground truth {path.name}"):
+            return read_dicom_seg(path, scan)
     mask = read_scan(path)
-    shown = Path(path).name
+    with opening(f"The ground truth {path.name}"):
+        return _fitting(mask, scan, labels)
+
+
+def _fitting(mask: Scan, scan: Scan, labels: tuple[int, ...] | None) -> np.ndarray:
     if mask.voxels.shape != scan.voxels.shape:
-        raise InputError(
-            f"The ground truth {shown} is {_size(mask)} and the scan is {_size(scan)}: "
-            "give a mask of the same size."
+        raise FileError(
+            f"is {_size(mask)} and the scan is {_size(scan)}: give a mask of the same size."
         )
     if not _same_place(mask, scan):
-        raise InputError(
-            f"The ground truth {shown} is turned another way than the scan: "
-            "save it with the header of the scan."
-        )
+        raise FileError("is turned another way than the scan: save it with the header of the scan.")
     if labels is not None:
         return np.isin(mask.voxels, labels)
     values = np.unique(mask.voxels)
     if len(values) > 2 or not set(values.tolist()) <= {0.0, 1.0, 255.0, 65535.0}:
-        raise InputError(
-            f"The ground truth {shown} has grey values: give a mask that is black (0) "
+        raise FileError(
+            "has grey values: give a mask that is black (0) "
             "and white (255, or 1) only, saved without lossy compression."
         )
     if len(values) == 2 and values[0] != 0:
-        raise InputError(f"The ground truth {shown} has no black background: give a 0/255 mask.")
+        raise FileError("has no black background: give a 0/255 mask.")
     return mask.voxels > 0
 
 
@@ -240,7 +242,7 @@ def _same_place(mask: Scan, scan: Scan) -> bool:
     depth, height, width = scan.voxels.shape
     corners = np.array([[0, 0, 0, 1], [width, height, depth, 1]]).T
     apart = np.abs((mask.affine - scan.affine) @ corners).max()
-    return bool(apart <= max(scan.spacing))
+    return bool(apart <= max(spacing_of(scan.affine)))
 
 
 def _size(scan: Scan) -> str:

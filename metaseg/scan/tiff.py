@@ -5,32 +5,29 @@ import io
 import numpy as np
 import tifffile
 
-from metaseg.errors import InputError
-from metaseg.limits import MAX_SCAN_VOXELS
-from metaseg.scan.pictures import check_pixels, damaged, to_grey
-from metaseg.scan.types import Scan, display_name
+from metaseg.limits import MAX_SCAN_VOXELS, MAX_SLICES
+from metaseg.scan.errors import FileError, decoding
+from metaseg.scan.pictures import check_pixels, to_grey
+from metaseg.scan.types import Scan
 
 
-def read_tiff(data: bytes, shown: str, channel: int | None = None) -> Scan:
+@decoding()
+def read_tiff(data: bytes, channel: int | None = None) -> Scan:
     """The first series of pages as a Scan, one slice a page. Pillow would cast 16-bit colour to
     8 bits without a word; tifffile with imagecodecs does not."""
-    try:
-        with tifffile.TiffFile(io.BytesIO(data)) as file:
-            series = file.series[0]
-            page = series.keyframe
-            check_pixels(page.imagewidth, page.imagelength, shown)
-            if series.size > MAX_SCAN_VOXELS * page.samplesperpixel:
-                raise InputError(f"{shown} holds too many pages: give fewer slices.")
-            pixels = series.asarray()
-            axes, photometric = series.axes, page.photometric
-            palette = page.colormap
-            left_out = sum(len(other) for other in file.series[1:] if not _reduced(other))
-    except InputError:
-        raise
-    except Exception as error:  # every codec has its own exceptions for damaged data
-        raise damaged(shown) from error
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        _check_pages(file.pages)
+        series = file.series[0]
+        page = series.keyframe
+        check_pixels(page.imagewidth, page.imagelength)
+        if series.size > MAX_SCAN_VOXELS * page.samplesperpixel:
+            raise FileError("holds too many pages: give fewer slices.")
+        pixels = series.asarray()
+        axes, photometric = series.axes, page.photometric
+        palette = page.colormap
+        left_out = sum(len(other) for other in file.series[1:] if not _reduced(other))
     if pixels.dtype.kind == "c":
-        raise InputError(f"{shown} holds complex numbers: give its magnitude instead.")
+        raise FileError("holds complex numbers: give its magnitude instead.")
     eight_bit = pixels.dtype in (np.uint8, np.bool_)
     if pixels.dtype == np.bool_:
         pixels = pixels.astype(np.uint8) * 255
@@ -51,8 +48,16 @@ def read_tiff(data: bytes, shown: str, channel: int | None = None) -> Scan:
         voxels = pixels.reshape(-1, height, width).astype(np.float32)
     notices = ()
     if left_out:
-        notices = (f"{shown} holds {left_out} more pages of another size or kind: not read.",)
-    return Scan(voxels, display_name(shown), eight_bit=eight_bit, notices=notices)
+        notices = (f"The file holds {left_out} more pages of another size or kind: not read.",)
+    return Scan(voxels, eight_bit=eight_bit, notices=notices)
+
+
+def _check_pages(pages: tifffile.TiffPages) -> None:
+    try:
+        pages[MAX_SLICES]
+    except IndexError:
+        return
+    raise FileError(f"holds more than {MAX_SLICES} pages: give fewer slices.")
 
 
 def _reduced(series: tifffile.TiffPageSeries) -> bool:

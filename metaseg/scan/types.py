@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 from pydicom import Dataset
 
+from metaseg.limits import MAX_ASPECT
+
 Codes = tuple[str, str, str]
 """Where three axes run to: each of R, L, A, P, S, I, as nibabel names them."""
 
@@ -38,8 +40,8 @@ class Scan:
 
     voxels: np.ndarray
     """(D, H, W) float32; a single picture has D = 1."""
-    name: str
-    """What people read: the file's name without its ending."""
+    name: str = ""
+    """What people read: the file's name without its ending, which the door knows."""
     eight_bit: bool = False
     """Whether the source held 8-bit values, which preprocessing leaves unchanged."""
     spacing: tuple[float, float, float] | None = None
@@ -64,5 +66,8 @@ class Scan:
 
     @property
     def aspect(self) -> float:
-        """Height of a pixel over its width; 1 where the source does not say."""
-        return 1.0 if self.spacing is None else self.spacing[1] / self.spacing[2]
+        """Height of a pixel over its width, which no picture is stretched by more than
+        ``MAX_ASPECT``; 1 where the source does not say."""
+        if self.spacing is None:
+            return 1.0
+        return min(max(self.spacing[1] / self.spacing[2], 1 / MAX_ASPECT), MAX_ASPECT)

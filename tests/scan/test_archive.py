@@ -120,3 +120,17 @@ def test_damaged_member(tmp_path):
 
 def test_limits_are_sane():
     assert limits.MAX_FILE_BYTES <= limits.MAX_UNPACKED_BYTES
+
+
+@pytest.mark.parametrize("kind", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_odd_compression_is_refused_unopened(tmp_path, kind):
+    with zipfile.ZipFile(tmp_path / "study.zip", "w", kind) as file:
+        file.writestr("a.png", png())
+    with pytest.raises(InputError, match="use plain zip compression"):
+        read_scan(tmp_path / "study.zip")
+
+
+def test_the_name_in_the_sentence_is_the_image_at_fault(tmp_path):
+    packed = pack(tmp_path, {"deep/a.png": png()[:60]})
+    with pytest.raises(InputError, match=r"^a\.png is damaged"):
+        read_scan(packed)

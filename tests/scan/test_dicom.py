@@ -162,7 +162,7 @@ def test_a_damaged_file_of_a_series_becomes_a_gap(tmp_path):
     assert scan.voxels.shape == (18, 24, 20)
     assert np.ptp(scan.voxels[8]) == 0
     assert scan.sources[8] is None
-    assert "1 slice of study is damaged" in scan.notices[0]
+    assert "1 slice of the series is damaged" in scan.notices[0]
 
 
 def test_slices_without_positions(tmp_path):

@@ -7,6 +7,7 @@ from pydicom import Dataset, dcmwrite
 from pydicom.encaps import encapsulate
 from pydicom.pixels import get_decoder
 from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
     HTJ2KLossless,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
@@ -17,6 +18,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from metaseg.errors import InputError
 from metaseg.scan import read_scan
 from metaseg.scan.dicom_codecs import PLUGIN
 from tests.dicom_files import (
@@ -128,3 +130,56 @@ def test_implicit_vr(tmp_path):
     data = one_slice()
     data.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
     np.testing.assert_array_equal(read_scan(save(tmp_path, data)).voxels[0], ARRAY[:, :, 4].T)
+
+
+def encoded(syntax: str, frame: bytes) -> Dataset:
+    """A slice of 24 x 20 whose pixels are ``frame``."""
+    data = one_slice()
+    data.PixelData = encapsulate([frame])
+    data["PixelData"].VR = "OB"
+    data["PixelData"].is_undefined_length = True
+    data.file_meta.TransferSyntaxUID = syntax
+    return data
+
+
+@pytest.mark.parametrize(
+    "syntax, encode",
+    [
+        (JPEGLosslessSV1, imagecodecs.ljpeg_encode),
+        (JPEGLSLossless, imagecodecs.jpegls_encode),
+        (JPEG2000Lossless, imagecodecs.jpeg2k_encode),
+    ],
+    ids=lambda value: getattr(value, "keyword", None),
+)
+def test_a_frame_of_another_size_than_the_header_is_never_decoded(
+    tmp_path, monkeypatch, syntax, encode
+):
+    monkeypatch.setattr("metaseg.scan.dicom_frames.decode", lambda *_: pytest.fail("decoded"))
+    path = save(tmp_path, encoded(syntax, encode(np.zeros((600, 20), np.uint16))))
+    with pytest.raises(InputError, match="damaged"):
+        read_scan(path)
+
+
+def test_deflated_file_and_one_that_inflates_to_too_much(tmp_path, monkeypatch):
+    data = one_slice()
+    data.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    path = save(tmp_path, data)
+    np.testing.assert_array_equal(read_scan(path).voxels[0], ARRAY[:, :, 4].T)
+    monkeypatch.setattr("metaseg.scan.dicom_frames.MAX_DEFLATED_BYTES", 1000)
+    with pytest.raises(InputError, match="unpacks to more than"):
+        read_scan(path)
+
+
+def test_a_header_of_endless_elements(tmp_path, monkeypatch):
+    monkeypatch.setattr("metaseg.scan.dicom_frames.MAX_HEADER_READS", 20)
+    with pytest.raises(InputError, match="too many elements"):
+        read_scan(save(tmp_path, one_slice()))
+
+
+@pytest.mark.parametrize("frames", [4001, 2**31 - 1])
+@pytest.mark.parametrize("side", [0, 1, 16])
+def test_no_list_of_endless_frames(tmp_path, frames, side):
+    data = one_slice(NumberOfFrames=frames)
+    data.Rows = data.Columns = side
+    with pytest.raises(InputError, match=r"too many frames|needs at least 16"):
+        read_scan(save(tmp_path, data))

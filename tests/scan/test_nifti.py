@@ -13,6 +13,7 @@ from nibabel import orientations
 from metaseg.errors import InputError
 from metaseg.scan import read_scan
 from metaseg.scan.nifti import write_nifti
+from metaseg.scan.planes import in_plane
 from tests.volumes import CODES, affine_of, patient_coordinates, save, volume_of
 
 
@@ -259,3 +260,25 @@ def test_damaged_headers_give_a_sentence_or_a_scan(tmp_path_factory, changes):
         read_scan(path)
     except InputError as error:
         assert str(path.parent) not in str(error)
+
+
+@pytest.mark.parametrize("zooms", [(1000.0, 1, 1), (1.0, 1, 0.001), (1.0, 25, 15), (3e-9, 1, 1)])
+def test_a_spacing_that_cannot_be_true_is_ignored(tmp_path, zooms):
+    scan = read_scan(save(tmp_path / "a.nii", volume_of("LPS"), affine_of("LPS", zooms)))
+    assert scan.spacing is None and scan.aspect == 1
+    assert "cannot be true" in scan.notices[0]
+    assert in_plane(scan, "axial").spacing is None
+    np.testing.assert_array_equal(in_plane(scan, "axial").voxels, volume_of("LPS").T)
+
+
+def test_thick_slices_are_true(tmp_path):
+    path = save(tmp_path / "a.nii", volume_of("LPS"), affine_of("LPS", (0.2, 0.2, 10.0)))
+    scan = read_scan(path)
+    assert scan.spacing == pytest.approx((10, 0.2, 0.2)) and scan.notices == ()
+    assert in_plane(scan, "coronal").aspect == 20  # of 50: no picture is stretched so far
+
+
+def test_too_many_slices(tmp_path):
+    path = save(tmp_path / "a.nii.gz", np.zeros((16, 16, 4001), np.uint8), affine_of("LPS"))
+    with pytest.raises(InputError, match="4001 slices"):
+        read_scan(path)

@@ -1,0 +1,44 @@
+"""What a compressed frame says of its own size, before a codec takes memory for it."""
+
+import struct
+
+JPEG_START = b"\xff\xd8"
+JPEG_SIZES = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
+"""Markers of a frame header: JPEG (ITU-T T.81, table B.1) and JPEG-LS (T.87, annex C)."""
+JPEG_2000_SIZE = b"\xff\x4f\xff\x51"
+"""Start of a code stream and its SIZ marker (ITU-T T.800, annex A.5.1)."""
+
+
+def fits(frame: bytes, rows: int, columns: int, samples: int) -> bool:
+    """Whether a JPEG, JPEG-LS or JPEG 2000 ``frame`` holds what the DICOM header says.
+
+    Other frames (run-length encoding) have no size of their own, and fit.
+    """
+    if frame.startswith(JPEG_START):
+        found = _jpeg(frame)
+    elif (start := frame.find(JPEG_2000_SIZE)) >= 0:
+        found = _jpeg_2000(frame[start + 4 : start + 42])
+    else:
+        return True
+    return found == (rows, columns, samples)
+
+
+def _jpeg(frame: bytes) -> tuple[int, int, int] | None:
+    place = 2
+    while place + 10 <= len(frame) and frame[place] == 0xFF:
+        marker = frame[place + 1]
+        if marker == 0xFF:  # filling
+            place += 1
+        elif marker in JPEG_SIZES:
+            return struct.unpack(">HHB", frame[place + 5 : place + 10])
+        else:
+            place += 2 + int.from_bytes(frame[place + 2 : place + 4], "big")
+    return None
+
+
+def _jpeg_2000(header: bytes) -> tuple[int, int, int] | None:
+    if len(header) < 38:
+        return None
+    # Lsiz, Rsiz, then the sizes of the grid, its offset, of tiles and theirs, and the components.
+    width, height, left, top, *_, components = struct.unpack(">4x8IH", header)
+    return height - top, width - left, components
