@@ -1,22 +1,44 @@
-"""MetaSeg outlines brain metastases on MR slices. Research software, not for diagnosis."""
+"""MetaSeg finds and outlines brain metastases on MRI slices. Research software, not for diagnosis.
 
-from typing import TYPE_CHECKING
+import metaseg
 
+result = metaseg.segment("slice.png", model="nested_unet")
+print(result.lesions)
+result.save("results")
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from metaseg.errors import InputError
 from metaseg.version import __version__
 
 if TYPE_CHECKING:
-    from metaseg.checkpoint import Checkpoint
-
-
-def from_pretrained(name: str, revision: str | None = None) -> "Checkpoint":
-    """The checkpoint ``name``: a shipped one, a folder, or ``USER/NAME[@REVISION]`` on the Hub.
-
-    See ``metaseg.sources.from_pretrained``. InputError says what is wrong.
-    """
-    # Imported here, so that «import metaseg» does not wait for torch.
+    from metaseg.api import Result, segment
+    from metaseg.scan import Scan, read_scan
     from metaseg.sources import from_pretrained
 
-    return from_pretrained(name, revision)
+__all__ = [
+    "InputError",
+    "Result",
+    "Scan",
+    "__version__",
+    "from_pretrained",
+    "read_scan",
+    "segment",
+]
+
+_HOMES = {
+    "Result": "metaseg.api",
+    "segment": "metaseg.api",
+    "Scan": "metaseg.scan",
+    "read_scan": "metaseg.scan",
+    "from_pretrained": "metaseg.sources",
+}
 
 
-__all__ = ["__version__", "from_pretrained"]
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used, so that ``import metaseg`` is quick."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'metaseg' has no attribute '{name}'")
+    return getattr(import_module(_HOMES[name]), name)

@@ -5,6 +5,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+from metaseg.errors import InputError
+
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file so that a reader, or a killed process, never sees half of it."""
@@ -31,3 +33,12 @@ def to_json(value: Any) -> Any:
     if isinstance(value, float) and math.isnan(value):
         return None
     return value
+
+
+def output_folder(path: Path) -> Path:
+    """``path`` as an existing folder; InputError where it cannot be made."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"The output folder {path} cannot be made: choose another.") from error
+    return path

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from metaseg.cli.options import add_modality, output_folder
+from metaseg.cli.options import add_modality
 from metaseg.data.cases import cases_of_split
 from metaseg.data.stress import stress_set
 from metaseg.errors import InputError
@@ -16,7 +16,7 @@ from metaseg.evaluation import evaluate
 from metaseg.evaluation.perturbations import evaluate_perturbed
 from metaseg.evaluation.record import record_metrics
 from metaseg.evaluation.stress import evaluate_stress
-from metaseg.files import to_json, write_json, write_whole
+from metaseg.files import output_folder, to_json, write_json, write_whole
 from metaseg.segmenter import Segmenter
 from metaseg.sources import load_models, local_folder
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from metaseg.cli.options import output_folder
 from metaseg.data.studies import find_studies
 from metaseg.errors import InputError, memory_errors
+from metaseg.files import output_folder
 from metaseg.manifest import Manifest, digest_of
 from metaseg.results import write_results
 from metaseg.scan import Scan, read_scan

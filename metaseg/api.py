@@ -1,0 +1,152 @@
+"""One call from a scan to its lesions: ``metaseg.segment``."""
+
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+
+from metaseg.checkpoint import WEIGHTS
+from metaseg.files import output_folder
+from metaseg.lesions import Lesion, find_lesions
+from metaseg.lesions3d import VolumeLesion, find_volume_lesions
+from metaseg.metrics import Counts
+from metaseg.report import RESEARCH_USE
+from metaseg.results import write_results
+from metaseg.scan import Scan, read_mask, read_scan
+from metaseg.scan.arrays import mask_of_array, scan_of_array
+from metaseg.segmenter import Prediction, Segmenter, check_threshold
+from metaseg.sources import from_pretrained, local_folder
+
+DEFAULT_MODEL = "attention_unet"
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What a network found in a scan. Arrays are (D, H, W) in the scan's own grid; a single slice
+    has D = 1.
+
+    ``dataclasses.replace(result, threshold=0.3)`` looks at the same prediction anew; the network
+    does not run again.
+    """
+
+    scan: Scan = field(repr=False)
+    prediction: Prediction = field(repr=False)
+    threshold: float
+    """Probability from which a pixel counts as lesion."""
+    ground_truth: np.ndarray | None = field(repr=False)
+    """(D, H, W) bool, or None."""
+    segmenter: Segmenter = field(repr=False)
+
+    @property
+    def probability(self) -> np.ndarray:
+        """(D, H, W) float32 in [0, 1]: how likely each pixel is lesion."""
+        return self.prediction.probability
+
+    @cached_property
+    def mask(self) -> np.ndarray:
+        """(D, H, W) bool: where the probability reaches the threshold."""
+        return self.prediction.mask(self.threshold)
+
+    @cached_property
+    def lesions(self) -> list[Lesion] | list[VolumeLesion]:
+        """Connected components, the largest first: 8-connected in a slice, 26-connected in a
+        volume. What is in mm is None where the scan has no spacing."""
+        scan = self.scan
+        if scan.is_volume:
+            return find_volume_lesions(self.mask, self.probability, scan.spacing, scan.affine)
+        spacing = scan.spacing[1:] if scan.spacing else None
+        return find_lesions(self.mask[0], self.probability[0], spacing)
+
+    @cached_property
+    def metrics(self) -> dict[str, float] | None:
+        """``dice``, ``iou``, ``precision``, ``recall`` and ``f1`` over all voxels; NaN where the
+        ground truth is empty. None without a ground truth."""
+        if self.ground_truth is None:
+            return None
+        return Counts.of(self.mask, self.ground_truth).overlap()
+
+    @property
+    def model(self) -> str:
+        """The checkpoint's name."""
+        return self.prediction.model
+
+    @property
+    def revision(self) -> str:
+        """The commit on the Hub, or the SHA-256 of the weights."""
+        return self.prediction.revision
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Sentences about what was odd in the scan, and what the result may be used for."""
+        return (*self.prediction.notices, RESEARCH_USE)
+
+    def save(self, folder: str | PathLike, name: str | None = None) -> list[Path]:
+        """Write mask, overlay, table of lesions and report into ``folder``; a volume gives NIfTI
+        and a contact sheet as well, and what comes from DICOM a DICOM-SEG.
+
+        The files begin with ``name``, by default the scan's. Returns their paths. InputError where
+        the folder cannot be made.
+        """
+        folder = output_folder(Path(folder))
+        _, files = write_results(
+            folder,
+            name or self.scan.name,
+            self.segmenter,
+            self.scan,
+            self.prediction,
+            self.threshold,
+            truth=self.ground_truth,
+        )
+        return [folder / file for file in files]
+
+
+def segment(
+    scan: str | PathLike | np.ndarray | Scan,
+    model: str = DEFAULT_MODEL,
+    threshold: float | None = None,
+    ground_truth: str | PathLike | np.ndarray | None = None,
+) -> Result:
+    """Find and outline the lesions of one slice or volume.
+
+    Args:
+        scan: A file, a folder or zip of a DICOM series, a Scan, or an array of grey values, (H, W)
+            or (D, H, W).
+        model: A shipped network by name or title, a checkpoint folder, or ``USER/NAME@REVISION`` on
+            the Hub. Each is loaded once and kept.
+        threshold: From 0 to 1; None is the checkpoint's own.
+        ground_truth: A mask of the scan's size, a file or an array; it gives ``metrics``.
+
+    Raises:
+        InputError: With one sentence that says what is wrong and what to do.
+    """
+    if isinstance(scan, np.ndarray):
+        scan = scan_of_array(scan)
+    elif not isinstance(scan, Scan):
+        scan = read_scan(scan)
+    if isinstance(ground_truth, np.ndarray):
+        truth = mask_of_array(ground_truth, scan)
+    else:
+        truth = None if ground_truth is None else read_mask(ground_truth, scan)
+    if threshold is not None:
+        threshold = check_threshold(threshold)
+    segmenter = _load(model, _changed(model))
+    (checkpoint,) = segmenter.checkpoints.values()
+    prediction = segmenter.predict(scan, checkpoint.name)
+    if threshold is None:
+        threshold = checkpoint.config.threshold
+    return Result(scan, prediction, threshold, truth, segmenter)
+
+
+@lru_cache(maxsize=4)
+def _load(model: str, changed: int | None) -> Segmenter:
+    """``model`` on its device; loaded again where its folder has ``changed``."""
+    return Segmenter([from_pretrained(model)])
+
+
+def _changed(model: str) -> int | None:
+    """When the weights in the folder of ``model`` were written; None for one on the Hub."""
+    folder = local_folder(model)
+    weights = folder and folder / WEIGHTS
+    return weights.stat().st_mtime_ns if weights and weights.is_file() else None

@@ -1,0 +1,48 @@
+"""Arrays in memory as scans and as ground truths."""
+
+import numpy as np
+
+from metaseg.errors import InputError
+from metaseg.limits import MAX_SCAN_VOXELS, MIN_SIDE
+from metaseg.scan.types import Scan
+
+
+def scan_of_array(array: np.ndarray) -> Scan:
+    """``array``, a slice (H, W) or a volume (D, H, W) of grey values, as a Scan without a spacing.
+
+    Values of dtype uint8 count as grey levels, all others as the scanner's own units. InputError
+    where the array is no slice or volume, or holds what is not a finite number.
+    """
+    if array.ndim not in (2, 3) or array.dtype.kind not in "iuf":
+        raise InputError(
+            f"An array of shape {array.shape} and type {array.dtype} is no scan: give grey values "
+            "as (height, width) or (slices, height, width)."
+        )
+    voxels = array.reshape(-1, *array.shape[-2:])
+    if min(voxels.shape[1:]) < MIN_SIDE or len(voxels) == 0:
+        raise InputError(
+            f"An array of shape {array.shape} is too small: give at least {MIN_SIDE} x {MIN_SIDE} "
+            "pixels, as (height, width) or (slices, height, width)."
+        )
+    if voxels.size > MAX_SCAN_VOXELS:
+        raise InputError(f"The array has {voxels.size} voxels, and {MAX_SCAN_VOXELS} are allowed.")
+    if not np.isfinite(voxels).all():
+        raise InputError("The array holds values that are not finite numbers: replace them.")
+    return Scan(voxels.astype(np.float32), "array", eight_bit=array.dtype == np.uint8)
+
+
+def mask_of_array(array: np.ndarray, scan: Scan) -> np.ndarray:
+    """``array`` as a ground truth (D, H, W) bool for ``scan``.
+
+    InputError where its size is not the scan's, or it has more values than 0 and one other.
+    """
+    depth, height, width = scan.voxels.shape
+    if array.shape not in ((depth, height, width), (height, width) if depth == 1 else ()):
+        raise InputError(
+            f"The ground truth has the shape {array.shape} and the scan {scan.voxels.shape}: "
+            "give a mask of the same size."
+        )
+    mask = array.reshape(scan.voxels.shape) != 0
+    if np.unique(array[array != 0]).size > 1:
+        raise InputError("The ground truth has more than two values: give 0 and one other.")
+    return mask
