@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from metaseg.checkpoint import WEIGHTS
+from metaseg.errors import disk_errors, memory_errors
 from metaseg.files import output_folder
 from metaseg.lesions import Lesion, find_lesions
 from metaseg.lesions3d import VolumeLesion, find_volume_lesions
@@ -87,18 +88,19 @@ class Result:
         and a contact sheet as well, and what comes from DICOM a DICOM-SEG.
 
         The files begin with ``name``, by default the scan's. Returns their paths. InputError where
-        the folder cannot be made.
+        the folder cannot be made or written to.
         """
         folder = output_folder(Path(folder))
-        _, files = write_results(
-            folder,
-            name or self.scan.name,
-            self.segmenter,
-            self.scan,
-            self.prediction,
-            self.threshold,
-            truth=self.ground_truth,
-        )
+        with disk_errors():
+            _, files = write_results(
+                folder,
+                name or self.scan.name,
+                self.segmenter,
+                self.scan,
+                self.prediction,
+                self.threshold,
+                truth=self.ground_truth,
+            )
         return [folder / file for file in files]
 
 
@@ -133,7 +135,8 @@ def segment(
         threshold = check_threshold(threshold)
     segmenter = _load(model, _changed(model))
     (checkpoint,) = segmenter.checkpoints.values()
-    prediction = segmenter.predict(scan, checkpoint.name)
+    with memory_errors(scan.name):
+        prediction = segmenter.predict(scan, checkpoint.name)
     if threshold is None:
         threshold = checkpoint.config.threshold
     return Result(scan, prediction, threshold, truth, segmenter)

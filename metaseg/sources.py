@@ -30,6 +30,9 @@ def from_pretrained(name: str, revision: str | None = None) -> Checkpoint:
     ``revision``, or ``USER/NAME@REVISION``, is a branch, tag or commit on the Hub. Loading is
     strict and takes safetensors alone, and files from the Hub must have the hash that it names.
     InputError says what is wrong; nothing is ever half loaded.
+
+    ``metaseg.segment("slice.png", model=name)`` loads and runs it in one call; a checkpoint by
+    itself is for ``metaseg.segmenter.Segmenter``, or to look into.
     """
     name = str(name)
     folder = None if revision else local_folder(name)

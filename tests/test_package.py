@@ -132,3 +132,6 @@ def test_an_installed_package_segments_outside_the_clone(installed: Path, tmp_pa
     run(str(installed / "metaseg"), "predict", "slice.jpg", "--output", "results")
     made = {path.name for path in (tmp_path / "results").iterdir()}
     assert {"slice_mask.png", "slice.json", "metaseg_manifest.json"} <= made
+    code = "import metaseg; print(metaseg.__file__, metaseg.segment('slice.jpg').mask.sum())"
+    place, pixels = run(str(installed / "python"), "-c", code).split()
+    assert place.startswith(str(installed.parent)) and int(pixels) > 0

@@ -31,6 +31,13 @@ def test_the_snippet_runs(server, monkeypatch, capsys):
     assert 0 <= float(dice) <= 1 and "area_px" in lesions
 
 
+def test_the_package_snippet_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    exec(block("package snippet").replace('"examples/', f'"{ROOT}/examples/'), {})
+    assert "'dice': 0." in capsys.readouterr().out
+    assert (tmp_path / "results" / "meningioma_axial_mask.png").is_file()
+
+
 def test_the_shell_snippet_runs(server, tmp_path):
     path = os.environ["PATH"]
     if shutil.which("curl") is None:
