@@ -32,13 +32,19 @@ def _gamma(grey: np.ndarray, settings: Preprocessing) -> np.ndarray:
 
 
 def _local(grey: np.ndarray, settings: Preprocessing) -> np.ndarray:
-    """How far a pixel lies from its neighbourhood's mean, in deviations of that; air is 0."""
-    values, sigma = grey.astype(np.float32), NEIGHBOURHOOD * max(grey.shape)
-    mean = cv2.GaussianBlur(values, (0, 0), sigma)
-    variance = cv2.GaussianBlur((values - mean) ** 2, (0, 0), sigma)
+    """How far a pixel lies from its neighbourhood's mean, in deviations of that; air is 0.
+
+    The neighbourhood is the tissue around it alone: a normalised convolution (Knutsson and Westin
+    1993), or whatever lies at the edge of the head would look bright.
+    """
+    values, tissue = grey.astype(np.float32), grey > air_level(grey)
+    sigma = NEIGHBOURHOOD * max(grey.shape)
+    share = np.maximum(cv2.GaussianBlur(tissue.astype(np.float32), (0, 0), sigma), 1e-6)
+    mean = cv2.GaussianBlur(values * tissue, (0, 0), sigma) / share
+    variance = cv2.GaussianBlur((values - mean) ** 2 * tissue, (0, 0), sigma) / share
     deviation = np.maximum(np.sqrt(variance), settings.minimum_deviation)
     levels = np.clip(np.rint(128 + LOCAL_GAIN * (values - mean) / deviation), 1, 255)
-    return np.where(grey > air_level(grey), levels, 0).astype(np.uint8)
+    return np.where(tissue, levels, 0).astype(np.uint8)
 
 
 CHANNELS: dict[Channel, Callable[[np.ndarray, Preprocessing], np.ndarray]] = {
