@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -11,6 +12,7 @@ from metaseg.errors import InputError
 
 _CC = re.compile(r"cc-by((?:-nc)?(?:-sa)?)-(\d\.\d)")
 _CC0 = "cc0-1.0"
+DAMAGED = "The training data in the config.json of a checkpoint are damaged: fetch it again."
 
 
 def describe_data(training: list[Case], validation: list[Case]) -> list[dict]:
@@ -29,20 +31,27 @@ def describe_data(training: list[Case], validation: list[Case]) -> list[dict]:
     ]
 
 
-def learned_from(record: dict) -> dict[str, Dataset]:
-    """The data sets in a training's record by the name of their folder, those of the trainings
-    before included. InputError where the record is damaged."""
+def training_data(record: dict[str, Any]) -> dict[str, dict]:
+    """The data folders in a training's record by name, as ``describe_data`` wrote them; those of
+    the trainings before are included. InputError where the record is damaged."""
     earlier = record.get("started_from")
-    found = learned_from(earlier) if earlier else {}
+    found = training_data(earlier) if earlier else {}
     try:
-        for entry in record.get("data", []):
-            values = {key: entry[key] for key in Dataset.model_fields if key in entry}
-            found[entry["name"]] = Dataset.model_validate(values)
-    except (ValidationError, KeyError, TypeError) as error:
-        raise InputError(
-            "The training data in the config.json of a checkpoint are damaged: fetch it again."
-        ) from error
-    return dict(sorted(found.items()))
+        return {**found, **{entry["name"]: dict(entry) for entry in record.get("data", [])}}
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(DAMAGED) from error
+
+
+def learned_from(record: dict[str, Any]) -> dict[str, Dataset]:
+    """The descriptions in ``training_data``; InputError where one is damaged or incomplete."""
+    fields = Dataset.model_fields.keys()
+    try:
+        return {
+            name: Dataset.model_validate({key: entry[key] for key in fields & entry.keys()})
+            for name, entry in sorted(training_data(record).items())
+        }
+    except ValidationError as error:
+        raise InputError(DAMAGED) from error
 
 
 def weights_license(record: dict) -> str:

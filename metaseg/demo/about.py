@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import gradio as gr
 
 from metaseg.checkpoint import Checkpoint
-from metaseg.hub.card import card_text, data_title, training_data, training_notes
+from metaseg.data.record import training_data
+from metaseg.hub.card import card_text, data_title, training_notes
 from metaseg.metrics import show_score
 from metaseg.segmenter import Segmenter
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import gradio as gr
 
 from metaseg.checkpoint import Checkpoint
-from metaseg.hub.card import training_data
+from metaseg.data.record import training_data
 
 FOLDER = Path(__file__).parent
 

@@ -7,6 +7,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from metaseg.checkpoint import CARD, Checkpoint, Config, read_config, read_metrics
+from metaseg.data.record import training_data
 from metaseg.files import write_whole
 from metaseg.metrics import SCORES, is_defined, show_score
 
@@ -39,13 +40,6 @@ def card_text(checkpoint: Checkpoint) -> str:
     """The card of a loaded checkpoint without its metadata, title and curves, as Markdown."""
     text = _fill(checkpoint.config, checkpoint.metrics, checkpoint.name, None).text
     return text[text.index("\n## ") :].strip()
-
-
-def training_data(record: dict[str, Any]) -> dict[str, dict]:
-    """The data folders in a training's record by name, those of earlier trainings included."""
-    earlier = record.get("started_from")
-    own = {entry["name"]: entry for entry in record.get("data", [])}
-    return {**(training_data(earlier) if earlier else {}), **own}
 
 
 def training_notes(records: dict[str, dict[str, Any]]) -> list[str]:

@@ -6,10 +6,11 @@ from dataclasses import replace
 import pytest
 
 from metaseg.checkpoint import CONFIG, Checkpoint
+from metaseg.data.record import training_data
 from metaseg.demo.about import about, card
 from metaseg.demo.page import build_page
 from metaseg.demo.style import masthead
-from metaseg.hub.card import render_card, training_data
+from metaseg.hub.card import render_card
 from metaseg.segmenter import Segmenter
 from metaseg.sources import SHIPPED, shipped_models
 from tests.conftest import small_checkpoint

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from metaseg.checkpoint import CONFIG, METRICS, WEIGHTS
+from metaseg.data.record import training_data
 from metaseg.errors import InputError
 from metaseg.evaluation.record import read_slice_dice
-from metaseg.hub.card import training_data
 from metaseg.metrics import mean_with_interval
 from metaseg.models import TITLES
 
