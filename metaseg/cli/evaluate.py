@@ -43,7 +43,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--stress",
         action="store_true",
         help="also measure synthetic metastases by size, put into the slices of the test split: T1 "
-        "with contrast medium, with a pixel_mm",
+        "with contrast medium, with a pixel_mm or as skull-stripped volumes",
     )
     parser.set_defaults(run=run)
 

@@ -1,10 +1,10 @@
 """The stress set: real slices with synthetic metastases of known place and size, never trained on.
 
-It is made on brains of the test split of a data set of T1 slices with contrast medium and of known
-pixel size, at the slices' own resolution and before any preprocessing, always the same: by FROZEN,
-whose values and seed were fixed before the first training with synthetic metastases. A change to
-the generator or to the slices changes the set, and ``fingerprint`` tells; a figure measured on the
-set names its fingerprint.
+It is made on brains of the test split of a data set of T1 with contrast medium and of known pixel
+size, slices or isotropic volumes, at their own resolution and before any preprocessing, always the
+same: by FROZEN, whose values and seed were fixed before the first training that is measured on it.
+A change to the generator or to the slices changes the set, and ``fingerprint`` tells; a figure
+measured on the set names its fingerprint.
 """
 
 import csv
@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from metaseg.data.case import read_case
+from metaseg.data.case import Case, read_case
 from metaseg.data.cases import cases_of_split
 from metaseg.data.lesion_canvas import Enhancement
 from metaseg.data.synthetic import place_metastases
@@ -48,6 +48,10 @@ OUTSIDE = {"Figshare 1512427": frozenset({"0637", "1581", "1590", "2986", "3004"
 """By the publication of a data set: cases left out because a look at the set found a lesion outside
 the brain."""
 
+BRAIN_LEVEL, BRAIN_SHARE = 100, 0.3
+"""Of volumes: the grey level of the median brain voxel, and the least share of the largest slice's
+brain that a slice shows."""
+
 
 @dataclass(frozen=True)
 class StressSlice:
@@ -66,6 +70,18 @@ class StressSlice:
     """Of metastasis 1, 2, ... in mm: of the disc of the same area."""
 
 
+@dataclass(frozen=True)
+class _Background:
+    """A slice before anything is put into it."""
+
+    name: str
+    group: str
+    grey: np.ndarray
+    tumour: np.ndarray
+    upright: bool
+    pixel_mm: float
+
+
 def stress_set(folder: Path) -> Iterator[StressSlice]:
     """The stress set from the test split of ``folder``; InputError where the folder is at fault, is
     of another modality than t1ce, or states no pixel size.
@@ -74,15 +90,42 @@ def stress_set(folder: Path) -> Iterator[StressSlice]:
     """
     folder = Path(folder).resolve()
     cases = cases_of_split([folder], "test")
-    dataset = cases[0].dataset
-    if dataset.modality != "t1ce" or dataset.pixel_mm is None:
+    modality = cases[0].dataset.modality
+    if modality != "t1ce":
         raise InputError(
-            'The stress set is made of data whose dataset.toml says modality = "t1ce" and a '
-            f"pixel_mm: {folder.name} is of modality {dataset.modality} and states "
-            f"{dataset.pixel_mm or 'no'} pixel_mm."
+            'The stress set is made of data whose dataset.toml says modality = "t1ce": '
+            f"{folder.name} is of modality {modality}."
         )
-    outside = next((cases for of, cases in OUTSIDE.items() if of in dataset.citation), frozenset())
     planes = _read_planes(folder / "cases.csv")
+    of_volumes = read_case(cases[0])[0].is_volume
+    backgrounds = _from_volumes(cases) if of_volumes else _from_slices(cases, planes)
+    for index, background in backgrounds:
+        random = np.random.default_rng((FROZEN.seed, index))
+        bins = FROZEN.bins if index % 3 == 0 else FROZEN.bins[:3]
+        diameters = [float(np.exp(random.uniform(*np.log(limits)))) for limits in bins]
+        made = place_for_test(
+            background.grey,
+            background.tumour,
+            background.upright,
+            diameters,
+            random,
+            background.pixel_mm,
+        )
+        if made is not None:
+            yield StressSlice(
+                background.name, background.group, made[0], made[1], background.tumour, made[2]
+            )
+
+
+def _from_slices(cases: list[Case], planes: dict[str, str]) -> Iterator[tuple[int, _Background]]:
+    """Slices at even distances over the cases, each with its number."""
+    dataset = cases[0].dataset
+    if dataset.pixel_mm is None:
+        raise InputError(
+            "The stress set is made of slices whose dataset.toml says a pixel_mm: "
+            f"{cases[0].source} states no pixel_mm."
+        )
+    outside = next((names for of, names in OUTSIDE.items() if of in dataset.citation), frozenset())
     step = max(1.0, len(cases) / FROZEN.slices)
     for index in range(min(FROZEN.slices, len(cases))):
         case = cases[int(index * step)]
@@ -92,14 +135,31 @@ def stress_set(folder: Path) -> Iterator[StressSlice]:
         if not scan.eight_bit:
             raise InputError(f"The stress set is made of 8-bit slices: {case.name} is none.")
         grey = scan.voxels[0].astype(np.uint8)
-        tumour = truth[0]
-        random = np.random.default_rng((FROZEN.seed, index))
-        bins = FROZEN.bins if index % 3 == 0 else FROZEN.bins[:3]
-        diameters = [float(np.exp(random.uniform(*np.log(limits)))) for limits in bins]
         upright = planes.get(case.name, "axial") != "axial"
-        made = place_for_test(grey, tumour, upright, diameters, random, dataset.pixel_mm)
-        if made is not None:
-            yield StressSlice(case.name, case.group, made[0], made[1], tumour, made[2])
+        yield index, _Background(case.name, case.group, grey, truth[0], upright, dataset.pixel_mm)
+
+
+def _from_volumes(cases: list[Case]) -> Iterator[tuple[int, _Background]]:
+    """Axial slices of skull-stripped volumes, as many of each volume, at even distances between the
+    two ends where a slice shows BRAIN_SHARE of the largest one's brain."""
+    count = FROZEN.slices // len(cases)
+    for place, case in enumerate(cases):
+        scan, truth = read_case(case)
+        if scan.spacing is None or not case.dataset.skull_stripped:
+            raise InputError(
+                "The stress set is made of volumes without skull whose files state a spacing: "
+                f"{case.name} of {case.source} is none."
+            )
+        # The brain so dark that what enhances is not cut off at 255.
+        level = float(np.median(scan.voxels[scan.voxels > 0]))
+        greys = np.rint(np.clip(scan.voxels * (BRAIN_LEVEL / level), 0, 255)).astype(np.uint8)
+        areas = np.count_nonzero(greys, axis=(1, 2))
+        enough = np.flatnonzero(areas >= BRAIN_SHARE * areas.max())
+        for number, at in enumerate(np.linspace(enough[0], enough[-1], count).round().astype(int)):
+            background = _Background(
+                f"{case.name}-{at:03d}", case.group, greys[at], truth[at], False, scan.spacing[2]
+            )
+            yield place * count + number, background
 
 
 def _read_planes(table: Path) -> dict[str, str]:

@@ -3,10 +3,14 @@
 import os
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
+from metaseg.data.dataset import Dataset, write_dataset
 from metaseg.data.stress import FROZEN, StressSlice, fingerprint, place_for_test, stress_set
+from metaseg.errors import InputError
 from tests.phantom import ellipse, head_slice
 
 GREY = head_slice(400)
@@ -52,13 +56,49 @@ def test_a_slice_without_a_brain_is_left_out() -> None:
     assert place_for_test(black, black > 0, False, [8.0], random, 0.49) is None
 
 
+def write_volume(folder: Path, skull_stripped: bool) -> None:
+    """A folder of one bare brain, an ellipsoid of 1 mm voxels with texture and a tumour."""
+    shape = (150, 180, 60)
+    grid = np.stack(np.mgrid[tuple(slice(-1, 1, complex(0, side)) for side in shape)])
+    inside = (grid**2 * np.array([1.2, 1.1, 0.7]).reshape(3, 1, 1, 1)).sum(axis=0) < 0.9
+    noise = gaussian_filter(np.random.default_rng(0).normal(0, 60, shape), 2)
+    voxels = np.where(inside, 600 + 3 * noise, 0).astype(np.int16)
+    tumour = np.zeros(shape, np.uint8)
+    tumour[60:80, 60:80, 20:35] = 1
+    for name, array in (("images", voxels), ("masks", tumour)):
+        (folder / name).mkdir(parents=True)
+        nibabel.save(nibabel.Nifti1Image(array, np.diag([-1, -1, 1, 1])), folder / name / "v.nii")
+    (folder / "cases.csv").write_text(
+        "case,group,image,mask,split\nv,p,images/v.nii,masks/v.nii,test\n"
+    )
+    described = {"modality": "t1ce", "skull_stripped": skull_stripped, "license": "CC0-1.0"}
+    write_dataset(folder, Dataset(title="t", target="t", groups="patients", **described))
+
+
+def test_the_set_of_skull_stripped_volumes(tmp_path: Path) -> None:
+    write_volume(tmp_path / "bare", skull_stripped=True)
+    slices = list(stress_set(tmp_path / "bare"))
+    assert len(slices) > 0.8 * FROZEN.slices
+    assert fingerprint(slices) == fingerprint(stress_set(tmp_path / "bare"))
+    for item in slices[::10]:
+        assert item.labels.max() == len(item.diameters) and item.grey.dtype == np.uint8
+        assert not (item.labels[item.own_tumour] > 0).any()
+        assert (item.grey[item.labels > 0] > 0).all()
+    write_volume(tmp_path / "whole", skull_stripped=False)
+    with pytest.raises(InputError, match="volumes without skull"):
+        list(stress_set(tmp_path / "whole"))
+
+
 @pytest.mark.slow
-def test_the_set_from_the_data_folder() -> None:
-    folder = Path(os.environ.get("METASEG_DATA", "")) / "t1ce_slices"
+@pytest.mark.parametrize(
+    "name, mark", [("t1ce_slices", "c8295de8d312"), ("t1ce_brats_volumes", "7b9079f093f6")]
+)
+def test_the_sets_from_the_data_folder(name: str, mark: str) -> None:
+    folder = Path(os.environ.get("METASEG_DATA", "")) / name
     if "METASEG_DATA" not in os.environ or not folder.is_dir():
-        pytest.skip("METASEG_DATA does not name a folder that holds t1ce_slices")
+        pytest.skip(f"METASEG_DATA does not name a folder that holds {name}")
     slices = list(stress_set(folder))
-    assert fingerprint(slices) == "c8295de8d312"
+    assert fingerprint(slices) == mark
     assert 100 <= len(slices) <= FROZEN.slices
     diameters = np.concatenate([item.diameters for item in slices])
     for low, high in FROZEN.bins:
