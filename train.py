@@ -79,7 +79,8 @@ def main() -> int:
         named = {key: options[key] for key in keys}
         output_folder(options["output"])
         with disk_errors():
-            folders = train(**named, config=config)
+            recipe = options["recipe"] and options["recipe"].stem
+            folders = train(**named, config=config, recipe=recipe)
         if prefix and is_main_process():
             for folder in folders:
                 name = f"{prefix}-{folder.name.replace('_', '-')}"

@@ -2,13 +2,12 @@
 
 import hashlib
 import json
-import platform
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from metaseg.files import write_json
+from metaseg.version import __version__, git_commit, package_versions
 
 MANIFEST = "metaseg_manifest.json"
 SCHEMA = 1
@@ -27,6 +26,7 @@ class Manifest:
         """``run`` names model, revision, device and options: whatever the results depend on."""
         self.path = folder / MANIFEST
         self.run = run
+        self.made_by = {"metaseg": __version__, "commit": git_commit()}
         self.scans: dict[str, dict[str, Any]] = _read_scans(self.path)
 
     def is_done(self, name: str, digest: str) -> bool:
@@ -45,19 +45,14 @@ class Manifest:
             **values,
             "run": self.run,
         }
-        content = {"schema": SCHEMA, "versions": versions(), "run": self.run, "scans": self.scans}
+        content = {
+            "schema": SCHEMA,
+            **self.made_by,
+            "versions": package_versions(PACKAGES),
+            "run": self.run,
+            "scans": self.scans,
+        }
         write_json(self.path, content)
-
-
-def versions() -> dict[str, str]:
-    """Of Python and of the packages that the results depend on."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def digest_of(path: Path) -> str:

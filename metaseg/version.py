@@ -1,6 +1,9 @@
 """Which MetaSeg this is."""
 
+import platform
 import subprocess
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 __version__ = "0.2.0"
@@ -19,6 +22,17 @@ def git_commit() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return f"{commit}-dirty" if changed else commit
+
+
+def package_versions(packages: Iterable[str]) -> dict[str, str]:
+    """Of Python and of those of ``packages`` that are installed."""
+    found = {"python": platform.python_version()}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
 
 
 def _run(command: list[str]) -> str:

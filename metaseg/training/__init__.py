@@ -19,6 +19,7 @@ from metaseg.models import build_network
 from metaseg.models.pretrained import read_imagenet
 from metaseg.training.config import TrainingConfig
 from metaseg.training.loop import train_network
+from metaseg.training.provenance import describe_provenance
 from metaseg.training.recipe import add_options, read_config
 
 
@@ -31,12 +32,14 @@ def train(
     start: Path | None = None,
     modality: str | None = None,
     judge: Sequence[Path] = (),
+    recipe: str | None = None,
 ) -> list[Path]:
     """Train each of ``models`` in turn on the training split of the folders in ``data``.
 
     ``start`` is the output of an earlier training, whose weights are trained further.
     ``modality`` is that of data folders that do not describe themselves. ``judge`` names data
     folders of which nothing is learned: every epoch is measured on their training split as well.
+    ``recipe`` is the name of the recipe that ``config`` was read from, for the record.
     The folder «synthetic» stands for drawn heads with drawn metastases, which are written to
     ``output/synthetic`` unless such a folder exists.
     Returns the checkpoint folders, ``output/<model>``. InputError where the data are at fault; it
@@ -66,7 +69,10 @@ def train(
         partial(_check_lesions, "training", slices[0]),
         partial(_check_lesions, "validation", slices[1]),
     )
-    record = {"data": describe_data(training, validation)}
+    record = {
+        "data": describe_data(training, validation),
+        "provenance": describe_provenance(recipe, training, validation, config.preprocessing),
+    }
     folders = []
     for model in models:
         folder = output / model

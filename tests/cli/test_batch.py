@@ -11,6 +11,7 @@ from metaseg.checkpoint import save_checkpoint
 from metaseg.cli.main import main
 from metaseg.manifest import MANIFEST
 from metaseg.segmenter import Segmenter
+from metaseg.version import __version__, git_commit
 from tests.conftest import draw_head, small_checkpoint
 from tests.dicom_files import save_series, series_of
 from tests.test_results import head_volume
@@ -68,6 +69,7 @@ def test_a_folder_of_studies(studies, tmp_path, model, capsys, monkeypatch):
         assert (output / f"{name}_seg.dcm").is_file()
     content = json.loads((output / MANIFEST).read_text())
     assert content["run"]["revision"] and content["versions"]["torch"]
+    assert content["metaseg"] == __version__ and content["commit"] == git_commit()
     assert content["scans"]["emil"]["status"] == "failed"
     assert len(content["scans"]["anna"]["input_sha256"]) == 64
     masks = [(output / f"{name}_mask.nii.gz").read_bytes() for name in ("anna", "clara")]

@@ -1,0 +1,83 @@
+"""What a training's record says of where the weights come from."""
+
+import hashlib
+import json
+import os
+import platform
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from metaseg.data.case import Case
+from metaseg.preprocess import Preprocessing
+from metaseg.version import __version__, git_commit, package_versions
+
+PACKAGES = (
+    "torch", "torchvision", "segmentation-models-pytorch", "timm", "accelerate", "albumentations",
+    "numpy", "scipy", "opencv-python-headless", "nibabel", "pydicom", "imagecodecs",
+)  # fmt: skip
+"""On which the weights depend."""
+
+
+def describe_provenance(
+    recipe: str | None,
+    training: Sequence[Case],
+    validation: Sequence[Case],
+    settings: Preprocessing,
+) -> dict[str, Any]:
+    """By which MetaSeg, from which recipe and data, with which command and on which machine the
+    weights are made. ``recipe`` is the file's name without its ending; None for no recipe."""
+    return {
+        "metaseg": __version__,
+        "commit": git_commit(),
+        "packages": package_versions(PACKAGES),
+        "recipe": recipe,
+        "data": fingerprint({"training": training, "validation": validation}),
+        "preprocessing": asdict(settings),
+        "command": _command(sys.argv),
+        "machine": _machine(),
+    }
+
+
+def fingerprint(parts: dict[str, Sequence[Case]]) -> str:
+    """Sixteen hexadecimal digits that change with any case, its group, its part, or the size of its
+    files; the order of the cases and the place of their folder make no difference."""
+    rows = sorted(
+        [part, case.source, case.name, case.group, _size(case.image), _size(case.mask)]
+        for part, cases in parts.items()
+        for case in cases
+    )
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
+
+
+def _size(path: Path) -> int:
+    """In bytes; of a folder, those of its files."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def _command(arguments: Sequence[str]) -> str:
+    """What was typed, without the folders of the machine: a card is public."""
+    return shlex.join(Path(a).name if os.sep in a else a for a in arguments)
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "cpu": _processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
