@@ -123,7 +123,7 @@ def _from_slices(cases: list[Case], planes: dict[str, str]) -> Iterator[tuple[in
     if dataset.pixel_mm is None:
         raise InputError(
             "The stress set is made of slices whose dataset.toml says a pixel_mm: "
-            f"{cases[0].source} states no pixel_mm."
+            f"{cases[0].source} is of modality {dataset.modality} and states no pixel_mm."
         )
     outside = next((names for of, names in OUTSIDE.items() if of in dataset.citation), frozenset())
     step = max(1.0, len(cases) / FROZEN.slices)

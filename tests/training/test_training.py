@@ -16,7 +16,7 @@ from metaseg.data.prepared import FOR_TRAINING, FOR_VALIDATION, PreparedSlices, 
 from metaseg.errors import InputError
 from metaseg.models import ARCHITECTURES, build_network
 from metaseg.preprocess import network_input, prepare, to_grey_levels
-from metaseg.training import loop, train
+from metaseg.training import dataset, loop, train
 from metaseg.training.augmentation import augment, build_augmentation
 from metaseg.training.config import TrainingConfig
 from metaseg.training.dataset import AugmentedDataset, SliceDataset
@@ -254,6 +254,17 @@ def test_balance_shows_small_lesions_more_often():
     counts = np.bincount(drawn, minlength=101)
     assert len(drawn) == 100 and counts[100] == 0
     assert counts[90:100].sum() in (49, 50, 51) and counts[90:100].min() >= 4
+
+
+def test_every_enhancing_source_gives_tumours_to_copy(monkeypatch):
+    grey, mask = draw_head((96, 96))
+    count = 12
+    repeated = {"greys": np.stack([grey] * count), "masks": np.stack([mask] * count)}
+    slices = slices_of(np.full(count, mask.sum()), np.repeat(["one", "two", "flair"], 4))
+    modalities = np.repeat(["t1ce", "t1ce", "flair"], 4)
+    slices = replace(slices, **repeated, modalities=modalities)
+    monkeypatch.setattr(dataset, "DONORS", 3)
+    assert len(dataset.find_donors(slices)) == 6
 
 
 def test_no_source_drowns_the_others():
