@@ -45,13 +45,14 @@ def train(
     Returns the checkpoint folders, ``output/<model>``. InputError where the data are at fault; it
     comes before any training starts.
     """
-    # The weights once and not for every network: the sentence is the same.
-    weights = [partial(read_imagenet, config.encoder)] if config.encoder_weights else []
-    together(*weights, *(partial(_check_network, model, config, start) for model in models))
     # The main process writes first, the others find what it wrote.
     with PartialState().main_process_first():
         data = [_resolve(folder, output) for folder in data]
-    cases, judges = together(
+    # The weights once and not for every network: the sentence is the same.
+    weights = [partial(read_imagenet, config.encoder)] if config.encoder_weights else []
+    *_, cases, judges = together(
+        *weights,
+        *(partial(_check_network, model, config, start) for model in models),
         partial(cases_of_split, data, "train", modality),
         partial(cases_of_split, judge, "train", modality) if judge else list,
     )

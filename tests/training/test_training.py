@@ -321,6 +321,13 @@ def test_a_network_that_does_not_fit_is_told_before_training(
     assert not (tmp_path / "run").exists()
 
 
+def test_faults_of_weights_and_data_are_told_together(data_folder, tmp_path):
+    (data_folder / "images/4.png").unlink()
+    with pytest.raises(InputError) as error:
+        train(["unet"], [data_folder], tmp_path / "run", replace(TINY, encoder_weights="imagenet"))
+    assert "no ImageNet weights" in str(error.value) and "4.png is missing" in str(error.value)
+
+
 def test_resuming_on_other_terms_is_refused(data_folder, tmp_path):
     train(["unet"], [data_folder], tmp_path / "run", replace(TINY, epochs=1))
     with pytest.raises(InputError, match="--resume needs"):
