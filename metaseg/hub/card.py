@@ -80,8 +80,8 @@ def _fill(config: Config, metrics: dict[str, dict], place: str, picture: str | N
         picture=picture,
         scores=SCORES,
         show=show_score,
-        cell=lambda text: " ".join(str(text or UNKNOWN).split()).replace("|", r"\|"),
-        count=lambda part: f"{part['cases']} / {part['groups']}" if part else UNKNOWN,
+        known=lambda text: str(text or UNKNOWN).rstrip("."),
+        count=lambda part: _count(part) if part else UNKNOWN,
         epochs=_epochs,
     )
 
@@ -124,6 +124,10 @@ def _value(score: float | dict[str, float]) -> dict[str, Any]:
     interval = {f"interval_95_{end}": score.get(end) for end in ("low", "high")}
     interval = {end: round(value, 4) for end, value in interval.items() if value is not None}
     return {"metric_value": round(score["mean"], 4), "metric_args": interval or None}
+
+
+def _count(part: dict[str, int]) -> str:
+    return f"{part['cases']} cases in {part['groups']} group{'s' * (part['groups'] != 1)}"
 
 
 def _epochs(record: dict[str, Any]) -> int:

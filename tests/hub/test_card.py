@@ -57,8 +57,9 @@ def test_text_says_what_the_record_says(folder: Path):
         "not a medical device",
         "- No metastasis was among them.",
         'metaseg.segment("slice.png", model="someone/brain")',
-        "| FLAIR slices: lower-grade glioma (`flair_slices`) | FLAIR abnormality | 90 / 9 | "
-        "10 / 1 | patients | CC-BY-NC-SA-4.0 | Buda M et al. 2019 |",
+        "- FLAIR slices: lower-grade glioma (`flair_slices`). Target: FLAIR abnormality. Training: 90 "
+        "cases in 9 groups; validation: 10 cases in 1 groups. Groups: patients. Licence: "
+        "CC-BY-NC-SA-4.0. Source: Buda M et al. 2019.",
         "0.712 (0.690 to 0.734)",
         "| slices / groups | 540 / 11 |",
         "3 minutes",
@@ -141,7 +142,9 @@ def test_the_data_of_an_earlier_training_count(tmp_path: Path):
     text = render_card(make_checkpoint(tmp_path / "unet", "unet", training=training))
     assert "2 epochs after 13 epochs of earlier training" in text
     assert ModelCard(text).data.datasets == ["flair_slices", "t1ce_slices", "ours"]
-    assert "| Slices of our hospital (`ours`) | not recorded | not recorded |" in text
+    assert (
+        "- Slices of our hospital (`ours`). Target: not recorded. Training: not recorded;" in text
+    )
 
 
 def test_another_licence_is_told_in_the_words_of_its_data(tmp_path: Path):
