@@ -57,8 +57,8 @@ def test_text_says_what_the_record_says(folder: Path):
         "not a medical device",
         "- No metastasis was among them.",
         'metaseg.segment("slice.png", model="someone/brain")',
-        "- FLAIR slices: lower-grade glioma (`flair_slices`). Target: FLAIR abnormality. Training: 90 "
-        "cases in 9 groups; validation: 10 cases in 1 groups. Groups: patients. Licence: "
+        "- FLAIR slices: lower-grade glioma (`flair_slices`). Target: FLAIR abnormality. Training: "
+        "90 cases in 9 groups; validation: 10 cases in 1 group. Groups: patients. Licence: "
         "CC-BY-NC-SA-4.0. Source: Buda M et al. 2019.",
         "0.712 (0.690 to 0.734)",
         "| slices / groups | 540 / 11 |",
