@@ -18,6 +18,7 @@ from metaseg.training import TrainingConfig, add_options, is_main_process, read_
 
 
 def main() -> int:
+    """Train as the options say. Bad input is one sentence and the exit status 2."""
     parser = argparse.ArgumentParser(
         description="Trains the named networks in turn on the training split of data folders."
     )

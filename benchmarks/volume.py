@@ -46,6 +46,7 @@ def peak_mib() -> float:
 
 
 def main() -> None:
+    """Measure each shipped network on one drawn volume and print the result as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shape", nargs=3, type=int, default=(155, 240, 240))
     parser.add_argument("--model", action="append", default=[], help="default: all shipped")

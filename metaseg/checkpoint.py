@@ -87,6 +87,7 @@ class Config:
 
     @property
     def title(self) -> str:
+        """What people read, for example ``Attention U-Net``."""
         return TITLES[self.architecture]
 
     def build(self) -> Network:

@@ -27,6 +27,7 @@ class Lesion:
     max_probability: float
 
     def to_dict(self) -> dict:
+        """The measures by name, ready for JSON."""
         values = asdict(self)
         values["centroid"] = list(self.centroid)
         return values

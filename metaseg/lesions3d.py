@@ -37,6 +37,7 @@ class VolumeLesion:
     max_probability: float
 
     def to_dict(self) -> dict:
+        """The measures by name, ready for JSON."""
         values = asdict(self)
         for name in ("centroid", "centroid_ras_mm"):
             values[name] = None if values[name] is None else list(values[name])

@@ -42,6 +42,7 @@ class Counts:
 
     @property
     def truth_is_empty(self) -> bool:
+        """Whether the ground truth has no pixel of lesion."""
         return self.true_positives + self.false_negatives == 0
 
     @property

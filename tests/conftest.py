@@ -4,6 +4,8 @@ import os
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# Tests run side by side: each takes one core, and what it starts as well.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from pathlib import Path
 

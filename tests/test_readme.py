@@ -1,4 +1,4 @@
-"""What the README says is run."""
+"""What the README and its how-to pages say is run."""
 
 import base64
 import json
@@ -18,10 +18,11 @@ from tests.demo.test_browser import CHROMIUM, browser  # noqa: F401
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "examples" / "meningioma_axial.jpg"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = README + (ROOT / "docs" / "how-to" / "api.md").read_text(encoding="utf-8")
 
 
 def block(name: str) -> str:
-    return re.search(rf"<!-- {name} -->\n```\w+\n(.*?)```", README, re.DOTALL)[1]
+    return re.search(rf"<!-- {name} -->\n```\w+\n(.*?)```", PAGES, re.DOTALL)[1]
 
 
 def test_the_snippet_runs(server, monkeypatch, capsys):
@@ -35,6 +36,15 @@ def test_the_package_snippet_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     exec(block("package snippet").replace('"examples/', f'"{ROOT}/examples/'), {})
     assert "'dice': 0." in capsys.readouterr().out
+    assert (tmp_path / "results" / "meningioma_axial_mask.png").is_file()
+
+
+def test_the_tutorial_runs(tmp_path, monkeypatch, capsys):
+    tutorial = (ROOT / "docs" / "tutorials" / "first-slice.md").read_text(encoding="utf-8")
+    code = "\n".join(re.findall(r"```python\n(.*?)```", tutorial, re.DOTALL))
+    monkeypatch.chdir(tmp_path)
+    exec(code.replace('"examples/', f'"{ROOT}/examples/'), {})
+    assert len(capsys.readouterr().out.splitlines()) >= 3
     assert (tmp_path / "results" / "meningioma_axial_mask.png").is_file()
 
 

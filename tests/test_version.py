@@ -8,6 +8,13 @@ import pytest
 
 from metaseg import version
 
+ROOT = Path(__file__).parent.parent
+
+
+def test_changelog_and_citation_name_this_version():
+    assert f"\nversion: {version.__version__}\n" in (ROOT / "CITATION.cff").read_text()
+    assert f"\n## {version.__version__} " in (ROOT / "CHANGELOG.md").read_text()
+
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 def test_the_commit_of_a_clone_and_its_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -15,6 +15,7 @@ from metaseg.segmenter import Segmenter
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options to ``parser``."""
     parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="a checkpoint folder")
     parser.add_argument(
         "--data", action="append", required=True, type=Path, metavar="DIR",

@@ -19,6 +19,7 @@ SHOWN_FAULTS = 20
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options to ``parser``."""
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     check = actions.add_parser("check", help="say what a data folder holds and what is wrong")
     check.add_argument("folder", type=Path, metavar="DIR")

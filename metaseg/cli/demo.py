@@ -8,6 +8,7 @@ from metaseg.sources import resolve_checkpoints
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options to ``parser``."""
     parser.set_defaults(run=run)
 
 

@@ -22,6 +22,7 @@ from metaseg.sources import load_models, local_folder
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options to ``parser``."""
     parser.add_argument("data", type=Path, metavar="DATA", help="a folder with a cases.csv")
     add_modality(parser)
     parser.add_argument("--split", default="test", help="default: test")

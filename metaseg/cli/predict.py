@@ -25,6 +25,7 @@ from metaseg.sources import load_models
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options to ``parser``."""
     parser.add_argument(
         "scans",
         nargs="+",

@@ -6,6 +6,7 @@ from metaseg.sources import local_folder
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options to ``parser``."""
     kinds = parser.add_subparsers(required=True, metavar="KIND")
 
     model = kinds.add_parser("model", help="push a checkpoint as a model repository")

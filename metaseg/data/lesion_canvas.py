@@ -42,6 +42,7 @@ class Enhancement:
     highest: float = 1.9
 
     def draw(self, random: np.random.Generator) -> float:
+        """One random value."""
         drawn = random.lognormal(np.log(self.median), self.spread)
         while not self.lowest <= drawn <= self.highest:
             drawn = random.lognormal(np.log(self.median), self.spread)

@@ -40,6 +40,7 @@ class Frame:
 
 
 def rgb(colour: Colour) -> str:
+    """``colour`` as CSS writes it."""
     return f"rgb{colour}".replace(" ", "")
 
 

@@ -48,6 +48,7 @@ class Inputs:
 
     @property
     def enhanced(self) -> bool:
+        """Whether the slice is shown after CLAHE."""
         return self.shown == AFTER_CLAHE
 
 

@@ -36,6 +36,7 @@ class PixelHistogram:
 
     @property
     def pixels(self) -> int:
+        """How many pixels were counted."""
         return int(self.positives.sum() + self.negatives.sum())
 
     def counts_from(

@@ -46,6 +46,7 @@ class AttentionUNet(Network):
         self.head = nn.Conv2d(widths[0], 1, kernel_size=1)
 
     def decode(self, features: list[Tensor]) -> Tensor:
+        """Logits (N, K, H/2, W/2) from five feature maps, the finest first."""
         return self._decode(features)[0]
 
     def forward_with_attention(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:

@@ -52,9 +52,11 @@ class Network(nn.Module):
         return self.encoder(x)[1:]
 
     def decode(self, features: list[Tensor]) -> Tensor:
+        """Logits (N, K, H/2, W/2) from five feature maps, the finest first."""
         raise TypeError(f"{type(self).__name__} does not say how it decodes")
 
     def forward(self, x: Tensor) -> Tensor:
+        """Logits (N, K, H, W) for ``x`` (N, 1, H, W) of any height and width."""
         return self.upsample(self.decode(self.features(x)), x)
 
     @staticmethod
@@ -64,4 +66,5 @@ class Network(nn.Module):
         return full[..., : x.shape[-2], : x.shape[-1]]
 
     def count_parameters(self) -> int:
+        """How many weights the network has."""
         return sum(parameter.numel() for parameter in self.parameters())

@@ -31,6 +31,7 @@ class NestedUNet(Network):
         self.heads = nn.ModuleList(nn.Conv2d(widths[0], 1, kernel_size=1) for _ in range(4))
 
     def decode(self, features: list[Tensor]) -> Tensor:
+        """Logits (N, K, H/2, W/2) from five feature maps, the finest first."""
         levels = [[feature] for feature in features]
         for j in range(1, 5):
             for i in range(5 - j):

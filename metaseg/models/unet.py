@@ -24,6 +24,7 @@ class UNet(Network):
         self.head = nn.Conv2d(widths[0], 1, kernel_size=1)
 
     def decode(self, features: list[Tensor]) -> Tensor:
+        """Logits (N, K, H/2, W/2) from five feature maps, the finest first."""
         x = features[4]
         for level in reversed(range(4)):
             skip = features[level]

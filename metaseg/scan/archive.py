@@ -35,13 +35,16 @@ class Entry:
 
     @property
     def file_name(self) -> str:
+        """The name without its folder."""
         return self.name.rpartition("/")[2]
 
     def head(self) -> bytes:
+        """The first bytes, by which a format is told."""
         with decoding(self.fault), self.open() as stream:
             return stream.read(HEAD_BYTES)
 
     def read(self) -> bytes:
+        """All bytes."""
         whole = io.BytesIO()
         with decoding(self.fault), self.open() as stream:
             shutil.copyfileobj(stream, whole, MEGABYTE)
@@ -49,6 +52,7 @@ class Entry:
 
 
 def is_zip(head: bytes) -> bool:
+    """Whether a file that begins with ``head`` is a zip."""
     return head[:4] in (b"PK\x03\x04", b"PK\x05\x06")
 
 

@@ -43,6 +43,7 @@ DECODER_DEPENDENCIES = {
 
 
 def is_available(uid: str) -> bool:
+    """Whether the transfer syntax ``uid`` can be decoded here."""
     return uid in DECODER_DEPENDENCIES
 
 

@@ -82,6 +82,7 @@ class Frame:
 
     @property
     def is_placed(self) -> bool:
+        """Whether the file says where the frame lies in the patient."""
         return all(x is not None for x in (self.position, self.orientation, self.spacing))
 
     @property
@@ -91,6 +92,7 @@ class Frame:
 
 
 def is_dicom(head: bytes) -> bool:
+    """Whether a file that begins with ``head`` is DICOM."""
     return head[128:132] == b"DICM" or head.startswith(OLD_STARTS)
 
 

@@ -62,6 +62,7 @@ def decoding(sentence: str = DAMAGED) -> Iterator[None]:
 
 
 def log_cause(error: BaseException) -> None:
+    """Log what went wrong inside, for whoever runs the server."""
     place = traceback.extract_tb(error.__traceback__)[-1]
     where = "/".join(Path(place.filename).parts[-2:])
     logger.warning("%s at %s:%d", type(error).__name__, where, place.lineno)

@@ -22,6 +22,7 @@ MM_PER_UNIT = {"meter": 1000.0, "micron": 0.001}
 
 
 def is_nifti(head: bytes) -> bool:
+    """Whether a file that begins with ``head`` is NIfTI, compressed or not."""
     if head.startswith(GZIP):
         return True  # read_nifti looks inside
     return head[344:348] in (b"n+1\0", b"ni1\0") or head[4:8] in (b"n+2\0", b"ni2\0")

@@ -62,6 +62,7 @@ class Scan:
 
     @property
     def is_volume(self) -> bool:
+        """Whether there is more than one slice."""
         return len(self.voxels) > 1
 
     @property

@@ -71,6 +71,7 @@ class AugmentedDataset(SliceDataset):
     def change(
         self, position: int, grey: np.ndarray, mask: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
+        """``grey`` and ``mask``, both (S, S), as this epoch shows them."""
         index = int(self.indices[position])
         # The position and not the index: a slice that comes twice in an epoch differs from itself.
         random = np.random.default_rng((self.seed, self.epoch, position))

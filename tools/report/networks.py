@@ -32,6 +32,7 @@ class Network:
 
     @property
     def run(self) -> str:
+        """The name of the run that trained it."""
         return self.folder.parent.name
 
 
