@@ -51,6 +51,7 @@ def test_text_says_what_the_record_says(folder: Path):
     (folder / "metrics.json").write_text(json.dumps(MEASURED))
     _change(folder, notes=["No metastasis was among them."], seconds=180, provenance={
         "version": "0.2.0", "packages": {"torch": "2.11.0"}, "commit": None,
+        "machine": {"cores": 2, "gpu": None}, "preprocessing": {"channels": ["a", "b"]},
     })  # fmt: skip
     text = render_card(folder, "someone/brain")
     for words in (
@@ -63,7 +64,8 @@ def test_text_says_what_the_record_says(folder: Path):
         "0.712 (0.690 to 0.734)",
         "| slices / groups | 540 / 11 |",
         "3 minutes",
-        "- version: 0.2.0\n- packages: torch 2.11.0\n- commit: not recorded\n",
+        "- version: 0.2.0\n- packages: torch 2.11.0\n- commit: not recorded\n"
+        "- machine: cores 2, gpu none\n- preprocessing: channels a b\n",
         "expected calibration error 0.0100 before, 0.0200 after (higher)",
         "The weights are under CC-BY-NC-SA-4.0",
         "Zhou Z. et al.",
