@@ -30,6 +30,9 @@ LACKS = (
     "lacks what a DICOM-SEG refers to (patient, study or frame of reference): use the NIfTI mask."
 )
 
+PATIENT = ("PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex")
+"""What a DICOM-SEG says of the patient, so that an archive files it with the study it refers to."""
+
 TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -66,7 +69,7 @@ def _segmentation(headers: list, pixels: np.ndarray, algorithm: str, version: st
         ),
         anatomic_regions=[codes.SCT.Brain],
     )
-    return Segmentation(
+    result = Segmentation(
         source_images=headers,
         pixel_array=pixels,
         segmentation_type=SegmentationTypeValues.BINARY,
@@ -82,6 +85,10 @@ def _segmentation(headers: list, pixels: np.ndarray, algorithm: str, version: st
         content_description="Research use only",
         series_description="MetaSeg lesions, research use only",
     )
+    for element in list(result.group_dataset(0x0010)):
+        if element.keyword not in PATIENT:
+            del result[element.tag]  # comments, other numbers and the like: no archive needs them
+    return result
 
 
 def is_dicom_seg(path: Path) -> bool:
