@@ -120,8 +120,23 @@ def save_checkpoint(folder: Path, config: Config, state: dict[str, torch.Tensor]
             if not torch.isfinite(tensor).all():
                 raise ValueError(f"{name} does not fit float16")
         half[name] = tensor.contiguous()
-    write_whole(folder / WEIGHTS, save(half, metadata={"format": "pt"}))
+    write_whole(folder / WEIGHTS, _pack(half))
     write_config(folder, config)
+
+
+def _pack(state: dict[str, torch.Tensor]) -> bytes:
+    """``state`` as safetensors whose header holds the SHA-256 of the tensors, so that a flipped bit
+    is seen: in the file itself, since two files cannot be replaced at once."""
+    _, digest = _seal(save(state))
+    return save(state, metadata={"format": "pt", "sha256": digest})
+
+
+def _seal(data: bytes) -> tuple[str | None, str]:
+    """The SHA-256 that a safetensors file says its tensors have, None without one, and the true
+    one."""
+    end = 8 + int.from_bytes(data[:8], "little")
+    stated = json.loads(data[8:end]).get("__metadata__", {}).get("sha256")
+    return stated, hashlib.sha256(memoryview(data)[end:]).hexdigest()
 
 
 def write_config(folder: Path, config: Config) -> None:
@@ -153,6 +168,9 @@ def load_checkpoint(
         ) from error
     try:
         network.load_state_dict(load(data), strict=True)
+        stated, true = _seal(data)
+        if stated not in (None, true):
+            raise ValueError("a bit was flipped")
     except Exception as error:  # safetensors and torch each have their own
         raise InputError(
             f"The weights of the checkpoint {name} are damaged or belong to another "

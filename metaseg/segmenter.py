@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,11 +14,16 @@ from metaseg.lesions import reaches
 from metaseg.models import AttentionUNet
 from metaseg.preprocess import enhance, grey_slices, network_input, prepare, to_grey_levels
 from metaseg.scan import Scan
+from metaseg.scan.burnt_in import has_letters
 from metaseg.zero_gpu import lend_gpu
 
 CUDA_BATCH = 16
 ON_PROCESSOR = (
     "The GPU's memory was too short for this scan, so the processor did it, which takes longer."
+)
+LETTERS = (
+    "There seem to be letters at the edge of the picture: if they name the patient, remove them "
+    "before you pass the picture on."
 )
 NO_TISSUE = "No tissue was found in this slice, so nothing was looked for in it."
 
@@ -110,8 +115,9 @@ class Segmenter:
         started = time.perf_counter()
         settings = checkpoint.config.preprocessing
         probability = np.zeros(scan.voxels.shape, np.float32)
-        inputs = []
+        inputs, lettered = [], 0
         for index, slice_ in enumerate(grey_slices(scan, settings)):
+            lettered += has_letters(slice_)
             prepared = prepare(slice_, settings, scan.aspect)
             if prepared is not None:
                 inputs.append((index, *prepared))
@@ -129,7 +135,7 @@ class Segmenter:
             checkpoint.config.title,
             checkpoint.revision,
             time.perf_counter() - started,
-            (*scan.notices, *_notices(len(scan.voxels), len(scan.voxels) - len(inputs)), *short),
+            (*scan.notices, *_notices(len(scan.voxels), len(inputs), lettered), *short),
         )
 
     def explain(self, scan: Scan, model: str) -> Explanation | None:
@@ -244,12 +250,12 @@ def _calibrate(probability: torch.Tensor, temperature: float) -> torch.Tensor:
     return torch.sigmoid(torch.logit(probability, eps=1e-6) / temperature)
 
 
-def _notices(slices: int, without_tissue: int) -> tuple[str, ...]:
-    if without_tissue == 0:
-        return ()
-    if slices == 1:
-        return (NO_TISSUE,)
-    return (f"{without_tissue} of {slices} slices hold no tissue and were left out.",)
+def _notices(slices: int, with_tissue: int, lettered: int) -> Iterator[str]:
+    if with_tissue < slices:
+        left_out = f"{slices - with_tissue} of {slices} slices hold no tissue and were left out."
+        yield NO_TISSUE if slices == 1 else left_out
+    if lettered:
+        yield LETTERS if slices == 1 else f"{LETTERS} They stand in {lettered} of {slices} slices."
 
 
 def take_slice(scan: Scan, index: int | None) -> tuple[Scan, int]:

@@ -26,4 +26,6 @@ def test_kill_at_twenty_random_moments(what, tmp_path):
     )
     assert done.returncode == 0, f"seed {seed}:\n{done.stderr[-3000:]}"
     print(done.stdout)
-    assert json.loads(done.stdout)["kills"] == 20
+    found = json.loads(done.stdout)
+    (between,) = [number for name, number in found.items() if name.startswith("kills with")]
+    assert found["kills"] == 20 and between >= 5
