@@ -35,7 +35,7 @@ def memory_errors(name: str) -> Iterator[None]:
         if not isinstance(error, MemoryError) and not any(part in str(error) for part in words):
             raise
         raise InputError(
-            f"{name} is too large for the memory of this machine: give a smaller volume."
+            f"{name} is too large for the memory of this machine: give a smaller one."
         ) from None  # the traceback holds the memory
 
 

@@ -1,5 +1,7 @@
 """Memory that is short: on a GPU a smaller batch, then the processor; on a machine a sentence."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -13,9 +15,7 @@ from metaseg.segmenter import ON_PROCESSOR, Segmenter
 from tests.conftest import draw_head, small_checkpoint
 from tests.volumes import affine_of, save
 
-TOO_LARGE = (
-    "metaseg: big.nii.gz is too large for the memory of this machine: give a smaller volume."
-)
+TOO_LARGE = "metaseg: big.nii.gz is too large for the memory of this machine: give a smaller one."
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def crowded(room: int) -> tuple[Segmenter, list[int]]:
 )
 def test_a_batch_that_does_not_fit_the_gpu_is_halved(heads, monkeypatch, room, tries):
     segmenter, tried = crowded(room)
-    images = np.random.default_rng(0).normal(size=(6, 64, 64)).astype(np.float32)
+    images = np.random.default_rng(0).normal(size=(6, 1, 64, 64)).astype(np.float32)
     expected = Segmenter([small_checkpoint("unet")], "cpu")._forward("unet", images)
     short = set()
     np.testing.assert_allclose(segmenter._run_in_memory("unet", images, short), expected, atol=2e-3)
@@ -71,6 +71,36 @@ def test_another_fault_of_a_network_is_not_taken_for_want_of_memory(heads):
     segmenter.checkpoints["unet"].network.register_forward_pre_hook(fail)
     with pytest.raises(RuntimeError, match="a fault of ours"):
         segmenter.predict(heads, "unet")
+
+
+@pytest.fixture
+def command(tmp_path) -> list[str]:
+    """``predict`` of a volume that is too large, and of one that is not."""
+    checkpoint = small_checkpoint("unet")
+    save_checkpoint(tmp_path / "small", checkpoint.config, checkpoint.network.state_dict())
+    voxels = np.zeros((1024, 1024, 230), np.uint8)
+    save(tmp_path / "scans/big.nii.gz", voxels, affine_of("LPS", (1, 1, 1)))
+    save(tmp_path / "scans/small.nii.gz", voxels[:64, :64, :2], affine_of("LPS", (1, 1, 1)))
+    options = ["--model", str(tmp_path / "small"), "--output", str(tmp_path / "out")]
+    return ["predict", str(tmp_path / "scans"), *options]
+
+
+@pytest.mark.slow
+def test_a_volume_beyond_the_memory_is_a_row_of_the_run(command):
+    """The limit on memory is real; 230 x 1024 x 1024 voxels are 960 MB as float32."""
+    limited = (
+        "import resource, sys\n"
+        "import metaseg.cli.predict\n"
+        "from metaseg.cli.main import main\n"
+        "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (used + 900_000_000,) * 2)\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", limited, *command], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 2 and TOO_LARGE in done.stderr and "Traceback" not in done.stderr
+    assert "1 of 2 done, 1 failed." in done.stdout
 
 
 @pytest.mark.parametrize(
