@@ -48,7 +48,8 @@ def add_api(workbench: Workbench) -> None:
             scan: The slice or volume: PNG, JPEG, BMP, WebP, TIFF, NIfTI, DICOM, or a zipped series.
             ground_truth: A mask of the same size, black and white. Leave it out if there is none.
             model: Title or name of a network that /models lists.
-            threshold: Probability, 0 to 1, from which a pixel counts as lesion.
+            threshold: Probability, 0 to 1, from which a pixel counts as lesion. Leave it out for \
+the model's own.
             slice_index: Slice of a volume, counted from 0. Leave it out for the middle one.
             plane: Cut an oriented volume in this plane: axial, coronal or sagittal.
 
@@ -75,7 +76,8 @@ ground truth, seconds, notices.
         Args:
             scan: The slice or volume: PNG, JPEG, BMP, WebP, TIFF, NIfTI, DICOM, or a zipped series.
             ground_truth: A mask of the same size, black and white. Leave it out if there is none.
-            threshold: Probability, 0 to 1, from which a pixel counts as lesion.
+            threshold: Probability, 0 to 1, from which a pixel counts as lesion. Leave it out for \
+each model's own.
             slice_index: Slice of a volume, counted from 0. Leave it out for the middle one.
             plane: Cut an oriented volume in this plane: axial, coronal or sagittal.
 
@@ -101,7 +103,8 @@ ground truth, seconds, notices.
         Args:
             scan: The volume: NIfTI, a zipped DICOM series, or a TIFF stack.
             model: Title or name of a network that /models lists.
-            threshold: Probability, 0 to 1, from which a voxel counts as lesion.
+            threshold: Probability, 0 to 1, from which a voxel counts as lesion. Leave it out for \
+the model's own.
             min_lesion_mm3: Leave out smaller lesions; in voxels where the file has no spacing.
 
         Returns:
@@ -130,7 +133,7 @@ were recorded).
             gr.File(label="scan"),
             gr.File(label="ground_truth"),
             *model,
-            gr.Number(workbench.threshold, label="threshold"),
+            gr.Number(None, label="threshold"),
             gr.Number(None, label="slice_index"),
             gr.Textbox(None, label="plane"),
         ]
@@ -154,7 +157,7 @@ were recorded).
         volume_inputs = [
             gr.File(label="scan"),
             gr.Textbox(first_title, label="model"),
-            gr.Number(workbench.threshold, label="threshold"),
+            gr.Number(None, label="threshold"),
             gr.Number(0, label="min_lesion_mm3"),
         ]
         offer(segment_volume, volume_inputs, volume_outputs)

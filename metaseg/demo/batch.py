@@ -31,7 +31,9 @@ def add_batch_tab(workbench: Workbench) -> None:
             model = gr.Radio(
                 [BOTH, *workbench.segmenter.titles.values()], value=BOTH, label="Model"
             )
-            threshold = gr.Slider(0, 1, workbench.threshold, step=0.01, label="Threshold")
+            threshold = gr.Slider(
+                0, 1, workbench.default_threshold(BOTH), step=0.01, label="Threshold"
+            )
             start = gr.Button("Segment all", variant="primary", elem_id="batch-start")
         with gr.Column(scale=3, min_width=320):
             table = gr.Dataframe(
@@ -47,6 +49,10 @@ def add_batch_tab(workbench: Workbench) -> None:
         return rows, gr.update(value=archive, visible=archive is not None)
 
     private = {"api_visibility": "private"}
+    model.input(
+        workbench.follow_model, [model, threshold], threshold,
+        trigger_mode="always_last", show_progress="hidden", **private,
+    )  # fmt: skip
     start.click(segment_all, [scans, model, threshold], [table, results], **private)
     scans.clear(lambda: store().forget(BATCH), **private)
 

@@ -138,7 +138,7 @@ def write_volume(
     workbench: Workbench,
     scan: str,
     model: str,
-    threshold: float,
+    threshold: float | None,
     minimum: float,
 ) -> tuple[str, str, dict]:
     """Mask (NIfTI, the scan's own grid), lesion table (CSV) and report of a volume."""

@@ -122,7 +122,8 @@ def link_to(workbench: Workbench, server: str, inputs: Inputs) -> str:
 
 def read_link(workbench: Workbench, query: dict[str, str]) -> tuple[str | None, float | None, str]:
     """The model's title or «Both», and the threshold, that a link's ``query`` names; None where it
-    does not, or names one that does not exist, and then what is wrong with it."""
+    does not, or names one that does not exist, and then what is wrong with it. A model without a
+    threshold comes with its own."""
     model = threshold = None
     faults = []
     try:
@@ -134,6 +135,8 @@ def read_link(workbench: Workbench, query: dict[str, str]) -> tuple[str | None, 
     try:
         if "threshold" in query:
             threshold = check_threshold(_number(query["threshold"]))
+        elif model is not None:
+            threshold = workbench.default_threshold(model)
     except InputError as error:
         faults.append(str(error))
     if faults:

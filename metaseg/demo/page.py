@@ -74,7 +74,7 @@ def add_scan_tab(workbench: Workbench) -> None:
             threshold = gr.Slider(
                 0,
                 1,
-                workbench.threshold,
+                workbench.default_threshold(BOTH),
                 step=0.01,
                 label="Threshold",
                 info="Probability from which a pixel counts as lesion",
@@ -174,7 +174,11 @@ def add_scan_tab(workbench: Workbench) -> None:
         show, fresh, **quiet
     )
     truth.clear(lambda: store().forget(TRUTH), **private)
-    gr.on([truth.upload, truth.clear, model.input, plane.input], show, inputs, **drawn)
+    gr.on([truth.upload, truth.clear, plane.input], show, inputs, **drawn)
+    follow = {"trigger_mode": "always_last", "show_progress": "hidden", **private}
+    model.input(workbench.follow_model, [model, threshold], threshold, **follow).then(
+        show, inputs, **drawn
+    )
     # A late answer must not move back what the visitor is moving, and what no threshold changes
     # is not sent again.
     gr.on([shown.input, position.input], show_all_but(plane, position), inputs, **quiet)

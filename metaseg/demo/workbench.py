@@ -84,11 +84,19 @@ class Workbench:
         both = [name for name in COMPARED if name in self.segmenter.checkpoints]
         return both or list(self.segmenter.checkpoints)
 
-    @property
-    def threshold(self) -> float:
-        """Where the page starts: the mean of what the compared networks were measured at."""
+    def default_threshold(self, model: str) -> float:
+        """That of the checkpoint ``model``; the mean of theirs for "Both", which share a slider."""
+        if model != BOTH:
+            return self.segmenter.find(model).config.threshold
         found = [self.segmenter.checkpoints[name].config.threshold for name in self.compared]
         return round(sum(found) / len(found), 2)
+
+    def follow_model(self, model: str, threshold: float) -> float:
+        """Where the slider at ``threshold`` goes when ``model`` is chosen: to its default, unless
+        the visitor has moved it off one."""
+        choices = [BOTH, *self.segmenter.titles]
+        moved = threshold not in {self.default_threshold(choice) for choice in choices}
+        return threshold if moved else self.default_threshold(model)
 
     def open(self, scan: str | None, truth: str | None, plane: str | None = None) -> OpenScan:
         """The scan at path ``scan`` with its truth, cut in ``plane`` or as it was taken."""
@@ -123,11 +131,13 @@ class Workbench:
         return self._once(key, lambda: self.segmenter.predict(opened.scan, name, progress))
 
     def segment(
-        self, opened: OpenScan, model: str, threshold: float, index: int = 0
+        self, opened: OpenScan, model: str, threshold: float | None, index: int = 0
     ) -> Segmentation:
-        """Slice ``index`` of ``opened`` as ``model`` outlines it."""
-        threshold = check_threshold(threshold)
+        """Slice ``index`` of ``opened`` as ``model`` outlines it; threshold None is its own."""
+        threshold = None if threshold is None else check_threshold(threshold)
         whole = self.predict(opened, model)
+        if threshold is None:
+            threshold = self.default_threshold(whole.model)
         one = opened.only(index)
         prediction = replace(whole, probability=whole.probability[index : index + 1])
         mask = prediction.mask(threshold)
@@ -141,13 +151,16 @@ class Workbench:
         )
 
     def find_in_volume(
-        self, opened: OpenScan, model: str, threshold: float, minimum: float = 0.0
+        self, opened: OpenScan, model: str, threshold: float | None, minimum: float = 0.0
     ) -> VolumeFindings:
-        """All lesions of at least ``minimum`` mm3 (voxels without a spacing) in ``opened``."""
-        threshold = check_threshold(threshold)
+        """All lesions of at least ``minimum`` mm3 (voxels without a spacing) in ``opened``; a
+        threshold of None is the model's own."""
+        threshold = None if threshold is None else check_threshold(threshold)
         if isinstance(minimum, bool) or not isinstance(minimum, int | float) or not minimum >= 0:
             raise InputError("The smallest lesion must be a number of mm3 from 0 on.")
         prediction = self.predict(opened, model)
+        if threshold is None:
+            threshold = self.default_threshold(prediction.model)
 
         def find() -> VolumeFindings:
             mask = drop_small(prediction.mask(threshold), minimum, opened.scan.spacing)

@@ -16,7 +16,6 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from metaseg.demo.api_docs import list_models
-from metaseg.demo.workbench import Workbench
 from metaseg.metrics import Counts
 from metaseg.models import TITLES
 from metaseg.scan import read_scan
@@ -70,7 +69,7 @@ def test_segment_answers_what_the_segmenter_says(client):
 def test_trailing_arguments_may_be_left_out(client, served):
     _, _, report = client.predict(scan=handle_file(SLICE), api_name="/segment")
     assert report["model"] == "Attention U-Net"
-    assert report["threshold"] == Workbench(served).threshold
+    assert report["threshold"] == served.find("attention_unet").config.threshold
     assert report["metrics"] is None
     assert report["lesions"] and report["lesions"][0]["area_mm2"] is None
 

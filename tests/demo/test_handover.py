@@ -184,6 +184,7 @@ def test_a_link_restores_what_it_was_made_of(workbench):
     [
         ({}, (None, None), ""),
         ({"__theme": "dark"}, (None, None), ""),
+        ({"model": "nested_unet"}, ("Nested U-Net", 0.5), ""),
         ({"model": "ResNet", "threshold": "0.3"}, (None, 0.3), "no model «ResNet»"),
         ({"model": "BOTH", "threshold": "7"}, ("Both", None), "7 is outside 0 to 1"),
         ({"threshold": "half"}, (None, None), "must be a number from 0 to 1"),
