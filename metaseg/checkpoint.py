@@ -247,7 +247,7 @@ def list_faults(error: ValidationError) -> list[str]:
         elif fault["type"] == "unexpected_keyword_argument":
             faults.append(f"{place} is unknown")
         elif fault["type"] == "value_error":
-            faults.append(str(fault["ctx"]["error"]))
+            faults.append(str(fault["ctx"]["error"]))  # pyright: ignore[reportTypedDictNotRequiredAccess]
         elif fault["type"] == "json_invalid":
             faults.append("it is no JSON")
         else:

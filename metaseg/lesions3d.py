@@ -164,7 +164,7 @@ def _label(mask: np.ndarray) -> tuple[tuple[slice, slice, slice], np.ndarray, in
     """The box around all components of ``mask`` (D, H, W), their labels in it, their number."""
     # Only the box is labelled: labels need four bytes a voxel.
     (box,) = ndimage.find_objects(mask.astype(np.uint8)) or [(slice(0, 1),) * 3]
-    return box, *ndimage.label(mask[box], TWENTY_SIX_CONNECTED)
+    return box, *ndimage.label(mask[box], TWENTY_SIX_CONNECTED)  # pyright: ignore[reportReturnType]
 
 
 def _components(mask: np.ndarray) -> list[tuple[tuple[slice, slice, slice], np.ndarray]]:

@@ -9,7 +9,7 @@ SECONDS = 20
 
 if LENDS_GPU:
     # It must come before anything touches CUDA: it makes the device look present until it is.
-    import spaces
+    import spaces  # pyright: ignore[reportMissingImports]
 
 
 def lend_gpu(function: Callable) -> Callable:

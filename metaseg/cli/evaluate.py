@@ -118,10 +118,12 @@ def run(options: argparse.Namespace) -> int:
 
 def _homes(models: list[str]) -> list[Path]:
     """The folders of ``models``; InputError where one has none here, because it is on the Hub."""
-    homes = [local_folder(model) for model in models]
-    for model, home in zip(models, homes):
+    homes = []
+    for model in models:
+        home = local_folder(model)
         if home is None:
             raise InputError(f"{model} has no folder here to record in: leave out --record.")
+        homes.append(home)
     return homes
 
 

@@ -22,7 +22,7 @@ def read_figshare(path: Path, tumour: str) -> tuple[np.ndarray, np.ndarray]:
         with h5py.File(path) as file:
             data = file["cjdata"]
             parts = {name: data[name] for name in ("image", "tumorMask", "label")}
-            if any(part.nbytes > 8 * MAX_SLICE_PIXELS for part in parts.values()):
+            if any(part.nbytes > 8 * MAX_SLICE_PIXELS for part in parts.values()):  # pyright: ignore[reportAttributeAccessIssue]
                 raise InputError(f"{path.name} is too large for a slice: download it again.")
             # MATLAB stores columns first.
             image, mask, label = (np.asarray(part[()]).T for part in parts.values())

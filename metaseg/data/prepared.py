@@ -164,7 +164,7 @@ def _cut(
         cut = in_plane(scan, plane)
         greys = list(grey_slices(cut, settings))
         masks = array_in_plane(truth, scan, plane)
-        step = max(1, round(cuts.step_mm / cut.spacing[0])) if spacing else 1
+        step = max(1, round(cuts.step_mm / cut.spacing[0])) if cut.spacing and spacing else 1
         for index in range(step // 2, len(greys), step):
             yield cut, greys[index], masks[index]
 

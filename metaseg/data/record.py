@@ -69,8 +69,9 @@ def demanding_license(licenses: Iterable[str]) -> str:
     spelled = {re.sub(r"[\s_]+", "-", text.strip().lower()) for text in licenses}
     if spelled == {_CC0}:
         return _CC0
-    known = [_CC.fullmatch(text) for text in spelled - {_CC0}]
-    if not known or None in known:
+    matches = [_CC.fullmatch(text) for text in spelled - {_CC0}]
+    known = [match for match in matches if match is not None]
+    if not known or len(known) < len(matches):
         return "other"
     clauses = "".join(c for c in ("-nc", "-sa") if any(c in match[1] for match in known))
     return f"cc-by{clauses}-{max(match[2] for match in known)}"

@@ -1,5 +1,8 @@
 """What a visitor takes along: the files, the report, a link, and the same call from Python."""
 
+# Gradio gives components their events, and a request its URL, where a type checker does not see.
+# pyright: reportOptionalMemberAccess=false, reportAttributeAccessIssue=false
+
 import json
 from collections.abc import Sequence
 from pathlib import Path

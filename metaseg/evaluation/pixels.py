@@ -93,7 +93,7 @@ class PixelHistogram:
         said = expit(CENTRES / temperature)
         bins = np.minimum((said * ECE_BINS).astype(int), ECE_BINS - 1)
         count = self.positives + self.negatives
-        return tuple(
+        return tuple(  # pyright: ignore[reportReturnType]
             np.bincount(bins, weights, minlength=ECE_BINS)
             for weights in (said * count, self.positives, count)
         )
@@ -109,6 +109,5 @@ class PixelHistogram:
             wrong = self.positives * np.logaddexp(0, -values)
             return float((wrong + self.negatives * np.logaddexp(0, values)).sum() / self.pixels)
 
-        return float(
-            np.exp(minimize_scalar(surprise, bounds=np.log((0.1, 10)), method="bounded").x)
-        )
+        found = minimize_scalar(surprise, bounds=np.log((0.1, 10)), method="bounded")
+        return float(np.exp(found.x))  # pyright: ignore[reportAttributeAccessIssue]

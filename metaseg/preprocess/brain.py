@@ -72,7 +72,7 @@ def _compact_tissue(small: np.ndarray, head: np.ndarray) -> np.ndarray | None:
             marker = _largest(cv2.erode(tissue, _disc(pixels)), also=0.25)
             if marker is None:
                 break
-            grown = cv2.dilate(marker, _disc(pixels + 1)) & inside
+            grown = cv2.dilate(marker, _disc(pixels + 1)) & inside  # pyright: ignore[reportOperatorIssue]
             brain = _filled(_closed(grown, round(0.25 * reach)) & inside)
             if _is_plausible(brain, area) and _is_even(small, brain, level):
                 return cv2.morphologyEx(brain, cv2.MORPH_OPEN, _disc(max(1, round(0.1 * reach))))

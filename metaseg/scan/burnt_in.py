@@ -35,7 +35,7 @@ def has_letters(grey: np.ndarray) -> bool:
 
 def _in_band(centres: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     place = centres[:, ::-1] / shape
-    return (np.minimum(place, 1 - place) < BAND).any(axis=1)
+    return (np.minimum(place, 1 - place) < BAND).any(axis=1)  # pyright: ignore[reportReturnType]
 
 
 def _row_from(box: np.ndarray, boxes: np.ndarray) -> int:

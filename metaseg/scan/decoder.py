@@ -1,5 +1,8 @@
 """Compressed DICOM frames, decoded by one process that is kept, and replaced when it dies."""
 
+# The process has both pipes: it is started with them.
+# pyright: reportOptionalMemberAccess=false
+
 import atexit
 import json
 import os

@@ -1,5 +1,8 @@
 """DICOM files as frames: where each lies in the patient, and its pixels in the source's units."""
 
+# What asks for positions is given frames that are placed.
+# pyright: reportOptionalSubscript=false
+
 import io
 import zlib
 from collections.abc import Iterable, Iterator

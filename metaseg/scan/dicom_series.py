@@ -1,7 +1,7 @@
 """DICOM series: which there are in a folder, a zip or a file, and one of them as a Scan."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -114,7 +114,7 @@ def choose_series(series: list[Series], choice: str | None) -> Series:
 
 
 @decoding()
-def read_series(series: Series, notices: list[str]) -> Scan:
+def read_series(series: Series, notices: Sequence[str]) -> Scan:
     """The frames of ``series`` as a Scan, cut in their natural plane."""
     stack = stack_frames(series.frames)
     array, stack = _decode(stack)

@@ -1,5 +1,8 @@
 """The slices of a series in their order in the patient, with gaps and duplicates noticed."""
 
+# What asks for positions is given frames that are placed.
+# pyright: reportOptionalSubscript=false, reportOptionalOperand=false
+
 from dataclasses import dataclass
 
 import numpy as np

@@ -45,7 +45,7 @@ def read_nifti(data: bytes, volume: int | None = None) -> Scan:
     plane = natural_plane(shape, affine)
     voxels, turned = to_plane(array, affine, codes, plane)
     # Scaled values are no grey levels, whatever depth they are stored in.
-    plain = (image.dataobj.slope, image.dataobj.inter) == (1, 0)
+    plain = (image.dataobj.slope, image.dataobj.inter) == (1, 0)  # pyright: ignore[reportAttributeAccessIssue]
     eight_bit = image.get_data_dtype() == np.uint8 and plain
     return Scan(
         voxels,

@@ -47,7 +47,7 @@ def keep_depthwise_in_float32(network: nn.Module) -> None:
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d) and 1 < module.groups == module.in_channels:
-            module.forward = _in_float32(module.forward)
+            module.forward = _in_float32(module.forward)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _in_float32(forward):

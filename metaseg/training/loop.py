@@ -141,7 +141,7 @@ def train_network(
             judged = validate(averaged.module, judges, settings, accelerator)
             scores |= {key: value for key, value in judged.items() if key.startswith("dice_")}
         seconds = round(time.monotonic() - started, 1)
-        entry = {"epoch": epoch + 1, "loss": mean_loss.item(), **scores, "seconds": seconds}
+        entry = {"epoch": epoch + 1, "loss": float(mean_loss), **scores, "seconds": seconds}
         history.append(entry)
         if not accelerator.is_main_process:
             continue

@@ -48,6 +48,6 @@ def build_loss(name: str, supervision: Sequence[float] = ()) -> Callable[[Tensor
             for weight, output in zip(weights, outputs)
             for term in terms
         )
-        return sum(weighed) / sum(weights)
+        return sum(weighed) / sum(weights)  # pyright: ignore[reportReturnType]
 
     return loss

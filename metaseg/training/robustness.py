@@ -140,7 +140,7 @@ def _make_room(grey: np.ndarray, brain: np.ndarray, random: np.random.Generator)
 
 def _lies_inside(mask: np.ndarray, brain: np.ndarray) -> bool:
     """Whether the lesion is the brain's own: a meningioma of the skull would be left hanging."""
-    return np.count_nonzero(mask & ~brain) <= 0.2 * np.count_nonzero(mask)
+    return bool(np.count_nonzero(mask & ~brain) <= 0.2 * np.count_nonzero(mask))
 
 
 def _roughen(brain: np.ndarray, random: np.random.Generator) -> np.ndarray:
