@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from metaseg.data.case import Case
-from metaseg.data.prepared import prepare_cases
+from metaseg.data.prepared import FOR_VALIDATION, prepare_cases
 from metaseg.preprocess import (
     CHANNELS,
     Preprocessing,
@@ -108,7 +108,7 @@ def test_training_and_serving_make_the_same_input(tmp_path):
     paths.append((EXAMPLES / "glioma_coronal.jpg", EXAMPLES / "glioma_coronal_truth.png"))
     for image, mask in paths:
         cases.append(Case(image.stem, "a", image, mask, "train", "drawn", DRAWN))
-    slices = prepare_cases(cases, UNUSUAL, tmp_path / "cache")
+    slices = prepare_cases(cases, UNUSUAL, tmp_path / "cache", FOR_VALIDATION)
     dataset = SliceDataset(slices, UNUSUAL, np.arange(len(slices.masks)))
     trained = np.stack([dataset[position][0].numpy() for position in range(len(dataset))])
 
