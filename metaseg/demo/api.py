@@ -1,5 +1,7 @@
 """The public endpoints. Their inputs are unconstrained here and checked in our own words."""
 
+import errno
+import logging
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -11,9 +13,13 @@ from metaseg.demo.files import write_segmentation, write_volume
 from metaseg.demo.workbench import Workbench
 from metaseg.errors import InputError
 
+NO_SPACE = "The server cannot store the results now: try again later, or tell whoever runs it."
+log = logging.getLogger(__name__)
+
 
 def in_our_words(function: Callable) -> Callable:
-    """An InputError reaches the client as its sentence, without a traceback in the log."""
+    """An InputError reaches the client as its sentence, without a traceback in the log; so does a
+    disk that is full."""
 
     @wraps(function)
     def guarded(*arguments):
@@ -21,6 +27,9 @@ def in_our_words(function: Callable) -> Callable:
             return function(*arguments)
         except InputError as error:
             raise gr.Error(str(error), print_exception=False) from None
+        except OSError as error:
+            log.error("%s while results were written", errno.errorcode.get(error.errno, "OSError"))
+            raise gr.Error(NO_SPACE, print_exception=False) from None
 
     return guarded
 

@@ -211,7 +211,9 @@ def _remove_what_dead_servers_left(base: Path) -> None:
 def _changed(path: Path) -> float:
     try:
         # A copy keeps the time of its original as its mtime.
-        return path.lstat().st_ctime
+        changed, now = path.lstat().st_ctime, time.time()
+        # Where the clock was set back, it lies ahead: as far as that, it counts as old.
+        return now - abs(now - changed)
     except OSError:
         return float("inf")
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from metaseg.demo.reading import Reading
 from metaseg.demo.store import SCAN, TRUTH
-from metaseg.errors import InputError
+from metaseg.errors import InputError, memory_errors
 from metaseg.lesions3d import VolumeLesion, drop_small, number_lesions
 from metaseg.outlines import Outline, outline_lesions
 from metaseg.overlay import PREDICTION_COLOURS, draw_overlay
@@ -221,7 +221,8 @@ class Workbench:
         """What ``make`` returns, made once for each visitor."""
         stored = self.cache.get(key)
         if stored is None:
-            value = make()
+            with memory_errors("The scan"):
+                value = make()
             # The arrays stand apart so that the cache can count their memory.
             self.cache.set(key, value=value, **_arrays_of(value))
             return value

@@ -14,7 +14,7 @@ from metaseg.checkpoint import load_checkpoint, save_checkpoint
 from metaseg.cli.main import main
 from metaseg.manifest import MANIFEST
 from tests.conftest import EXAMPLES, small_checkpoint, write_data_folder
-from tests.faults.disk import Disk, disk  # noqa: F401
+from tests.faults.disk import Disk
 from tests.test_results import head_volume
 from tests.training.tiny import TINY
 from tests.volumes import affine_of, save
@@ -57,7 +57,7 @@ def half_files(folder: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("space", SPACE)
-def test_predict_on_a_full_disk(disk: Disk, scans, model, capsys, space):  # noqa: F811
+def test_predict_on_a_full_disk(disk: Disk, scans, model, capsys, space):
     output = disk.folder / "out"
     command = ["predict", str(scans), "--model", str(model), "--output", str(output)]
     disk.fill(space)
@@ -89,7 +89,7 @@ def commands(data: Path, model: Path, scan: Path, folder: Path) -> dict[str, lis
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["predict", "evaluate", "record", "calibrate"])
 @pytest.mark.parametrize("fault", ["full", "read-only"])
-def test_every_command_that_writes(disk: Disk, scans, model, tmp_path, capsys, name, fault):  # noqa: F811
+def test_every_command_that_writes(disk: Disk, scans, model, tmp_path, capsys, name, fault):
     data = write_data_folder(tmp_path / "heads")
     shutil.copytree(model, disk.folder / "small")
     (disk.folder / "out").mkdir()
@@ -120,7 +120,7 @@ def train_tiny(monkeypatch, data: Path, output: Path, *more: str) -> int:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("space", [0, 200_000, 700_000, 1_400_000, 2_200_000])
-def test_training_on_a_full_disk(disk: Disk, tmp_path, monkeypatch, capsys, space):  # noqa: F811
+def test_training_on_a_full_disk(disk: Disk, tmp_path, monkeypatch, capsys, space):
     data = write_data_folder(tmp_path / "heads")
     disk.fill(space)
     assert train_tiny(monkeypatch, data, disk.folder / "run") == 2
@@ -136,7 +136,7 @@ def test_training_on_a_full_disk(disk: Disk, tmp_path, monkeypatch, capsys, spac
 
 
 @pytest.mark.slow
-def test_training_on_a_read_only_disk(disk: Disk, tmp_path, monkeypatch, capsys):  # noqa: F811
+def test_training_on_a_read_only_disk(disk: Disk, tmp_path, monkeypatch, capsys):
     data = write_data_folder(tmp_path / "heads")
     (disk.folder / "run").mkdir()
     disk.make_read_only()
