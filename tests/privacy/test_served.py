@@ -61,7 +61,7 @@ def test_no_patient_and_no_foreign_host(app, series):
     (own,) = upload(app.url, series)
     values = [named(own), None, "Both", 0.5, "As loaded", "axial", 0]
     outputs.append(repr(press(app.url, "visitor", "open-report", values)).encode())
-    made = press(app.url, "visitor", "make-zip", values)
+    made = press(app.url, "visitor", "download", values)
     (zipped,) = [part["url"] for part in made if isinstance(part, dict) and "url" in part]
     outputs.append(httpx.get(zipped).content)
     assert outputs[-1].startswith(b"PK") and len(outputs) > 8
