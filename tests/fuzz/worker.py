@@ -58,6 +58,8 @@ class Worker:
             process.stdin.write(json.dumps([str(path), scan and str(scan)]).encode() + b"\n")
             process.stdin.flush()
             line = process.stdout.readline()
+        except BrokenPipeError:
+            line = b""
         finally:
             timer.cancel()
         if line:

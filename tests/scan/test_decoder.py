@@ -18,7 +18,7 @@ from metaseg.scan.errors import CostError, FileError
 
 PIXELS = np.random.default_rng(0).integers(0, 4000, (40, 50)).astype(np.uint16)
 FRAME = imagecodecs.jpegls_encode(PIXELS)
-ENDLESS = Path(__file__).parents[1] / "fuzz/corpus/dicom_hang_05.dcm"
+ENDLESS = Path(__file__).parents[1] / "fuzz/corpus/dicom/dicom_hang_05.dcm"
 """JPEG-LS on which the codec works for seconds."""
 ATTRIBUTES = {
     "TransferSyntaxUID": JPEGLSLossless,
