@@ -4,6 +4,8 @@
 # pyright: reportOptionalSubscript=false
 
 import io
+import logging
+import warnings
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -55,8 +57,10 @@ PIXEL_ATTRIBUTES = (
 )
 """What a codec must know of a frame."""
 
-# Odd values are common and harmless, and they may be a patient's: pydicom must not log them.
+# Odd values are common and harmless, and they may be a patient's: pydicom must not quote them.
 config.settings.reading_validation_mode = config.IGNORE
+logging.getLogger("pydicom").setLevel(logging.CRITICAL)
+warnings.filterwarnings("ignore", module="pydicom")
 
 # Files from before the DICM mark begin with a tag of the group 0002 or 0008, little endian.
 OLD_STARTS = tuple(

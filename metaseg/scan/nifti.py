@@ -13,6 +13,9 @@ from metaseg.scan.errors import FileError, decoding
 from metaseg.scan.planes import from_plane, natural_plane, spacing_of, to_plane
 from metaseg.scan.types import Scan
 
+NIFTI_1_SIDE = 32767
+"""Its sizes are 16-bit numbers."""
+
 GZIP = b"\x1f\x8b"
 HEADER_BYTES = 540
 """Size of a NIfTI-2 header; a NIfTI-1 header has 348 bytes."""
@@ -69,7 +72,8 @@ def write_nifti(path: str | Path, voxels: np.ndarray, scan: Scan) -> None:
         array, affine = voxels.transpose(2, 1, 0), np.diag([-1.0, -1.0, 1.0, 1.0])
     else:
         array, affine = from_plane(voxels, scan.affine, scan.orientation, scan.plane)
-    image = nibabel.Nifti1Image(array, affine)
+    first = max(array.shape) <= NIFTI_1_SIDE
+    image = (nibabel.Nifti1Image if first else nibabel.Nifti2Image)(array, affine)
     image.header.set_xyzt_units("mm")
     nibabel.save(image, path)
 

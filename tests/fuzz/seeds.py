@@ -104,11 +104,11 @@ def _write_tiff(grey: np.ndarray, volume: np.ndarray) -> None:
     folder = SEEDS / "tiff"
     colour = np.stack([grey] * 3, -1)
     tifffile.imwrite(folder / "pages.tif", volume.astype(np.uint16), compression="zlib")
-    tifffile.imwrite(folder / "float.tif", grey.astype(np.float32), predictor=True,
-                     compression="lzw")  # fmt: skip
+    real = grey.astype(np.float32)
+    tifffile.imwrite(folder / "float.tif", real, predictor=True, compression="lzw")
     tifffile.imwrite(folder / "tiles.tif", colour, tile=(16, 16), compression="jpeg")
-    tifffile.imwrite(folder / "big.tif", np.moveaxis(colour, -1, 0), bigtiff=True, planarconfig="separate",
-                     photometric="rgb")  # fmt: skip
+    planes = {"photometric": "rgb", "planarconfig": "separate"}
+    tifffile.imwrite(folder / "big.tif", np.moveaxis(colour, -1, 0), bigtiff=True, **planes)
     table = np.stack([np.arange(256, dtype=np.uint16) * 257] * 3)
     tifffile.imwrite(folder / "palette.tif", grey, photometric="palette", colormap=table)
     tifffile.imwrite(folder / "bits.tif", grey > 128, compression="packbits", byteorder=">")

@@ -10,11 +10,11 @@ import nibabel
 import numpy as np
 import pytest
 
+from tests.fuzz.campaign import MEGABYTES, SECONDS
+from tests.fuzz.seeds import CORPUS
 from tests.fuzz.worker import Worker
 
-CORPUS = Path(__file__).parent / "corpus"
-FILES = sorted(CORPUS.iterdir(), key=lambda path: path.name)
-SECONDS, MEGABYTES = 5, 1024
+FILES = sorted(CORPUS.glob("*/*"))
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="measures by /proc")
 

@@ -73,6 +73,7 @@ class Worker:
     def _start(self) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.fuzz.worker"],
+            bufsize=0,  # nothing is left to write where the process is gone
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

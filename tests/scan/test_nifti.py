@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nibabel import orientations
 
 from metaseg.errors import InputError
-from metaseg.scan import read_scan
+from metaseg.scan import Scan, read_scan
 from metaseg.scan.nifti import write_nifti
 from metaseg.scan.planes import in_plane
 from tests.volumes import CODES, affine_of, patient_coordinates, save, volume_of
@@ -282,3 +282,10 @@ def test_too_many_slices(tmp_path):
     path = save(tmp_path / "a.nii.gz", np.zeros((16, 16, 4001), np.uint8), affine_of("LPS"))
     with pytest.raises(InputError, match="4001 slices"):
         read_scan(path)
+
+
+def test_a_side_that_nifti_1_cannot_hold(tmp_path):
+    mask = np.zeros((2, 16, 40_000), bool)
+    mask[1, 3, 39_999] = True
+    write_nifti(tmp_path / "m.nii.gz", mask, Scan(mask.astype(np.float32), "wide"))
+    np.testing.assert_array_equal(nibabel.load(tmp_path / "m.nii.gz").get_fdata().T, mask)
