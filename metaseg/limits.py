@@ -8,11 +8,11 @@ import os
 from metaseg.errors import InputError
 
 
-def setting(name: str, default: int) -> int:
+def setting(name: str, default: int, least: int = 1) -> int:
     """The whole number that the environment variable ``name`` holds. InputError if it is none."""
     text = os.environ.get(name, "").strip() or str(default)
-    if not text.isdecimal() or not int(text):
-        raise InputError(f"{name} is «{text}»: set it to a whole number from 1 on.")
+    if not text.isdecimal() or int(text) < least:
+        raise InputError(f"{name} is «{text}»: set it to a whole number from {least} on.")
     return int(text)
 
 
@@ -64,3 +64,29 @@ DECODED_PIXELS_PER_SECOND = 4_000_000
 
 DECODING_BYTES = 1024 * MEGABYTE
 """Memory that decoding a frame may take."""
+PROXIES = setting("METASEG_PROXIES", 1 if "SPACE_ID" in os.environ else 0, least=0)
+"""How many proxies stand before the server: as many entries of X-Forwarded-For are believed."""
+
+MAX_JSON_BYTES = setting("METASEG_MAX_JSON_MB", 1) * MEGABYTE
+"""Largest body of a request that is no upload."""
+
+MAX_TOOL_BYTES = setting("METASEG_MAX_TOOL_MB", 64) * MEGABYTE
+"""Largest request of an MCP client, which may carry a scan in its text."""
+
+SILENT_SECONDS = setting("METASEG_SILENT_SECONDS", 60)
+"""How long a server waits for the next part of a request that has begun."""
+
+MAX_QUEUE = setting("METASEG_MAX_QUEUE", 100)
+"""Most calls that wait; later ones are told to come again."""
+
+MAX_UPLOADS = setting("METASEG_MAX_UPLOADS", 2000)
+"""Most uploads that a server keeps of one visitor at a time."""
+
+MAX_UPLOADED_BYTES = setting("METASEG_MAX_UPLOADED_MB", 4096) * MEGABYTE
+"""Largest sum of the uploads that a server keeps of one visitor at a time."""
+
+MAX_SERVED_SLICES = setting("METASEG_MAX_SLICES", 1000)
+"""Most slices of a volume that a server segments. The command line knows no such limit."""
+
+MAX_MINUTES = setting("METASEG_MAX_MINUTES", 30)
+"""How long a server segments one scan with one network."""

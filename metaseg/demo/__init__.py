@@ -1,6 +1,7 @@
 """The demo: the only wing that knows gradio."""
 
 from metaseg.demo.page import build_page
+from metaseg.demo.protection import APP_OPTIONS
 from metaseg.demo.style import CSS, SCRIPT, THEME
 from metaseg.demo.uploads import UPLOAD_ROUTES
 from metaseg.limits import MAX_FILE_BYTES
@@ -9,7 +10,7 @@ LAUNCH_OPTIONS = {
     "theme": THEME,
     "css": CSS,
     "head": f"<script>{SCRIPT}</script>",
-    "app_kwargs": {"routes": UPLOAD_ROUTES},
+    "app_kwargs": {"routes": UPLOAD_ROUTES, **APP_OPTIONS},
     "max_file_size": MAX_FILE_BYTES,
     # A server of its own would stand between the visitor and what guards the page.
     "ssr_mode": False,

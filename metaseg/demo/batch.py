@@ -1,5 +1,7 @@
 """Several scans at once: a table of what came of each, and everything as one zip."""
 
+import logging
+import traceback
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +10,7 @@ import gradio as gr
 
 from metaseg.demo.render import chosen_models
 from metaseg.demo.store import BATCH, store
-from metaseg.demo.workbench import BOTH, Workbench
+from metaseg.demo.workbench import BOTH, Workbench, check_slices
 from metaseg.errors import InputError
 from metaseg.results import write_results
 from metaseg.scan import Scan
@@ -75,8 +77,8 @@ def run_batch(
                     rows += _segment_one(
                         workbench, shown, read, models, threshold, folder, number, archive
                     )
-            except InputError as error:
-                rows.append([Path(path).name, "", str(error), ""])
+            except Exception as error:
+                rows.append([Path(path).name, "", _words(error), ""])
     if not any(row[2] == "done" for row in rows):
         archive_path.unlink()
         return rows, None
@@ -97,9 +99,9 @@ def _segment_one(
     rows = []
     try:
         # Read past the cache: a batch may hold more than fits.
-        scan = read()
+        scan = check_slices(read())
         for model in models:
-            prediction = workbench.segmenter.predict(scan, model)
+            prediction = workbench.run(scan, model)
             name = f"{number:03d}_{prediction.model}"
             report, files = write_results(
                 folder, name, workbench.segmenter, scan, prediction, threshold
@@ -108,6 +110,16 @@ def _segment_one(
                 archive.write(folder / file, f"{number:03d}/{file}")
                 (folder / file).unlink()
             rows.append([shown, prediction.title, "done", str(len(report["lesions"]))])
-    except InputError as error:
-        rows.append([shown, "", str(error), ""])
+    except Exception as error:
+        rows.append([shown, "", _words(error), ""])
     return rows
+
+
+def _words(fault: Exception) -> str:
+    """One sentence on ``fault``. The log says what nobody foresaw, but not in the fault's words:
+    they may be those of the file."""
+    if isinstance(fault, InputError):
+        return str(fault)
+    where = traceback.extract_tb(fault.__traceback__)[-1]
+    logging.getLogger(__name__).error("%s in %s", type(fault).__name__, where.name)
+    return "This could not be segmented: check the file, and give it alone."

@@ -24,8 +24,14 @@ from metaseg.demo.style import masthead
 from metaseg.demo.tables import notice_list
 from metaseg.demo.toolbar import KEYS, TOOLBAR
 from metaseg.demo.workbench import BOTH, Workbench
+from metaseg.limits import MAX_QUEUE
 from metaseg.scan.planes import PLANES
 from metaseg.segmenter import Segmenter
+
+NOT_TAKEN = (
+    "The file or a value cannot be taken: load the page again and upload the file, or give an "
+    "address that everybody can reach."
+)
 
 # The browser adds what it alone knows, such as the zoom, to whatever is drawn anew.
 DRAWN = {
@@ -38,10 +44,22 @@ DRAWN = {
 }
 
 
+class Page(gr.Blocks):
+    """gr.Blocks that says in a sentence what it cannot take."""
+
+    async def preprocess_data(self, *arguments, **options) -> list:
+        try:
+            return await super().preprocess_data(*arguments, **options)
+        except gr.Error:
+            raise
+        except Exception as fault:
+            raise gr.Error(NOT_TAKEN, print_exception=False) from fault
+
+
 def build_page(segmenter: Segmenter, notices: Sequence[str] = ()) -> gr.Blocks:
     """The whole demo, ready to launch with ``LAUNCH_OPTIONS``; ``notices`` stand at its top."""
     workbench = Workbench(segmenter, store().claim)
-    with gr.Blocks(title="MetaSeg", analytics_enabled=False) as page:
+    with Page(title="MetaSeg", analytics_enabled=False) as page:
         gr.HTML(masthead(list(segmenter.checkpoints.values())))
         if notices:
             gr.HTML(notice_list(notices), elem_id="notices")
@@ -53,7 +71,7 @@ def build_page(segmenter: Segmenter, notices: Sequence[str] = ()) -> gr.Blocks:
             add_about_tab(segmenter)
         add_api(workbench)
         page.unload(lambda: store().forget())
-    return page
+    return page.queue(max_size=MAX_QUEUE)
 
 
 def add_scan_tab(workbench: Workbench) -> None:

@@ -26,7 +26,7 @@ from gradio.context import LocalContext
 
 from metaseg.demo.gallery import EXAMPLES, read_examples
 from metaseg.errors import InputError
-from metaseg.limits import KEEP_MINUTES, SWEEP_MINUTES
+from metaseg.limits import KEEP_MINUTES, MAX_UPLOADED_BYTES, MAX_UPLOADS, SWEEP_MINUTES
 
 SCAN, TRUTH, BATCH = "scan", "ground truth", "batch"
 """What files are used for: «Clear» ends one use, and the others' files stay."""
@@ -52,15 +52,27 @@ class Store:
         self.results.mkdir(mode=0o700)
         self._owners: dict[Path, tuple[str, str]] = {}
         """The session that each folder belongs to, and what for."""
+        self._sizes: dict[Path, tuple[str, int]] = {}
+        """Who sent each upload, and how many bytes it was announced as."""
         self._guard = threading.Lock()
         self._examples = {
             Path(os.path.abspath(path)) for one in read_examples() for path in (one.scan, one.truth)
         }
 
-    def new_upload(self) -> Path:
-        """An empty folder for one upload."""
+    def new_upload(self, visitor: str = "", size: int = 0) -> Path:
+        """An empty folder for one upload of ``size`` bytes. InputError where ``visitor`` has had
+        enough."""
         folder = self.uploads / secrets.token_hex(16)
-        folder.mkdir(mode=0o700)
+        with self._guard:
+            self._sizes = {f: known for f, known in self._sizes.items() if f.exists()}
+            kept = [bytes_ for who, bytes_ in self._sizes.values() if who == visitor]
+            if len(kept) >= MAX_UPLOADS or sum(kept) + size > MAX_UPLOADED_BYTES:
+                raise InputError(
+                    f"At most {MAX_UPLOADS} uploads and {MAX_UPLOADED_BYTES >> 20} MB are kept for "
+                    "you at a time: clear some, or come back later."
+                )
+            folder.mkdir(mode=0o700)
+            self._sizes[folder] = (visitor, size)
         return folder
 
     def new_result(self, use: str) -> Path:

@@ -10,12 +10,24 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from metaseg.demo.store import store
-from metaseg.limits import MAX_FILE_BYTES
+from metaseg.errors import InputError
+from metaseg.limits import MAX_FILE_BYTES, PROXIES
+
+
+def visitor(request: Request) -> str:
+    """The address that ``request`` comes from, as the nearest proxy that is believed saw it."""
+    seen = request.headers.get("x-forwarded-for", "").split(",")
+    if PROXIES and len(seen) >= PROXIES:
+        return seen[-PROXIES].strip()
+    return request.client.host if request.client else ""
 
 
 async def receive(request: Request) -> Response:
     """The paths of the files in ``request``, each upload in a folder of its own."""
-    folder = store().new_upload()
+    try:
+        folder = store().new_upload(visitor(request), int(request.headers.get("content-length", 0)))
+    except InputError as refusal:
+        return PlainTextResponse(str(refusal), 429)
     upload_id = request.query_params.get("upload_id")
     tracked = file_upload_statuses if upload_id else None
     try:
@@ -28,6 +40,9 @@ async def receive(request: Request) -> Response:
             return PlainTextResponse("The upload is damaged: send it again.", 400)
         words = f"A file is larger than {MAX_FILE_BYTES >> 20} MB: give a smaller one."
         return PlainTextResponse(words, 413)
+    except TimeoutError:
+        shutil.rmtree(folder, ignore_errors=True)
+        return PlainTextResponse("The upload came too slowly: send it again.", 408)
     except BaseException:  # the visitor has gone: what came of the file goes too
         shutil.rmtree(folder, ignore_errors=True)
         raise

@@ -1,6 +1,7 @@
 """What the page and the API both do: read, segment once, and render from what is stored."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from metaseg.demo.reading import Reading
 from metaseg.demo.store import SCAN, TRUTH
 from metaseg.errors import InputError, memory_errors
 from metaseg.lesions3d import VolumeLesion, drop_small, number_lesions
+from metaseg.limits import MAX_MINUTES, MAX_SERVED_SLICES
 from metaseg.outlines import Outline, outline_lesions
 from metaseg.overlay import PREDICTION_COLOURS, draw_overlay
 from metaseg.report import build_report, build_volume_report
@@ -104,7 +106,7 @@ class Workbench:
             raise InputError("There is no MRI slice yet: give one as `scan`.")
         self.claim(scan, SCAN)
         key = _file_key(scan)
-        source = self._once(("scan", key), lambda: read_scan(scan))
+        source = self._once(("scan", key), lambda: check_slices(read_scan(scan)))
         mask = mask_key = None
         if truth:
             self.claim(truth, TRUTH)
@@ -128,7 +130,13 @@ class Workbench:
             )
         name = self.segmenter.find(model).name
         key = ("prediction", opened.key, name)
-        return self._once(key, lambda: self.segmenter.predict(opened.scan, name, progress))
+        return self._once(key, lambda: self.run(opened.scan, name, progress))
+
+    def run(
+        self, scan: Scan, model: str, progress: Callable = lambda batches: batches
+    ) -> Prediction:
+        """``scan`` through the network named ``model``. InputError where it takes too long."""
+        return self.segmenter.predict(scan, model, lambda batches: _in_time(progress(batches)))
 
     def segment(
         self, opened: OpenScan, model: str, threshold: float | None, index: int = 0
@@ -227,6 +235,27 @@ class Workbench:
             self.cache.set(key, value=value, **_arrays_of(value))
             return value
         return stored["value"]
+
+
+def check_slices(scan: Scan) -> Scan:
+    """``scan``. InputError where it has more slices than a server segments."""
+    if len(scan.voxels) > MAX_SERVED_SLICES:
+        raise InputError(
+            f"{scan.name} has {len(scan.voxels)} slices, and this server segments at most "
+            f"{MAX_SERVED_SLICES}: give a part of it, or use the command line."
+        )
+    return scan
+
+
+def _in_time(batches: Iterable) -> Iterator:
+    end = time.monotonic() + MAX_MINUTES * 60
+    for batch in batches:
+        if time.monotonic() > end:
+            raise InputError(
+                f"The scan took longer than {MAX_MINUTES} minutes: give fewer slices, or use the "
+                "command line."
+            )
+        yield batch
 
 
 def _arrays_of(value: object) -> dict[str, np.ndarray]:
