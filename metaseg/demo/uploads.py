@@ -5,7 +5,7 @@ import shutil
 
 from gradio.route_utils import MultiPartException, upload_fn
 from gradio.routes import file_upload_statuses
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
@@ -43,7 +43,10 @@ async def receive(request: Request) -> Response:
     except TimeoutError:
         shutil.rmtree(folder, ignore_errors=True)
         return PlainTextResponse("The upload came too slowly: send it again.", 408)
-    except BaseException:  # the visitor has gone: what came of the file goes too
+    except ClientDisconnect:  # nobody is there to be told
+        shutil.rmtree(folder, ignore_errors=True)
+        return Response(status_code=400)
+    except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return JSONResponse([str(path) for path in paths])
