@@ -64,6 +64,7 @@ DECODED_PIXELS_PER_SECOND = 4_000_000
 
 DECODING_BYTES = 1024 * MEGABYTE
 """Memory that decoding a frame may take."""
+
 PROXIES = setting("METASEG_PROXIES", 1 if "SPACE_ID" in os.environ else 0, least=0)
 """How many proxies stand before the server: as many entries of X-Forwarded-For are believed."""
 

@@ -46,7 +46,7 @@ class Store:
         base.mkdir(parents=True, exist_ok=True)
         _remove_what_dead_servers_left(base)
         self.root = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base)).resolve()
-        self._lock = _locked(self.root)
+        self._lock, self._process = _locked(self.root), os.getpid()
         self.uploads, self.results = self.root / "uploads", self.root / "results"
         self.uploads.mkdir(mode=0o700)
         self.results.mkdir(mode=0o700)
@@ -155,8 +155,9 @@ class Store:
                 logging.getLogger(__name__).exception("The sweep failed and is tried again.")
 
     def remove(self) -> None:
-        """Remove everything: the server ends."""
-        shutil.rmtree(self.root, ignore_errors=True)
+        """Remove everything: the server ends, and not just a process that it has forked."""
+        if os.getpid() == self._process:
+            shutil.rmtree(self.root, ignore_errors=True)
 
 
 @cache
