@@ -1,12 +1,17 @@
 """A client that says what it likes: gradio's own sends only what it should."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-TIMEOUT = 120
+# A busy machine answers late, and that is no fault of the server.
+TIMEOUT = 300
+get, post, request = (
+    partial(how, timeout=TIMEOUT) for how in (httpx.get, httpx.post, httpx.request)
+)
 
 
 def named(path: str | Path) -> dict[str, Any]:
@@ -17,7 +22,7 @@ def named(path: str | Path) -> dict[str, Any]:
 def upload(server: str, *files: Path) -> list[str]:
     """Where the server put ``files``."""
     parts = [("files", (file.name, file.read_bytes())) for file in files]
-    answer = httpx.post(f"{server}gradio_api/upload", files=parts, timeout=TIMEOUT)
+    answer = post(f"{server}gradio_api/upload", files=parts)
     answer.raise_for_status()
     return answer.json()
 
@@ -25,7 +30,7 @@ def upload(server: str, *files: Path) -> list[str]:
 def call(server: str, endpoint: str, **arguments: Any) -> tuple[str, Any]:
     """The event that ends the call, "complete" or "error", and its data or its sentence."""
     url = f"{server}gradio_api/call/v2/{endpoint}"
-    answer = httpx.post(url, json=arguments, timeout=TIMEOUT)
+    answer = post(url, json=arguments)
     answer.raise_for_status()
     url = f"{server}gradio_api/call/{endpoint}/{answer.json()['event_id']}"
     with httpx.stream("GET", url, timeout=TIMEOUT) as lines:
@@ -34,13 +39,13 @@ def call(server: str, endpoint: str, **arguments: Any) -> tuple[str, Any]:
 
 def press(server: str, session: str, element: str, data: list[Any]) -> Any:
     """The data or the sentence with which the page's button ``element`` answers ``session``."""
-    config = httpx.get(f"{server}config", timeout=TIMEOUT).json()
+    config = get(f"{server}config").json()
     (part,) = [c["id"] for c in config["components"] if c["props"].get("elem_id") == element]
     (function,) = [
         d["id"] for d in config["dependencies"] if d["targets"] and [part, "click"] in d["targets"]
     ]
     body = {"data": data, "fn_index": function, "session_hash": session}
-    joined = httpx.post(f"{server}gradio_api/queue/join", json=body, timeout=TIMEOUT)
+    joined = post(f"{server}gradio_api/queue/join", json=body)
     joined.raise_for_status()
     url = f"{server}gradio_api/queue/data"
     with httpx.stream("GET", url, params={"session_hash": session}, timeout=TIMEOUT) as lines:

@@ -18,7 +18,7 @@ from metaseg.demo.workbench import Workbench
 from metaseg.errors import InputError
 from metaseg.scan import Scan
 from tests.conftest import EXAMPLES, draw_head
-from tests.demo.raw_client import call, named
+from tests.demo.raw_client import call, get, named, post, request
 
 SLICE = EXAMPLES / "meningioma_axial.jpg"
 ELSEWHERE = "https://elsewhere.example"
@@ -35,7 +35,7 @@ def quick(small_segmenter):
 
 @pytest.mark.parametrize("path", ["", "config", "gradio_api/info", "theme.css", "nothing/here"])
 def test_every_answer_bears_the_headers(quick, path):
-    headers = httpx.get(quick + path).headers
+    headers = get(quick + path).headers
     assert headers["x-content-type-options"] == "nosniff"
     policy = headers["content-security-policy"]
     assert "default-src 'self'" in policy and "object-src 'none'" in policy
@@ -46,13 +46,13 @@ def test_every_answer_bears_the_headers(quick, path):
 def test_no_other_origin_may_read(quick, host):
     headers = {"Origin": ELSEWHERE, "Host": host, "Access-Control-Request-Method": "POST"}
     for method, path in (("GET", "config"), ("OPTIONS", "gradio_api/queue/join")):
-        answer = httpx.request(method, quick + path, headers=headers)
+        answer = request(method, quick + path, headers=headers)
         assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
 def test_a_forwarded_host_is_believed_of_a_known_proxy_alone(quick, monkeypatch):
     def root(host):
-        return httpx.get(f"{quick}config", headers={"X-Forwarded-Host": host}).json()["root"]
+        return get(f"{quick}config", headers={"X-Forwarded-Host": host}).json()["root"]
 
     assert root("evil.example") == quick.rstrip("/")
     monkeypatch.setattr(protection, "PROXIES", 1)
@@ -64,7 +64,7 @@ def test_a_forwarded_host_is_believed_of_a_known_proxy_alone(quick, monkeypatch)
 def test_a_body_has_a_limit_and_comes_not_back(quick, chunked):
     body = json.dumps({"scan": None, "model": "x" * (2 << 20)}).encode()
     content = iter([body[: 1 << 20], body[1 << 20 :]]) if chunked else body
-    answer = httpx.post(f"{quick}gradio_api/call/v2/segment", content=content)
+    answer = post(f"{quick}gradio_api/call/v2/segment", content=content)
     assert answer.status_code == 413 and len(answer.content) < 300
     assert "larger than 1 MB: upload files" in answer.json()["detail"]
 
@@ -78,7 +78,7 @@ def test_a_body_has_a_limit_and_comes_not_back(quick, chunked):
     ],
 )
 def test_wrong_arguments_are_the_callers_fault(quick, endpoint, arguments, status, words):
-    answer = httpx.post(f"{quick}gradio_api/call/v2/{endpoint}", json=arguments)
+    answer = post(f"{quick}gradio_api/call/v2/{endpoint}", json=arguments)
     assert answer.status_code == status and words in answer.json()["detail"]
 
 
@@ -99,7 +99,7 @@ def test_what_gradio_refuses_is_a_sentence_too(quick, scan):
 def test_addresses_that_the_page_never_asks_are_closed(quick):
     for path in ("deep_link", "process_recording", "proxy=http://x.example/", "vibe-code/", "runs"):
         for method in ("GET", "POST"):
-            assert httpx.request(method, f"{quick}gradio_api/{path}").status_code == 404, path
+            assert request(method, f"{quick}gradio_api/{path}").status_code == 404, path
 
 
 def test_who_stops_in_the_middle_is_not_waited_for(quick, monkeypatch):
@@ -126,14 +126,14 @@ def test_a_full_queue_refuses_and_goes_on(small_segmenter, monkeypatch):
     _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **LAUNCH_OPTIONS)
     try:
         body = {"scan": named(SLICE)}
-        post = [httpx.post(f"{url}gradio_api/call/v2/segment", json=body) for _ in range(8)]
-        taken = [answer.json()["event_id"] for answer in post if answer.status_code == 200]
-        refused = [answer.json()["detail"] for answer in post if answer.status_code == 503]
+        answers = [post(f"{url}gradio_api/call/v2/segment", json=body) for _ in range(8)]
+        taken = [answer.json()["event_id"] for answer in answers if answer.status_code == 200]
+        refused = [answer.json()["detail"] for answer in answers if answer.status_code == 503]
         assert 3 <= len(taken) <= 5 and len(taken) + len(refused) == 8
         assert "Queue is full. Max size is 3" in refused[0]
         go_on.set()
         for event in taken:
-            answer = httpx.get(f"{url}gradio_api/call/segment/{event}", timeout=60)
+            answer = get(f"{url}gradio_api/call/segment/{event}")
             assert "event: complete" in answer.text
         assert call(url, "segment", scan=named(SLICE))[0] == "complete"
     finally:
@@ -156,7 +156,7 @@ def test_a_visitor_uploads_so_much_and_another_still_can(tmp_path, monkeypatch):
 
 def test_an_upload_too_many_is_a_sentence(quick, monkeypatch):
     monkeypatch.setattr("metaseg.demo.store.MAX_UPLOADS", 0)
-    answer = httpx.post(f"{quick}gradio_api/upload", files={"files": ("a.png", b"0")})
+    answer = post(f"{quick}gradio_api/upload", files={"files": ("a.png", b"0")})
     assert answer.status_code == 429 and "clear some, or come back later" in answer.text
 
 

@@ -19,7 +19,7 @@ from metaseg.demo import LAUNCH_OPTIONS, build_page
 from metaseg.demo.store import BATCH, LOCK, NOT_YOURS, SCAN, Store, store
 from metaseg.errors import InputError
 from tests.conftest import EXAMPLES
-from tests.demo.raw_client import call, named, press, upload
+from tests.demo.raw_client import call, get, named, post, press, upload
 
 ROOT = Path(__file__).parent.parent.parent
 SLICE, TRUTH = EXAMPLES / "meningioma_axial.jpg", EXAMPLES / "meningioma_axial_truth.png"
@@ -128,9 +128,9 @@ def test_an_upload_that_breaks_off_leaves_nothing(quick):
 
     with pytest.raises(ConnectionError):
         headers = {"Content-Type": "multipart/form-data; boundary=x"}
-        httpx.post(f"{quick}gradio_api/upload", content=parts(), headers=headers)
+        post(f"{quick}gradio_api/upload", content=parts(), headers=headers)
     wait_until(lambda: set(store().uploads.iterdir()) <= before)
-    answer = httpx.post(f"{quick}gradio_api/upload", content=b"--x--", headers=headers)
+    answer = post(f"{quick}gradio_api/upload", content=b"--x--", headers=headers)
     assert set(store().uploads.iterdir()) <= before or answer.json() == []
 
 
@@ -138,7 +138,7 @@ def test_a_file_that_is_too_large_is_a_sentence(quick, monkeypatch):
     monkeypatch.setattr("metaseg.demo.uploads.MAX_FILE_BYTES", 1 << 20)
     before = set(store().uploads.iterdir())
     files = {"files": ("large.nii", b"0" * (1 << 21))}
-    answer = httpx.post(f"{quick}gradio_api/upload", files=files)
+    answer = post(f"{quick}gradio_api/upload", files=files)
     assert answer.status_code == 413
     assert answer.text == "A file is larger than 1 MB: give a smaller one."
     assert set(store().uploads.iterdir()) <= before
@@ -250,12 +250,12 @@ def test_a_server_that_is_told_to_end_leaves_nothing(tmp_path, number):
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(url).status_code == 200
+        return get(url).status_code == 200
     except httpx.TransportError:
         return False
 
 
-def wait_until(condition, seconds: float = 30) -> None:
+def wait_until(condition, seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen"

@@ -39,8 +39,8 @@ def test_clear_removes_at_once_and_closing_removes_the_rest(browser, server):  #
     expect(scans(page, "explain").first).to_be_visible()
     with page.expect_download():
         page.locator("#download").click()
-    page.set_input_files("#batch-scans input[type=file]", SLICE)
     page.get_by_role("tab", name="Several scans").click()
+    page.set_input_files("#batch-scans input[type=file]", SLICE)
     page.locator("#batch-start").click()
     expect(page.locator("#batch-table")).to_contain_text("done")
     names = {path.name for path in mine()}
