@@ -7,10 +7,8 @@ where an answer was wrong, an error was no sentence, or files stayed.
 """
 
 import argparse
-import os
 import random
 import socket
-import subprocess
 import sys
 import tempfile
 import threading
@@ -18,7 +16,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,16 +23,15 @@ import cv2
 import httpx
 import nibabel
 import numpy as np
-import psutil
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from gradio_client.utils import QueueError
+from watched_server import running_server, state_of
 
 ROOT = Path(__file__).parent.parent
 SLICE = ROOT / "examples" / "meningioma_axial.jpg"
 BITS, BLOCK = 24, 16
 PATIENCE = 3600
-KEPT = "metaseg-*/*/**/*"
 PART = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
 
 
@@ -49,27 +45,13 @@ class Phase:
     wrong: list[str] = field(default_factory=list)
 
     def row(self) -> str:
+        """A row of the table."""
         low, middle, late, high = np.percentile(self.seconds or [np.nan], [0, 50, 95, 100])
         latencies = f"{low:.1f} / {middle:.1f} / {late:.1f} / {high:.1f}"
         refused = "; ".join(f"{count} x {words}" for words, count in self.refusals.items())
         wrong = "; ".join(sorted(set(self.wrong)))
         right = f"{len(self.seconds)} | {len(self.wrong)} {wrong}"
         return f"| {self.name} | {right} | {latencies} | {refused or 'none'} |"
-
-
-@dataclass(frozen=True)
-class State:
-    """What the server holds."""
-
-    when: str
-    memory: int
-    descriptors: int
-    files: int
-    bytes: int
-
-    def row(self) -> str:
-        size = f"{self.files} | {self.bytes / 1e6:.1f}"
-        return f"| {self.when} | {self.memory >> 20} | {self.descriptors} | {size} |"
 
 
 class Crowd:
@@ -104,16 +86,19 @@ class Crowd:
         return mark_of(answer[0]) == mark
 
     def compare(self, client: Client, mark: int) -> bool:
+        """The same of both networks."""
         answer = client.predict(scan=handle_file(self.watermarked(mark)), api_name="/compare")
         return {mark_of(picture) for picture in answer[::3]} == {mark}
 
     def segment_volume(self, client: Client, mark: int, slices: int) -> bool:
+        """The same of a volume."""
         path = self.volume(mark, slices)
         mask, _, _ = client.predict(scan=handle_file(path), api_name="/segment_volume")
         found = nibabel.load(mask)
         return round(found.affine[0, 3]) == mark and found.shape[2] == slices
 
     def models(self, client: Client, mark: int) -> bool:
+        """Whether any network is named."""
         return bool(client.predict(api_name="/models"))
 
     def visit(self, phase: Phase, ask: Callable[[Client, int], bool]) -> None:
@@ -219,49 +204,8 @@ def at_a_rate(visit: Callable[[int], None], minutes: float, rate: float) -> None
             time.sleep(max(0.0, began + number / rate - time.monotonic()))
 
 
-@contextmanager
-def running_server(cache: Path) -> Iterator[tuple[str, psutil.Process]]:
-    """The demo's address, and its process."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    chosen = {"GRADIO_TEMP_DIR": str(cache), "GRADIO_SERVER_PORT": str(port)}
-    process = subprocess.Popen(
-        [sys.executable, "app.py"], cwd=ROOT, env={**os.environ, **chosen}, stdout=sys.stderr
-    )
-    url = f"http://127.0.0.1:{port}/"
-    try:
-        while True:
-            try:
-                httpx.get(url).raise_for_status()
-                break
-            except httpx.HTTPError:
-                if process.poll() is not None:
-                    sys.exit("The server did not start.")
-                time.sleep(0.5)
-        yield url, psutil.Process(process.pid)
-    finally:
-        process.terminate()
-        process.wait(60)
-
-
-def state_of(when: str, server: psutil.Process, cache: Path) -> State:
-    """What is left a minute after the last visitor has gone, or earlier where nothing is."""
-    end = time.monotonic() + 60
-    while time.monotonic() < end and any(path.is_file() for path in cache.glob(KEPT)):
-        time.sleep(1)
-    family = [server, *server.children(recursive=True)]
-    files = [path for path in cache.glob(KEPT) if path.is_file()]
-    return State(
-        when,
-        memory=sum(process.memory_info().rss for process in family),
-        descriptors=sum(process.num_fds() for process in family),
-        files=len(files),
-        bytes=sum(path.stat().st_size for path in files),
-    )
-
-
 def main() -> None:
+    """Run the phases one after the other, and print what came of them."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--clients", type=int, default=50, help="visitors who come at once")
     parser.add_argument("--volumes", type=int, default=2, help="volumes beside the slices")

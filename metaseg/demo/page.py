@@ -48,6 +48,7 @@ class Page(gr.Blocks):
     """gr.Blocks that says in a sentence what it cannot take."""
 
     async def preprocess_data(self, *arguments, **options) -> list:
+        """As gradio does it."""
         try:
             return await super().preprocess_data(*arguments, **options)
         except gr.Error:
