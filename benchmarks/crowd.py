@@ -26,6 +26,7 @@ import numpy as np
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from gradio_client.utils import QueueError
+from PIL import Image
 from watched_server import running_server, state_of
 
 ROOT = Path(__file__).parent.parent
@@ -59,7 +60,7 @@ class Crowd:
 
     def __init__(self, url: str, folder: Path):
         self.url, self.folder = url, folder
-        self.slice = cv2.imread(str(SLICE), cv2.IMREAD_GRAYSCALE)
+        self.slice = np.asarray(Image.open(SLICE).convert("L"))
 
     def watermarked(self, mark: int) -> Path:
         """A slice whose lowest rows hold ``mark`` as black and white blocks."""
@@ -94,7 +95,7 @@ class Crowd:
         """The same of a volume."""
         path = self.volume(mark, slices)
         mask, _, _ = client.predict(scan=handle_file(path), api_name="/segment_volume")
-        found = nibabel.load(mask)
+        found = nibabel.Nifti1Image.from_filename(mask)
         return round(found.affine[0, 3]) == mark and found.shape[2] == slices
 
     def models(self, client: Client, mark: int) -> bool:
@@ -179,7 +180,7 @@ def sentence_of(error: Exception) -> str | None:
 
 def mark_of(overlay: str) -> int:
     """The watermark that an overlay shows."""
-    pixels = cv2.imread(overlay).min(axis=2)
+    pixels = np.asarray(Image.open(overlay)).min(axis=2)
     size = pixels.shape[1] / 512 * BLOCK
     row = pixels[round(-size / 2)]
     return sum(int(row[round((bit + 0.5) * size)] > 127) << bit for bit in range(BITS))
@@ -206,7 +207,7 @@ def at_a_rate(visit: Callable[[int], None], minutes: float, rate: float) -> None
 
 def main() -> None:
     """Run the phases one after the other, and print what came of them."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description="Many visitors at once.")
     parser.add_argument("--clients", type=int, default=50, help="visitors who come at once")
     parser.add_argument("--volumes", type=int, default=2, help="volumes beside the slices")
     parser.add_argument("--slices", type=int, default=400, help="slices of each of those volumes")
