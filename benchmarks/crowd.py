@@ -96,7 +96,7 @@ class Crowd:
         path = self.volume(mark, slices)
         mask, _, _ = client.predict(scan=handle_file(path), api_name="/segment_volume")
         found = nibabel.Nifti1Image.from_filename(mask)
-        return round(found.affine[0, 3]) == mark and found.shape[2] == slices
+        return round(found.header.get_best_affine()[0, 3]) == mark and found.shape[2] == slices
 
     def models(self, client: Client, mark: int) -> bool:
         """Whether any network is named."""
