@@ -2,10 +2,11 @@
 
 import cv2
 
-from metaseg.demo import LAUNCH_OPTIONS, build_page
+from metaseg.demo.launch import LAUNCH_OPTIONS
+from metaseg.demo.page import build_page
 from metaseg.demo.store import remove_on_signals
+from metaseg.hub.resolve import resolve_checkpoints
 from metaseg.segmenter import Segmenter
-from metaseg.sources import resolve_checkpoints
 
 # OpenCV's own threads fight with torch's for the same cores, and slices are small.
 cv2.setNumThreads(1)

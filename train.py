@@ -12,9 +12,11 @@ from metaseg.cli.options import add_modality
 from metaseg.data.cases import read_cases
 from metaseg.errors import InputError, disk_errors, together
 from metaseg.files import output_folder
-from metaseg.hub import check_login, plain_repo_id, push_model
+from metaseg.hub.push import check_login, plain_repo_id, push_model
 from metaseg.models import ARCHITECTURES
-from metaseg.training import TrainingConfig, add_options, is_main_process, read_config, train
+from metaseg.training.config import TrainingConfig
+from metaseg.training.recipe import add_options, read_config
+from metaseg.training.train import is_main_process, train
 
 
 def main() -> int:

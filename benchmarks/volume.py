@@ -18,10 +18,10 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from metaseg.results import write_results
+from metaseg.findings.files import write_results
+from metaseg.hub.resolve import load_models
 from metaseg.scan import read_scan
 from metaseg.segmenter import Segmenter
-from metaseg.sources import load_models
 
 
 def make_volume(path: Path, shape: tuple[int, int, int]) -> None:

@@ -15,8 +15,8 @@ from metaseg.version import __version__
 
 if TYPE_CHECKING:
     from metaseg.api import Result, segment
+    from metaseg.hub.resolve import from_pretrained
     from metaseg.scan import Scan, read_scan
-    from metaseg.sources import from_pretrained
 
 __all__ = [
     "InputError",
@@ -33,7 +33,7 @@ _HOMES = {
     "segment": "metaseg.api",
     "Scan": "metaseg.scan",
     "read_scan": "metaseg.scan",
-    "from_pretrained": "metaseg.sources",
+    "from_pretrained": "metaseg.hub.resolve",
 }
 
 

@@ -10,15 +10,16 @@ import numpy as np
 from metaseg.checkpoint import WEIGHTS
 from metaseg.errors import disk_errors, memory_errors
 from metaseg.files import output_folder
-from metaseg.lesions import Lesion, find_lesions
-from metaseg.lesions3d import VolumeLesion, find_volume_lesions
+from metaseg.findings.files import write_results
+from metaseg.findings.lesions import Lesion, find_lesions
+from metaseg.findings.lesions3d import VolumeLesion, find_volume_lesions
+from metaseg.findings.report import RESEARCH_USE
+from metaseg.hub.resolve import from_pretrained, local_folder
 from metaseg.metrics import Counts
-from metaseg.report import RESEARCH_USE
-from metaseg.results import write_results
+from metaseg.prediction import Prediction, check_threshold
 from metaseg.scan import Scan, read_mask, read_scan
 from metaseg.scan.arrays import mask_of_array, scan_of_array
-from metaseg.segmenter import Prediction, Segmenter, check_threshold
-from metaseg.sources import from_pretrained, local_folder
+from metaseg.segmenter import Segmenter
 
 DEFAULT_MODEL = "attention_unet"
 

@@ -10,8 +10,8 @@ import torch
 
 from metaseg.checkpoint import Checkpoint, Config
 from metaseg.errors import InputError
-from metaseg.lesions import reaches
 from metaseg.models import AttentionUNet
+from metaseg.prediction import Prediction
 from metaseg.preprocess import enhance, grey_slices, network_input, prepare, to_grey_levels
 from metaseg.scan import Scan
 from metaseg.scan.burnt_in import has_letters
@@ -26,25 +26,6 @@ LETTERS = (
     "before you pass the picture on."
 )
 NO_TISSUE = "No tissue was found in this slice, so nothing was looked for in it."
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a network says of a scan. Everything else is a function of it; none runs it again."""
-
-    probability: np.ndarray
-    """(D, H, W) float32 in [0, 1], in the scan's own grid."""
-    model: str
-    """The checkpoint's name, for example ``attention_unet``."""
-    title: str
-    """What people read, for example «Attention U-Net»."""
-    revision: str
-    seconds: float
-    notices: tuple[str, ...] = ()
-
-    def mask(self, threshold: float) -> np.ndarray:
-        """(D, H, W) bool: where the probability reaches ``threshold`` and is not zero."""
-        return reaches(self.probability, threshold)
 
 
 @dataclass(frozen=True)
@@ -256,38 +237,3 @@ def _notices(slices: int, with_tissue: int, lettered: int) -> Iterator[str]:
         yield NO_TISSUE if slices == 1 else left_out
     if lettered:
         yield LETTERS if slices == 1 else f"{LETTERS} They stand in {lettered} of {slices} slices."
-
-
-def take_slice(scan: Scan, index: int | None) -> tuple[Scan, int]:
-    """One slice of ``scan`` as a Scan of its own, and its index; None is the middle one.
-
-    InputError where the scan has no such slice.
-    """
-    depth = len(scan.voxels)
-    if index is None:
-        index = depth // 2
-    number = isinstance(index, int | float) and not isinstance(index, bool)
-    if not number or not float(index).is_integer():
-        raise InputError(f"The slice index must be a whole number from 0 to {depth - 1}.")
-    index = int(index)
-    if not 0 <= index < depth:
-        raise InputError(
-            f"There is no slice {index}: {scan.name} has {depth}, counted from 0 to {depth - 1}."
-        )
-    affine = scan.affine
-    if affine is not None:
-        affine = affine.copy()
-        affine[:3, 3] += index * affine[:3, 2]
-    sources = scan.sources if depth == 1 else ()
-    one = scan.voxels[index : index + 1]
-    volume = scan.voxels if scan.is_volume else scan.volume
-    return replace(scan, voxels=one, affine=affine, sources=sources, volume=volume), index
-
-
-def check_threshold(threshold: object) -> float:
-    """``threshold`` as a float; InputError unless it is a number from 0 to 1."""
-    if isinstance(threshold, bool) or not isinstance(threshold, int | float):
-        raise InputError("The threshold must be a number from 0 to 1.")
-    if not 0 <= threshold <= 1:
-        raise InputError(f"The threshold {threshold:g} is outside 0 to 1: choose one between.")
-    return float(threshold)

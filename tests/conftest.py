@@ -128,7 +128,7 @@ def write_data_folder(folder: Path, groups: int = 6, slices: int = 2) -> Path:
 @pytest.fixture(scope="session")
 def served() -> Segmenter:
     """What the demo serves: the shipped checkpoints."""
-    from metaseg.sources import load_models
+    from metaseg.hub.resolve import load_models
 
     return Segmenter(load_models())
 
@@ -136,7 +136,8 @@ def served() -> Segmenter:
 @pytest.fixture(scope="session")
 def server(served):
     """The real demo with the shipped checkpoints, on a free port of this machine."""
-    from metaseg.demo import LAUNCH_OPTIONS, build_page
+    from metaseg.demo.launch import LAUNCH_OPTIONS
+    from metaseg.demo.page import build_page
 
     page = build_page(served)
     _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **LAUNCH_OPTIONS)

@@ -14,7 +14,7 @@ import pytest
 import metaseg
 from metaseg import InputError
 from metaseg.cli.main import main
-from metaseg.sources import SHIPPED, shipped_models
+from metaseg.hub.resolve import SHIPPED, shipped_models
 from tests.conftest import EXAMPLES, draw_head
 
 SLICE, TRUTH = EXAMPLES / "meningioma_axial.jpg", EXAMPLES / "meningioma_axial_truth.png"

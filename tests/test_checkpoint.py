@@ -16,9 +16,9 @@ from metaseg.checkpoint import (
     save_checkpoint,
 )
 from metaseg.errors import InputError
+from metaseg.hub.resolve import load_models
 from metaseg.models import ARCHITECTURES
 from metaseg.preprocess import VERSION, Preprocessing
-from metaseg.sources import load_models
 from tests.conftest import preprocessing, small_checkpoint
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import cv2
 import pytest
 
+from metaseg.hub.resolve import load_models, shipped_models
 from metaseg.metrics import Counts
 from metaseg.scan import read_scan
 from metaseg.segmenter import Segmenter
-from metaseg.sources import load_models, shipped_models
 from tests.conftest import EXAMPLES
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -14,6 +14,7 @@ import pytest
 
 from metaseg.data.case import Case
 from metaseg.data.prepared import FOR_VALIDATION, prepare_cases
+from metaseg.hub.resolve import load_models
 from metaseg.preprocess import (
     CHANNELS,
     Preprocessing,
@@ -23,9 +24,8 @@ from metaseg.preprocess import (
     standardise,
     to_channels,
 )
-from metaseg.scan import Scan, read_scan
-from metaseg.segmenter import Segmenter, take_slice
-from metaseg.sources import load_models
+from metaseg.scan import Scan, read_scan, take_slice
+from metaseg.segmenter import Segmenter
 from metaseg.training.dataset import SliceDataset
 from tests.conftest import DRAWN, EXAMPLES, preprocessing, small_checkpoint
 from tests.dicom_files import save_series, series_of

@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from metaseg import __version__
-from metaseg.sources import shipped_models
+from metaseg.hub.resolve import shipped_models
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -59,7 +59,7 @@ def test_nothing_but_the_command_line_needs_an_extra():
 import sys
 for name in {wings.split()!r}:
     sys.modules[name] = None
-import metaseg.cli.predict, metaseg.hub, metaseg.segmenter, metaseg.sources
+import metaseg.cli.predict, metaseg.hub, metaseg.segmenter, metaseg.hub.resolve
 from metaseg.cli.main import main
 sys.exit(main(["demo"]))
 """

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from metaseg.hub.resolve import shipped_models
 from metaseg.models import TITLES
-from metaseg.sources import shipped_models
 from tests.demo.test_browser import CHROMIUM, browser  # noqa: F401
 
 ROOT = Path(__file__).parent.parent

@@ -7,11 +7,12 @@ import scipy.special
 import torch
 
 from metaseg.errors import InputError
+from metaseg.hub.resolve import load_models
 from metaseg.metrics import Counts
 from metaseg.models import ARCHITECTURES
-from metaseg.scan import Scan, read_scan
-from metaseg.segmenter import NO_TISSUE, Segmenter, check_threshold, take_slice
-from metaseg.sources import load_models
+from metaseg.prediction import check_threshold
+from metaseg.scan import Scan, read_scan, take_slice
+from metaseg.segmenter import NO_TISSUE, Segmenter
 from tests.conftest import EXAMPLES, draw_head, preprocessing, small_checkpoint
 
 

@@ -9,11 +9,11 @@ import numpy as np
 
 from metaseg.data.case import Case, read_case
 from metaseg.data.cases import cases_of_split
-from metaseg.data.lesion_canvas import MODALITIES
-from metaseg.data.lesion_shapes import collect_donors
-from metaseg.data.synthetic import add_metastases
 from metaseg.errors import InputError
 from metaseg.preprocess import Preprocessing, brain_mask, prepare, to_grey_levels
+from metaseg.synthesis.canvas import MODALITIES
+from metaseg.synthesis.metastases import add_metastases
+from metaseg.synthesis.shapes import collect_donors
 from metaseg.training.config import TrainingConfig
 
 PIXEL_MM = 0.9

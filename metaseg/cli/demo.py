@@ -2,9 +2,10 @@
 
 import argparse
 
-from metaseg.demo import LAUNCH_OPTIONS, build_page
+from metaseg.demo.launch import LAUNCH_OPTIONS
+from metaseg.demo.page import build_page
+from metaseg.hub.resolve import resolve_checkpoints
 from metaseg.segmenter import Segmenter
-from metaseg.sources import resolve_checkpoints
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -10,15 +10,15 @@ from tqdm import tqdm
 
 from metaseg.cli.options import add_modality
 from metaseg.data.cases import cases_of_split
-from metaseg.data.stress import stress_set
 from metaseg.errors import InputError
-from metaseg.evaluation import evaluate
+from metaseg.evaluation.benchmark import evaluate_stress
+from metaseg.evaluation.evaluate import evaluate
 from metaseg.evaluation.perturbations import evaluate_perturbed
 from metaseg.evaluation.record import record_metrics
-from metaseg.evaluation.stress import evaluate_stress
 from metaseg.files import output_folder, to_json, write_json, write_whole
+from metaseg.hub.resolve import load_models, local_folder
 from metaseg.segmenter import Segmenter
-from metaseg.sources import load_models, local_folder
+from metaseg.synthesis.benchmark import stress_set
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

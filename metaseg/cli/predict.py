@@ -15,13 +15,14 @@ from tqdm import tqdm
 from metaseg.data.studies import find_studies
 from metaseg.errors import InputError, memory_errors
 from metaseg.files import output_folder
-from metaseg.manifest import Manifest, digest_of
-from metaseg.results import write_results
+from metaseg.findings.files import write_results
+from metaseg.findings.manifest import Manifest, digest_of
+from metaseg.hub.resolve import load_models
+from metaseg.prediction import check_threshold
 from metaseg.scan import Scan, read_scan
 from metaseg.scan.planes import PLANES, in_plane
 from metaseg.scan.types import display_name
-from metaseg.segmenter import Segmenter, check_threshold
-from metaseg.sources import load_models
+from metaseg.segmenter import Segmenter
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -2,7 +2,7 @@
 
 import argparse
 
-from metaseg.sources import local_folder
+from metaseg.hub.resolve import local_folder
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +36,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run_model(options: argparse.Namespace) -> int:
     """Push a checkpoint, and print its page and commit."""
-    from metaseg.hub import push_model
+    from metaseg.hub.push import push_model
 
     folder = local_folder(options.checkpoint) or options.checkpoint
     pushed = push_model(folder, options.repository, options.private, options.tag)

@@ -1,1 +1,1 @@
-"""Data folders and their cases, lesions drawn into slices, and heads that are drawn whole."""
+"""Data folders, their cases and their prepared slices."""

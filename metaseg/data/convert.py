@@ -26,8 +26,8 @@ from metaseg.data.dataset import Dataset, read_dataset, write_dataset
 from metaseg.data.layouts import LAYOUTS, read_published, split_of
 from metaseg.data.splits import Listed, read_split
 from metaseg.errors import InputError, together
-from metaseg.overlay import write_png
 from metaseg.scan import read_mask, read_scan
+from metaseg.scan.pictures import write_png
 
 SHOWN_FAULTS = 20
 MASKS = ("_mask", "_seg")

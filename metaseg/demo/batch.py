@@ -12,10 +12,10 @@ from metaseg.demo.render import chosen_models
 from metaseg.demo.store import BATCH, store
 from metaseg.demo.workbench import BOTH, Workbench, check_slices
 from metaseg.errors import InputError
-from metaseg.results import write_results
+from metaseg.findings.files import write_results
+from metaseg.prediction import check_threshold
 from metaseg.scan import Scan
 from metaseg.scan.reading import open_all
-from metaseg.segmenter import check_threshold
 
 COLUMNS = ["Scan", "Model", "Result", "Lesions"]
 

@@ -17,8 +17,8 @@ from metaseg.demo.figure import (
 )
 from metaseg.demo.reading import Reading
 from metaseg.demo.tables import measure
-from metaseg.outlines import outline_mask
-from metaseg.overlay import BOTH_COLOUR, FALSE_POSITIVE_COLOUR, MISSED_COLOUR, TRUTH_COLOUR
+from metaseg.findings.outlines import outline_mask
+from metaseg.findings.overlay import BOTH_COLOUR, FALSE_POSITIVE_COLOUR, MISSED_COLOUR, TRUTH_COLOUR
 
 Area = tuple[str, np.ndarray, Colour, str]
 """What people read, its mask (H, W) bool, its colour and its hatching."""

@@ -12,8 +12,8 @@ from html import escape
 import cv2
 import numpy as np
 
-from metaseg.outlines import Outline, Ring, outline_lesions
-from metaseg.overlay import TRUTH_COLOUR
+from metaseg.findings.outlines import Outline, Ring, outline_lesions
+from metaseg.findings.overlay import TRUTH_COLOUR
 
 Colour = tuple[int, int, int]
 

@@ -12,11 +12,12 @@ from metaseg.demo.one_page import Facts, one_page
 from metaseg.demo.render import Inputs, chosen_models, open_inputs, present_slice
 from metaseg.demo.store import SCAN, store
 from metaseg.demo.workbench import OpenScan, Segmentation, VolumeFindings, Workbench
-from metaseg.lesions3d import lesion_table
-from metaseg.manifest import Manifest, digest_of
-from metaseg.overlay import TRUTH_COLOUR, draw_overlay, write_png
-from metaseg.results import write_results
+from metaseg.findings.files import write_results
+from metaseg.findings.lesions3d import lesion_table
+from metaseg.findings.manifest import Manifest, digest_of
+from metaseg.findings.overlay import TRUTH_COLOUR, draw_overlay
 from metaseg.scan.nifti import write_nifti
+from metaseg.scan.pictures import write_png
 from metaseg.scan.types import display_name
 
 REPORT = "report.html"

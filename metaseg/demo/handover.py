@@ -17,7 +17,7 @@ from metaseg.demo.files import write_report, write_zip
 from metaseg.demo.render import Inputs, alert
 from metaseg.demo.workbench import BOTH, Workbench
 from metaseg.errors import InputError
-from metaseg.segmenter import check_threshold
+from metaseg.prediction import check_threshold
 
 DOWNLOAD = """(file) => {
   if (!file) return;

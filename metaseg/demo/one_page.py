@@ -14,7 +14,7 @@ from PIL import Image
 
 from metaseg.demo.lesion_list import count_of
 from metaseg.demo.tables import lesion_measures, metrics_table, notice_list
-from metaseg.report import RESEARCH_USE
+from metaseg.findings.report import RESEARCH_USE
 from metaseg.scan import Scan
 
 MOST_LESIONS = 12

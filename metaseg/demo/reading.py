@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from metaseg.demo.figure import Colour
-from metaseg.lesions import reaches
-from metaseg.outlines import Outline
+from metaseg.findings.outlines import Outline
+from metaseg.prediction import reaches
 
 
 @dataclass(frozen=True)

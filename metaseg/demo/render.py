@@ -15,7 +15,7 @@ from metaseg.demo.reading import Reading
 from metaseg.demo.tables import metrics_table, notice_list, slice_marks
 from metaseg.demo.workbench import BOTH, OpenScan, VolumeFindings, Workbench
 from metaseg.errors import InputError
-from metaseg.overlay import TRUTH_COLOUR
+from metaseg.findings.overlay import TRUTH_COLOUR
 
 AS_LOADED, AFTER_CLAHE = "As loaded", "After CLAHE"
 EXPLAIN = "Explain"

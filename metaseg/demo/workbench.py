@@ -11,14 +11,15 @@ import numpy as np
 from metaseg.demo.reading import Reading
 from metaseg.demo.store import SCAN, TRUTH
 from metaseg.errors import InputError, memory_errors
-from metaseg.lesions3d import VolumeLesion, drop_small, number_lesions
+from metaseg.findings.lesions3d import VolumeLesion, drop_small, number_lesions
+from metaseg.findings.outlines import Outline, outline_lesions
+from metaseg.findings.overlay import PREDICTION_COLOURS, draw_overlay
+from metaseg.findings.report import build_report, build_volume_report
 from metaseg.limits import MAX_MINUTES, MAX_SERVED_SLICES
-from metaseg.outlines import Outline, outline_lesions
-from metaseg.overlay import PREDICTION_COLOURS, draw_overlay
-from metaseg.report import build_report, build_volume_report
-from metaseg.scan import Scan, read_mask, read_scan
+from metaseg.prediction import Prediction, check_threshold
+from metaseg.scan import Scan, read_mask, read_scan, take_slice
 from metaseg.scan.planes import array_in_plane, in_plane
-from metaseg.segmenter import Explanation, Prediction, Segmenter, check_threshold, take_slice
+from metaseg.segmenter import Explanation, Segmenter
 
 BOTH = "Both"
 COMPARED = ("attention_unet", "nested_unet")

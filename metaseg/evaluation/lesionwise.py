@@ -7,7 +7,7 @@ import numpy as np
 from scipy import ndimage
 
 from metaseg.evaluation.pixels import THRESHOLDS
-from metaseg.lesions import EIGHT_CONNECTED
+from metaseg.findings.lesions import EIGHT_CONNECTED
 
 SIZES = (0, 5, 10, 20, 40, np.inf)
 """Limits of the diameter classes, in pixels of the scan (mm on the stress set)."""

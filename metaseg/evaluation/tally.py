@@ -15,8 +15,8 @@ from metaseg.evaluation.lesionwise import (
 from metaseg.evaluation.pixels import PixelHistogram
 from metaseg.evaluation.surface import surface_measures
 from metaseg.metrics import Counts, mean_with_interval, summarise
+from metaseg.prediction import Prediction
 from metaseg.scan import Scan
-from metaseg.segmenter import Prediction
 
 
 class Tally:

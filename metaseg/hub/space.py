@@ -14,8 +14,8 @@ from metaseg.hub.errors import hub_errors
 from metaseg.hub.names import HubName
 from metaseg.hub.pull import FILES, pull
 from metaseg.hub.push import Pushed, check_login, commit, plain_repo_id, push_model
+from metaseg.hub.resolve import HUB_FILE, load_models, local_folder
 from metaseg.resources import PACKAGE
-from metaseg.sources import HUB_FILE, load_models, local_folder
 
 ROOT = PACKAGE.parent
 APP, REQUIREMENTS = "app.py", "requirements.txt"

@@ -1,7 +1,9 @@
-"""PNG, JPEG, BMP and WebP."""
+"""PNG, JPEG, BMP and WebP, and PNG back out."""
 
 import io
+from pathlib import Path
 
+import cv2
 import imagecodecs
 import numpy as np
 from PIL import Image, ImageOps
@@ -69,3 +71,13 @@ def check_pixels(width: int, height: int) -> None:
         )
     if width * height > MAX_SLICE_PIXELS:
         raise FileError(TOO_MANY_PIXELS.format(f" ({width} x {height})"))
+
+
+def write_png(path: str | Path, pixels: np.ndarray) -> None:
+    """``pixels`` (H, W) bool or uint8, or (H, W, 3) uint8 RGB, as a PNG; bool becomes 0/255."""
+    if pixels.dtype == bool:
+        pixels = pixels.astype(np.uint8) * 255
+    if pixels.ndim == 3:
+        pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+    _, data = cv2.imencode(".png", pixels)
+    Path(path).write_bytes(data.tobytes())

@@ -1,11 +1,12 @@
-"""The Scan itself."""
+"""The Scan itself, and one slice of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from pydicom import Dataset
 
+from metaseg.errors import InputError
 from metaseg.limits import MAX_ASPECT
 
 Codes = tuple[str, str, str]
@@ -72,3 +73,29 @@ class Scan:
         if self.spacing is None:
             return 1.0
         return min(max(self.spacing[1] / self.spacing[2], 1 / MAX_ASPECT), MAX_ASPECT)
+
+
+def take_slice(scan: Scan, index: int | None) -> tuple[Scan, int]:
+    """One slice of ``scan`` as a Scan of its own, and its index; None is the middle one.
+
+    InputError where the scan has no such slice.
+    """
+    depth = len(scan.voxels)
+    if index is None:
+        index = depth // 2
+    number = isinstance(index, int | float) and not isinstance(index, bool)
+    if not number or not float(index).is_integer():
+        raise InputError(f"The slice index must be a whole number from 0 to {depth - 1}.")
+    index = int(index)
+    if not 0 <= index < depth:
+        raise InputError(
+            f"There is no slice {index}: {scan.name} has {depth}, counted from 0 to {depth - 1}."
+        )
+    affine = scan.affine
+    if affine is not None:
+        affine = affine.copy()
+        affine[:3, 3] += index * affine[:3, 2]
+    sources = scan.sources if depth == 1 else ()
+    one = scan.voxels[index : index + 1]
+    volume = scan.voxels if scan.is_volume else scan.volume
+    return replace(scan, voxels=one, affine=affine, sources=sources, volume=volume), index

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from metaseg.data.lesion_shapes import Donor, collect_donors
 from metaseg.data.prepared import PreparedSlices
 from metaseg.preprocess import Preprocessing, network_input
+from metaseg.synthesis.shapes import Donor, collect_donors
 from metaseg.training.augmentation import augment, build_augmentation
 from metaseg.training.robustness import Variation, vary
 from metaseg.training.sampling import Sampling, draw_epoch

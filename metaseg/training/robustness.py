@@ -6,10 +6,10 @@ from dataclasses import dataclass, fields
 import cv2
 import numpy as np
 
-from metaseg.data.lesion_canvas import MODALITIES, Enhancement
-from metaseg.data.lesion_shapes import Donor, smooth_noise
-from metaseg.data.synthetic import add_metastases
 from metaseg.preprocess import Preprocessing, prepare
+from metaseg.synthesis.canvas import MODALITIES, Enhancement
+from metaseg.synthesis.metastases import add_metastases
+from metaseg.synthesis.shapes import Donor, smooth_noise
 
 HEAD_MM = 210
 """The longer side of the crop around the head, in mm: 222 on average in a large set of T1 slices,

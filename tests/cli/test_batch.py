@@ -9,12 +9,12 @@ import pytest
 
 from metaseg.checkpoint import save_checkpoint
 from metaseg.cli.main import main
-from metaseg.manifest import MANIFEST
+from metaseg.findings.manifest import MANIFEST
 from metaseg.segmenter import Segmenter
 from metaseg.version import __version__, git_commit
 from tests.conftest import draw_head, small_checkpoint
 from tests.dicom_files import save_series, series_of
-from tests.test_results import head_volume
+from tests.findings.test_files import head_volume
 from tests.volumes import affine_of, save
 
 AFFINE = affine_of("LPS", (0.9, 0.9, 4.0))

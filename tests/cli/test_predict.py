@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from metaseg.cli.main import main
+from metaseg.hub.resolve import load_models
 from metaseg.scan import read_scan
 from metaseg.segmenter import Segmenter
-from metaseg.sources import load_models
 from tests.conftest import EXAMPLES, draw_head
 
 SLICE = EXAMPLES / "meningioma_axial.jpg"

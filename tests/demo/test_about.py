@@ -11,8 +11,8 @@ from metaseg.demo.about import about, card
 from metaseg.demo.page import build_page
 from metaseg.demo.style import masthead
 from metaseg.hub.card import render_card
+from metaseg.hub.resolve import SHIPPED, shipped_models
 from metaseg.segmenter import Segmenter
-from metaseg.sources import SHIPPED, shipped_models
 from tests.conftest import small_checkpoint
 from tests.hub.tiny import make_checkpoint
 from tests.measured import figures

@@ -16,11 +16,11 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from metaseg.demo.api_docs import list_models
+from metaseg.hub.resolve import SHIPPED, load_models, shipped_models
 from metaseg.metrics import Counts
 from metaseg.models import TITLES
 from metaseg.scan import read_scan
 from metaseg.segmenter import Segmenter
-from metaseg.sources import SHIPPED, load_models, shipped_models
 from tests.conftest import EXAMPLES
 
 SLICE, TRUTH = EXAMPLES / "meningioma_axial.jpg", EXAMPLES / "meningioma_axial_truth.png"

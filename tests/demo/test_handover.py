@@ -17,9 +17,9 @@ from metaseg.demo.handover import link_to, python_call, read_link
 from metaseg.demo.one_page import Facts, one_page
 from metaseg.demo.render import Inputs
 from metaseg.demo.workbench import Workbench
-from metaseg.manifest import digest_of
+from metaseg.findings.manifest import digest_of
+from metaseg.findings.report import RESEARCH_USE
 from metaseg.metrics import Counts
-from metaseg.report import RESEARCH_USE
 from metaseg.scan import Scan, read_mask, read_scan
 from tests.conftest import EXAMPLES, draw_head
 from tests.dicom_files import save_series, series_of

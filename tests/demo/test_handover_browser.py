@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from metaseg.manifest import digest_of
+from metaseg.findings.manifest import digest_of
 from tests.conftest import EXAMPLES
 from tests.demo.test_browser import CHROMIUM, browser  # noqa: F401
 

@@ -12,7 +12,7 @@ from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 
 from metaseg.demo.store import store
-from metaseg.sources import shipped_models
+from metaseg.hub.resolve import shipped_models
 from tests.conftest import EXAMPLES
 from tests.test_readme import block
 

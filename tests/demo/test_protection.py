@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from metaseg import limits
-from metaseg.demo import LAUNCH_OPTIONS, build_page, protection
+from metaseg.demo import protection
 from metaseg.demo.batch import run_batch
-from metaseg.demo.page import NOT_TAKEN
+from metaseg.demo.launch import LAUNCH_OPTIONS
+from metaseg.demo.page import NOT_TAKEN, build_page
 from metaseg.demo.store import Store, store
 from metaseg.demo.workbench import Workbench
 from metaseg.errors import InputError

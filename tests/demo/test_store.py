@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 
-from metaseg.demo import LAUNCH_OPTIONS, build_page
+from metaseg.demo.launch import LAUNCH_OPTIONS
+from metaseg.demo.page import build_page
 from metaseg.demo.store import BATCH, LOCK, NOT_YOURS, SCAN, Store, store
 from metaseg.errors import InputError
 from tests.conftest import EXAMPLES

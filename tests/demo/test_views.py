@@ -10,8 +10,8 @@ from metaseg.demo.explain import combine, entropy, explain_view
 from metaseg.demo.figure import Frame, figure, path_data, slice_store
 from metaseg.demo.lesion_list import lesion_list
 from metaseg.demo.reading import Reading
-from metaseg.lesions import find_lesions
-from metaseg.outlines import outline_lesions
+from metaseg.findings.lesions import find_lesions
+from metaseg.findings.outlines import outline_lesions
 from metaseg.segmenter import Explanation
 
 FRAME = Frame("head & <neck>", 40, 30, 2.0)

@@ -8,16 +8,16 @@ import pytest
 from metaseg.checkpoint import load_checkpoint, save_checkpoint
 from metaseg.cli.main import main
 from metaseg.data.cases import read_cases
-from metaseg.data.stress import StressSlice, place_for_test
-from metaseg.evaluation import evaluate
+from metaseg.evaluation.benchmark import evaluate_stress
 from metaseg.evaluation.calibrate import GRID, group_dice_by_threshold
+from metaseg.evaluation.evaluate import evaluate
 from metaseg.evaluation.perturbations import evaluate_perturbed, perturbations
 from metaseg.evaluation.pixels import PixelHistogram
 from metaseg.evaluation.record import read_slice_dice
-from metaseg.evaluation.stress import evaluate_stress
 from metaseg.metrics import OVERLAP_NAMES
+from metaseg.prediction import Prediction
 from metaseg.scan import read_mask, read_scan
-from metaseg.segmenter import Prediction
+from metaseg.synthesis.benchmark import StressSlice, place_for_test
 from tests.conftest import DRAWN, preprocessing, small_checkpoint
 
 

@@ -16,10 +16,10 @@ import torch
 
 from metaseg.checkpoint import save_checkpoint
 from metaseg.cli.main import main as metaseg
-from metaseg.manifest import MANIFEST
+from metaseg.findings.manifest import MANIFEST
 from tests.conftest import draw_head, small_checkpoint
 from tests.faults.killing import run, run_and_kill
-from tests.test_results import head_volume
+from tests.findings.test_files import head_volume
 from tests.volumes import affine_of, save
 
 KILLS = 20

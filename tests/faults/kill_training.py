@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from metaseg.checkpoint import load_checkpoint
-from metaseg.training import train
+from metaseg.training.train import train
 from tests.conftest import write_data_folder
 from tests.faults.killing import run, run_and_kill
 from tests.training.tiny import TINY

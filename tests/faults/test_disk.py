@@ -12,10 +12,10 @@ import pytest
 import train
 from metaseg.checkpoint import load_checkpoint, save_checkpoint
 from metaseg.cli.main import main
-from metaseg.manifest import MANIFEST
+from metaseg.findings.manifest import MANIFEST
 from tests.conftest import EXAMPLES, small_checkpoint, write_data_folder
 from tests.faults.disk import Disk
-from tests.test_results import head_volume
+from tests.findings.test_files import head_volume
 from tests.training.tiny import TINY
 from tests.volumes import affine_of, save
 

@@ -6,8 +6,9 @@ import nibabel
 import numpy as np
 import pytest
 
-from metaseg.demo import LAUNCH_OPTIONS, build_page
 from metaseg.demo.api import NO_SPACE
+from metaseg.demo.launch import LAUNCH_OPTIONS
+from metaseg.demo.page import build_page
 from metaseg.demo.store import Store, store
 from metaseg.segmenter import Segmenter
 from tests.demo.raw_client import call, named, upload

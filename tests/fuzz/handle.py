@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from metaseg.errors import InputError
-from metaseg.overlay import draw_overlay
+from metaseg.findings.overlay import draw_overlay
 from metaseg.preprocess import Preprocessing, grey_slices, prepare
 from metaseg.scan import Scan, read_mask, read_scan
 from metaseg.scan.dicom_seg import write_dicom_seg

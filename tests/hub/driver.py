@@ -11,10 +11,10 @@ from pathlib import Path
 
 from huggingface_hub import constants
 
-from metaseg import sources
 from metaseg.errors import InputError
-from metaseg.hub import push_model
-from metaseg.sources import from_pretrained, resolve_checkpoints
+from metaseg.hub import resolve as sources
+from metaseg.hub.push import push_model
+from metaseg.hub.resolve import from_pretrained, resolve_checkpoints
 
 
 def home(path: str) -> None:

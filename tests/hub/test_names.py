@@ -3,7 +3,8 @@
 import pytest
 
 from metaseg.errors import InputError
-from metaseg.hub import HubName, plain_repo_id
+from metaseg.hub.names import HubName
+from metaseg.hub.push import plain_repo_id
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

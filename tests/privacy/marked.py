@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 
 from tests.dicom_files import save_series, series_of
-from tests.test_results import head_volume
+from tests.findings.test_files import head_volume
 from tests.volumes import affine_of
 
 MARKS = {

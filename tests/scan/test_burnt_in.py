@@ -10,7 +10,7 @@ from metaseg.scan import read_scan
 from metaseg.scan.burnt_in import has_letters
 from metaseg.segmenter import LETTERS
 from tests.conftest import EXAMPLES, draw_head
-from tests.test_results import head_volume
+from tests.findings.test_files import head_volume
 from tests.volumes import affine_of, save
 
 CLEAN = sorted(p for p in EXAMPLES.glob("*.[jp]*g") if "truth" not in p.name)

@@ -9,8 +9,8 @@ import pytest
 
 from metaseg.checkpoint import load_checkpoint
 from metaseg.data.cases import read_cases
-from metaseg.training import train
 from metaseg.training.provenance import describe_provenance, fingerprint
+from metaseg.training.train import train
 from metaseg.version import __version__, git_commit
 from tests.conftest import preprocessing
 from tests.training.tiny import TINY

@@ -7,7 +7,8 @@ import pytest
 
 from metaseg.errors import InputError
 from metaseg.models import ARCHITECTURES
-from metaseg.training import TrainingConfig, read_config
+from metaseg.training.config import TrainingConfig
+from metaseg.training.recipe import read_config
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 

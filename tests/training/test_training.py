@@ -16,12 +16,13 @@ from metaseg.data.prepared import FOR_TRAINING, FOR_VALIDATION, PreparedSlices, 
 from metaseg.errors import InputError
 from metaseg.models import ARCHITECTURES, build_network
 from metaseg.preprocess import network_input, prepare, to_grey_levels
-from metaseg.training import dataset, loop, train
+from metaseg.training import dataset, loop
 from metaseg.training.augmentation import augment, build_augmentation
 from metaseg.training.config import TrainingConfig
 from metaseg.training.dataset import AugmentedDataset, SliceDataset
 from metaseg.training.losses import LOSSES, build_loss
 from metaseg.training.sampling import Sampling, draw_epoch
+from metaseg.training.train import train
 from tests.conftest import config_of, draw_head, write_data_folder
 from tests.training.tiny import TINY
 

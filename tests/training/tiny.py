@@ -1,6 +1,6 @@
 """The smallest training that still is one."""
 
-from metaseg.training import TrainingConfig
+from metaseg.training.config import TrainingConfig
 from tests.conftest import SMALL_ENCODER, SMALL_WIDTHS
 
 TINY = TrainingConfig(

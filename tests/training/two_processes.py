@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from metaseg.training import train
+from metaseg.training.train import train
 from tests.training.tiny import TINY
 
 ONE_STEP = replace(

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from metaseg.files import write_whole
-from metaseg.overlay import PREDICTION_COLOURS
+from metaseg.findings.overlay import PREDICTION_COLOURS
 from tools.report.networks import Network, descriptions
 from tools.report.tables import look
 

@@ -9,9 +9,10 @@ from metaseg.checkpoint import load_checkpoint
 from metaseg.data.case import read_case
 from metaseg.data.cases import read_cases
 from metaseg.errors import InputError
-from metaseg.overlay import PREDICTION_COLOURS, TRUTH_COLOUR, draw_overlay
+from metaseg.findings.overlay import PREDICTION_COLOURS, TRUTH_COLOUR, draw_overlay
 from metaseg.preprocess import find_tissue
-from metaseg.segmenter import Segmenter, take_slice
+from metaseg.scan import take_slice
+from metaseg.segmenter import Segmenter
 from tools.report.networks import Network
 from tools.report.plots import colour, draw
 

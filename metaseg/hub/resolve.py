@@ -39,7 +39,8 @@ def from_pretrained(name: str, revision: str | None = None) -> Checkpoint:
     if folder is not None:
         return load_checkpoint(folder)
     # The Hub's client takes a moment to import, which local checkpoints need not wait for.
-    from metaseg.hub import HubName, pull
+    from metaseg.hub.names import HubName
+    from metaseg.hub.pull import pull
 
     if not HubName.fits(name):
         raise InputError(

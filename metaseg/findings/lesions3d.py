@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 import numpy as np
 from scipy import ndimage
 
-from metaseg.lesions import EIGHT_CONNECTED, Lesion, longest_diameter
+from metaseg.findings.lesions import EIGHT_CONNECTED, Lesion, longest_diameter
 
 TWENTY_SIX_CONNECTED = np.ones((3, 3, 3), bool)
 PIXEL_UNITS = (1.0, 1.0)

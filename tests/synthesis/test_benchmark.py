@@ -9,8 +9,8 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from metaseg.data.dataset import Dataset, write_dataset
-from metaseg.data.stress import FROZEN, StressSlice, fingerprint, place_for_test, stress_set
 from metaseg.errors import InputError
+from metaseg.synthesis.benchmark import FROZEN, StressSlice, fingerprint, place_for_test, stress_set
 from tests.phantom import ellipse, head_slice
 
 GREY = head_slice(400)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from metaseg.lesions import find_lesions
-from metaseg.outlines import Ring, outline_lesions, outline_mask
+from metaseg.findings.lesions import find_lesions
+from metaseg.findings.outlines import Ring, outline_lesions, outline_mask
 
 
 def area(rings: list[Ring]) -> float:

@@ -8,10 +8,9 @@ from hypothesis import strategies as st
 
 from metaseg.preprocess import enhance, prepare
 from metaseg.preprocess.screenshot import LINE, find_picture
-from tests.conftest import preprocessing
+from tests.conftest import EXAMPLES, preprocessing
 from tests.phantom import head_slice
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
 SLICES = sorted(EXAMPLES.glob("*.jpg"))
 SETTINGS = preprocessing(96)
 

@@ -6,7 +6,7 @@ import io
 import numpy as np
 import pytest
 
-from metaseg.lesions3d import drop_small, find_volume_lesions, lesion_table
+from metaseg.findings.lesions3d import drop_small, find_volume_lesions, lesion_table
 
 SPACING = (3.0, 1.0, 0.5)
 AFFINE = np.array([[-0.5, 0, 0, 40], [0, -1.0, 0, 30], [0, 0, 3.0, -20], [0, 0, 0, 1]])

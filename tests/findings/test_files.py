@@ -9,12 +9,13 @@ import nibabel
 import numpy as np
 import pytest
 
-from metaseg.contact_sheet import MAX_TILES, contact_sheet, pick_slices
+from metaseg.findings.contact_sheet import MAX_TILES, contact_sheet, pick_slices
+from metaseg.findings.files import write_results
+from metaseg.prediction import Prediction
 from metaseg.preprocess import Geometry, prepare
-from metaseg.results import write_results
-from metaseg.scan import read_scan
+from metaseg.scan import read_scan, take_slice
 from metaseg.scan.planes import in_plane
-from metaseg.segmenter import Prediction, Segmenter, take_slice
+from metaseg.segmenter import Segmenter
 from tests.conftest import draw_head, preprocessing
 from tests.dicom_files import FLIP, save_series, series_of
 from tests.volumes import CODES, affine_of, patient_coordinates, save, volume_of

@@ -1,7 +1,5 @@
 """Pictures from arrays."""
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 
@@ -50,13 +48,3 @@ def draw_overlay(
         outlines, _ = cv2.findContours(shape, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(picture, outlines, -1, colour, thickness, cv2.LINE_AA)
     return picture
-
-
-def write_png(path: str | Path, pixels: np.ndarray) -> None:
-    """``pixels`` (H, W) bool or uint8, or (H, W, 3) uint8 RGB, as a PNG; bool becomes 0/255."""
-    if pixels.dtype == bool:
-        pixels = pixels.astype(np.uint8) * 255
-    if pixels.ndim == 3:
-        pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
-    _, data = cv2.imencode(".png", pixels)
-    Path(path).write_bytes(data.tobytes())

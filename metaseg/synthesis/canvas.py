@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from metaseg.data.lesion_shapes import (
+from metaseg.synthesis.shapes import (
     Appearance,
     Donor,
     coverage_of,

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from contourpy import FillType, contour_generator
 
-from metaseg.lesions import reaches, split_lesions
+from metaseg.findings.lesions import split_lesions
+from metaseg.prediction import reaches
 
 Ring = np.ndarray
 """Corners (N, 2) of a closed line: columns and rows, a pixel's own centre lying at its index plus

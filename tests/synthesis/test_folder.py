@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from metaseg.data.cases import carve_validation, read_cases
-from metaseg.data.heads import draw_anatomy, draw_slice
-from metaseg.data.synthetic_folder import write_synthetic_folder
 from metaseg.preprocess import brain_mask, prepare
 from metaseg.scan import read_mask, read_scan
+from metaseg.synthesis.folder import write_synthetic_folder
+from metaseg.synthesis.heads import draw_anatomy, draw_slice
 from tests.conftest import preprocessing
 
 

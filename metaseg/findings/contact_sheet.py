@@ -5,7 +5,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from metaseg.overlay import draw_overlay
+from metaseg.findings.overlay import draw_overlay
 
 TILE = 240
 """Longer side of a slice on the sheet, in pixels."""

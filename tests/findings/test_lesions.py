@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from metaseg.lesions import find_lesions
+from metaseg.findings.lesions import find_lesions
 
 
 def test_measures_by_hand():

@@ -4,17 +4,19 @@ from pathlib import Path
 
 import numpy as np
 
-from metaseg.contact_sheet import contact_sheet
 from metaseg.errors import InputError
 from metaseg.files import write_json, write_whole
-from metaseg.lesions import Lesion
-from metaseg.lesions3d import drop_small, lesion_table
-from metaseg.overlay import PREDICTION_COLOURS, draw_overlay, write_png
-from metaseg.report import build_report, build_volume_report
+from metaseg.findings.contact_sheet import contact_sheet
+from metaseg.findings.lesions import Lesion
+from metaseg.findings.lesions3d import drop_small, lesion_table
+from metaseg.findings.overlay import PREDICTION_COLOURS, draw_overlay
+from metaseg.findings.report import build_report, build_volume_report
+from metaseg.prediction import Prediction
 from metaseg.scan import Scan
 from metaseg.scan.dicom_seg import write_dicom_seg
 from metaseg.scan.nifti import write_nifti
-from metaseg.segmenter import Prediction, Segmenter
+from metaseg.scan.pictures import write_png
+from metaseg.segmenter import Segmenter
 
 
 def write_results(

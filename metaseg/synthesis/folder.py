@@ -7,9 +7,9 @@ import numpy as np
 
 from metaseg.data.cases import COLUMNS
 from metaseg.data.dataset import Dataset, write_dataset
-from metaseg.data.heads import PIXEL_MM, draw_anatomy, draw_slice
-from metaseg.data.synthetic import add_metastases
-from metaseg.overlay import write_png
+from metaseg.scan.pictures import write_png
+from metaseg.synthesis.heads import PIXEL_MM, draw_anatomy, draw_slice
+from metaseg.synthesis.metastases import add_metastases
 
 NAME = "synthetic"
 """What stands for the data set where a data folder is asked for."""

@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metaseg.data.lesion_canvas import MODALITIES
-from metaseg.data.lesion_shapes import collect_donors, draw_copy
-from metaseg.data.synthetic import (
+from metaseg.synthesis.canvas import MODALITIES
+from metaseg.synthesis.metastases import (
     COUNTS,
     LARGEST,
     SMALLEST,
@@ -17,6 +16,7 @@ from metaseg.data.synthetic import (
     draw_diameter,
     place_metastases,
 )
+from metaseg.synthesis.shapes import collect_donors, draw_copy
 from tests.phantom import BRAIN_SHARE, ellipse, head_slice
 
 SIZE, PIXEL_MM = 160, 1.25

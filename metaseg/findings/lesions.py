@@ -59,12 +59,6 @@ def find_lesions(
     return lesions
 
 
-def reaches(probability: np.ndarray, threshold: float) -> np.ndarray:
-    """Where ``probability``, of any shape, reaches ``threshold`` and is not zero: what counts as
-    lesion, bool."""
-    return (probability >= threshold) & (probability > 0)
-
-
 def split_lesions(mask: np.ndarray) -> list[tuple[tuple[slice, slice], np.ndarray]]:
     """The 8-connected components of ``mask`` (H, W) bool, the largest first: the window of each,
     and the pixels in it (h, w) bool."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from metaseg.data.lesion_shapes import smooth_noise
+from metaseg.synthesis.shapes import smooth_noise
 
 SIZE = 192
 """Height and width in pixels."""

@@ -3,11 +3,11 @@
 import numpy as np
 
 from metaseg.files import to_json
-from metaseg.lesions import find_lesions
-from metaseg.lesions3d import VolumeLesion, find_volume_lesions
+from metaseg.findings.lesions import find_lesions
+from metaseg.findings.lesions3d import VolumeLesion, find_volume_lesions
 from metaseg.metrics import Counts
+from metaseg.prediction import Prediction
 from metaseg.scan import Scan
-from metaseg.segmenter import Prediction
 
 SCHEMA = 1
 RESEARCH_USE = "Research software, not a medical device: not for diagnosis or treatment."

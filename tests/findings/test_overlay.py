@@ -2,7 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
-from metaseg.overlay import PREDICTION_COLOURS, TRUTH_COLOUR, draw_overlay, write_png
+from metaseg.findings.overlay import PREDICTION_COLOURS, TRUTH_COLOUR, draw_overlay
+from metaseg.scan.pictures import write_png
 
 COLOUR = PREDICTION_COLOURS["nested_unet"]
 

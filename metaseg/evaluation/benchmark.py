@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from metaseg.data.stress import FROZEN, StressSlice, fingerprint
 from metaseg.evaluation.lesionwise import Matched, match_lesions, summarise_lesions
 from metaseg.scan import Scan
 from metaseg.segmenter import Segmenter
+from metaseg.synthesis.benchmark import FROZEN, StressSlice, fingerprint
 
 
 def evaluate_stress(

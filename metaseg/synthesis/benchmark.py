@@ -18,10 +18,10 @@ import numpy as np
 
 from metaseg.data.case import Case, read_case
 from metaseg.data.cases import cases_of_split
-from metaseg.data.lesion_canvas import Enhancement
-from metaseg.data.synthetic import place_metastases
 from metaseg.errors import InputError
 from metaseg.preprocess import brain_mask
+from metaseg.synthesis.canvas import Enhancement
+from metaseg.synthesis.metastases import place_metastases
 
 KATO = Enhancement(median=0.44, spread=0.72, lowest=0.3, highest=1.9)
 """57 % brighter than white matter with a deviation of 47 % (Kato et al. 2009, AJNR 30:923), as a

@@ -24,8 +24,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from metaseg.data.lesion_canvas import AFTER_CLAHE, Canvas, Enhancement, Lesion
-from metaseg.data.lesion_shapes import Donor
+from metaseg.synthesis.canvas import AFTER_CLAHE, Canvas, Enhancement, Lesion
+from metaseg.synthesis.shapes import Donor
 
 SMALLEST, LARGEST = 2.0, 30.0
 """Diameters in mm."""
