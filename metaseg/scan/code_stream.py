@@ -14,13 +14,16 @@ def fits(frame: bytes, rows: int, columns: int, samples: int) -> bool:
 
     Other frames (run-length encoding) have no size of their own, and fit.
     """
+    states_size = frame.startswith(JPEG_START) or JPEG_2000_SIZE in frame
+    return not states_size or size_of(frame) == (rows, columns, samples)
+
+
+def size_of(frame: bytes) -> tuple[int, int, int] | None:
+    """Rows, columns and samples that a frame states; None where they cannot be found."""
     if frame.startswith(JPEG_START):
-        found = _jpeg(frame)
-    elif (start := frame.find(JPEG_2000_SIZE)) >= 0:
-        found = _jpeg_2000(frame[start + 4 : start + 42])
-    else:
-        return True
-    return found == (rows, columns, samples)
+        return _jpeg(frame)
+    start = frame.find(JPEG_2000_SIZE)
+    return None if start < 0 else _jpeg_2000(frame[start + 4 : start + 42])
 
 
 def _jpeg(frame: bytes) -> tuple[int, int, int] | None:

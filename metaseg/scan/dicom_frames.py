@@ -214,7 +214,9 @@ def _plain(stream: BinaryIO) -> BinaryIO:
     whole = inflater.decompress(data[start:], MAX_DEFLATED_BYTES)
     if not inflater.eof:
         if inflater.unconsumed_tail:
-            raise FileError(f"unpacks to more than {MAX_DEFLATED_BYTES >> 20} MB: give less.")
+            raise FileError(
+                f"unpacks to more than {MAX_DEFLATED_BYTES >> 20} MB: give fewer images."
+            )
         raise FileError(DAMAGED)
     deflated = DeflatedExplicitVRLittleEndian.encode()
     explicit = ExplicitVRLittleEndian.encode().ljust(len(deflated), b"\0")

@@ -6,9 +6,33 @@ import numpy as np
 import tifffile
 
 from metaseg.limits import MAX_SCAN_VOXELS, MAX_SLICES
-from metaseg.scan.errors import FileError, decoding
+from metaseg.scan.code_stream import size_of
+from metaseg.scan.errors import DAMAGED, FileError, decoding
 from metaseg.scan.pictures import check_pixels, to_grey
 from metaseg.scan.types import Scan
+
+PLAIN_CODECS = (
+    tifffile.COMPRESSION.NONE,
+    tifffile.COMPRESSION.LZW,
+    tifffile.COMPRESSION.ADOBE_DEFLATE,
+    tifffile.COMPRESSION.DEFLATE,
+    tifffile.COMPRESSION.PACKBITS,
+    tifffile.COMPRESSION.CCITTRLE,
+    tifffile.COMPRESSION.CCITT_T4,
+    tifffile.COMPRESSION.CCITT_T6,
+    tifffile.COMPRESSION.LZMA,
+    tifffile.COMPRESSION.ZSTD,
+)
+SIZED_CODECS = (
+    tifffile.COMPRESSION.OJPEG,
+    tifffile.COMPRESSION.JPEG,
+    tifffile.COMPRESSION.JPEG2000,
+    tifffile.COMPRESSION.APERIO_JP2000_RGB,
+    tifffile.COMPRESSION.APERIO_JP2000_YCBC,
+)
+"""Those whose segments state their own size."""
+SLACK = 4
+"""Segments at the edge of a picture may be larger than what is seen of them."""
 
 
 @decoding()
@@ -22,6 +46,8 @@ def read_tiff(data: bytes, channel: int | None = None) -> Scan:
         check_pixels(page.imagewidth, page.imagelength)
         if series.size > MAX_SCAN_VOXELS * page.samplesperpixel:
             raise FileError("holds too many pages: give fewer slices.")
+        for one in series.pages:
+            _check_segments(one, data)
         pixels = series.asarray()
         axes, photometric = series.axes, page.photometric
         palette = page.colormap
@@ -58,6 +84,22 @@ def _check_pages(pages: tifffile.TiffPages) -> None:
     except IndexError:
         return
     raise FileError(f"holds more than {MAX_SLICES} pages: give fewer slices.")
+
+
+def _check_segments(page: tifffile.TiffPage | tifffile.TiffFrame, data: bytes) -> None:
+    """FileError for segments (strips or tiles) of odd codecs, and for those that state more pixels
+    than they have in the picture: a codec would take memory for all of them."""
+    kind = page.keyframe.compression
+    if kind not in (*PLAIN_CODECS, *SIZED_CODECS):
+        raise FileError("is compressed in a way that is not read: save it with LZW or without.")
+    if kind in SIZED_CODECS:
+        height, width = (page.keyframe.tilelength, page.keyframe.tilewidth)
+        if not page.keyframe.is_tiled:
+            height, width = page.keyframe.imagelength, page.keyframe.imagewidth
+        for offset, count in zip(page.dataoffsets, page.databytecounts):
+            stated = size_of(data[offset : offset + count])
+            if stated is not None and stated[0] * stated[1] > SLACK * height * width:
+                raise FileError(DAMAGED)
 
 
 def _reduced(series: tifffile.TiffPageSeries) -> bool:

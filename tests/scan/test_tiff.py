@@ -154,3 +154,20 @@ def test_huge_header(tmp_path):
     path.write_bytes(header_only(20_000, 20_000))
     with pytest.raises(InputError, match="64 megapixels"):
         read_scan(path)
+
+
+def test_a_tile_that_states_more_pixels_than_it_has(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, values("u1", 40, 50), tile=(16, 16), compression="jpeg")
+    whole = path.read_bytes()
+    assert read_scan(path).voxels.shape == (1, 40, 50)
+    path.write_bytes(whole.replace(b"\x08\x00\x10\x00\x10", b"\x08\x75\x30\x75\x30"))
+    assert path.read_bytes() != whole
+    with pytest.raises(InputError, match="damaged"):
+        read_scan(path)
+
+
+def test_odd_codec(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", values("u1", 40, 50, 3), compression="webp")
+    with pytest.raises(InputError, match="is not read: save it with LZW"):
+        read_scan(tmp_path / "a.tif")
