@@ -47,7 +47,7 @@ def read_tiff(data: bytes, channel: int | None = None) -> Scan:
         if series.size > MAX_SCAN_VOXELS * page.samplesperpixel:
             raise FileError("holds too many pages: give fewer slices.")
         for one in series.pages:
-            _check_segments(one, data)
+            _check_segments(one, page, data)
         pixels = series.asarray()
         axes, photometric = series.axes, page.photometric
         palette = page.colormap
@@ -86,16 +86,18 @@ def _check_pages(pages: tifffile.TiffPages) -> None:
     raise FileError(f"holds more than {MAX_SLICES} pages: give fewer slices.")
 
 
-def _check_segments(page: tifffile.TiffPage | tifffile.TiffFrame, data: bytes) -> None:
+def _check_segments(
+    page: tifffile.TiffPage | tifffile.TiffFrame, first: tifffile.TiffPage, data: bytes
+) -> None:
     """FileError for segments (strips or tiles) of odd codecs, and for those that state more pixels
-    than they have in the picture: a codec would take memory for all of them."""
-    kind = page.keyframe.compression
-    if kind not in (*PLAIN_CODECS, *SIZED_CODECS):
+    than they have in the picture: a codec would take memory for all of them. ``first`` is the page
+    that says how all of the series are stored."""
+    if first.compression not in (*PLAIN_CODECS, *SIZED_CODECS):
         raise FileError("is compressed in a way that is not read: save it with LZW or without.")
-    if kind in SIZED_CODECS:
-        height, width = (page.keyframe.tilelength, page.keyframe.tilewidth)
-        if not page.keyframe.is_tiled:
-            height, width = page.keyframe.imagelength, page.keyframe.imagewidth
+    if first.compression in SIZED_CODECS:
+        height, width = first.imagelength, first.imagewidth
+        if first.is_tiled:
+            height, width = first.tilelength, first.tilewidth
         for offset, count in zip(page.dataoffsets, page.databytecounts):
             stated = size_of(data[offset : offset + count])
             if stated is not None and stated[0] * stated[1] > SLACK * height * width:
