@@ -1,4 +1,4 @@
-"""What a network says of a scan, and what counts as lesion in it."""
+"""A network's output for a scan, and which pixels count as lesion."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,14 @@ from metaseg.errors import InputError
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a network says of a scan. Everything else is a function of it; none runs it again."""
+    """A network's output for a scan. Masks, lesions and files are computed from it alone."""
 
     probability: np.ndarray
     """(D, H, W) float32 in [0, 1], in the scan's own grid."""
     model: str
     """The checkpoint's name, for example ``attention_unet``."""
     title: str
-    """What people read, for example «Attention U-Net»."""
+    """Displayed name, for example "Attention U-Net"."""
     revision: str
     seconds: float
     notices: tuple[str, ...] = ()
@@ -27,8 +27,7 @@ class Prediction:
 
 
 def reaches(probability: np.ndarray, threshold: float) -> np.ndarray:
-    """Where ``probability``, of any shape, reaches ``threshold`` and is not zero: what counts as
-    lesion, bool."""
+    """Bool, in the shape of ``probability``: lesion where it reaches ``threshold`` and is not zero."""
     return (probability >= threshold) & (probability > 0)
 
 
@@ -37,5 +36,5 @@ def check_threshold(threshold: object) -> float:
     if isinstance(threshold, bool) or not isinstance(threshold, int | float):
         raise InputError("The threshold must be a number from 0 to 1.")
     if not 0 <= threshold <= 1:
-        raise InputError(f"The threshold {threshold:g} is outside 0 to 1: choose one between.")
+        raise InputError(f"The threshold {threshold:g} is outside 0 to 1: choose one within.")
     return float(threshold)

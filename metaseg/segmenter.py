@@ -1,4 +1,4 @@
-"""Scan in, prediction out: the one road of demo, API, command line and evaluation."""
+"""Scan in, prediction out. Demo, API, command line and evaluation all use this module."""
 
 import os
 import time
@@ -19,26 +19,25 @@ from metaseg.zero_gpu import lend_gpu
 
 CUDA_BATCH = 16
 ON_PROCESSOR = (
-    "The GPU's memory was too short for this scan, so the processor did it, which takes longer."
+    "The GPU ran out of memory, so the processor segmented this scan, which takes longer."
 )
 LETTERS = (
-    "There seem to be letters at the edge of the picture: if they name the patient, remove them "
-    "before you pass the picture on."
+    "There may be text at the edge of the picture: if it names the patient, remove it before you "
+    "share the picture."
 )
-NO_TISSUE = "No tissue was found in this slice, so nothing was looked for in it."
+NO_TISSUE = "No tissue was found in this slice, so it was not analysed."
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """What a network did inside for one slice. All maps are (H, W) float32 in [0, 1], in the
-    slice's own grid."""
+    """Internal maps of a network for one slice: (H, W) float32 in [0, 1], in the slice's grid."""
 
     attention: tuple[np.ndarray, ...]
     """The attention gates' maps from the finest on; empty for networks without gates."""
     supervised: tuple[np.ndarray, ...]
     """The probabilities of the supervised outputs, coarse to fine; the last is the prediction."""
     mirror_difference: np.ndarray
-    """How far the probability of a single look moves when the slice is mirrored, left for right."""
+    """Change of the probability without test-time augmentation when the slice is mirrored."""
 
 
 class Segmenter:
@@ -54,7 +53,7 @@ class Segmenter:
             self.device = torch.device(wanted or ("cuda" if torch.cuda.is_available() else "cpu"))
             torch.empty(0, device=self.device)
         except (RuntimeError, AssertionError) as error:
-            raise InputError(f"There is no device «{wanted}» here: use cpu or cuda.") from error
+            raise InputError(f'There is no device "{wanted}" here: use cpu or cuda.') from error
         self.checkpoints = {checkpoint.name: checkpoint for checkpoint in checkpoints}
         for checkpoint in self.checkpoints.values():
             checkpoint.network.to(self.device, memory_format=torch.channels_last)
@@ -72,8 +71,8 @@ class Segmenter:
         for name, title in self.titles.items():
             if model in (name, title):
                 return self.checkpoints[name]
-        known = ", ".join(f"«{title}»" for title in self.titles.values())
-        raise InputError(f"There is no model «{model}»: choose one of {known}.")
+        known = ", ".join(f'"{title}"' for title in self.titles.values())
+        raise InputError(f'There is no model "{model}": choose one of {known}.')
 
     def view(self, scan: Scan, index: int, enhanced: bool) -> np.ndarray:
         """One slice as grey levels (H, W) uint8 for showing, as loaded or after CLAHE."""
@@ -90,7 +89,7 @@ class Segmenter:
         """Probabilities of ``scan`` in its own grid.
 
         ``progress`` wraps the iteration over batches of slices, as tqdm does. Slices without
-        tissue are not shown to the network: their probability is zero, and a notice says so.
+        tissue skip the network: their probability is zero, and a notice says so.
         """
         checkpoint = self.find(model)
         started = time.perf_counter()
@@ -120,9 +119,9 @@ class Segmenter:
         )
 
     def explain(self, scan: Scan, model: str) -> Explanation | None:
-        """What the network ``model`` did inside for ``scan``, one slice; None without tissue.
+        """Internal maps of ``model`` for ``scan``, one slice; None without tissue.
 
-        One more forward pass, of the slice, its mirror image and whatever else the config wants.
+        Takes one forward pass over the slice, its mirror image and the rotations of the config.
         """
         checkpoint = self.find(model)
         settings = checkpoint.config.preprocessing
@@ -141,8 +140,8 @@ class Segmenter:
         return Explanation(attention, supervised, difference[0])
 
     def _run_in_memory(self, name: str, images: np.ndarray, short: set[str]) -> np.ndarray:
-        """As ``_forward``. Where the GPU's memory is short, in halves; where one slice is too much,
-        it and all that follow on the processor, and ``short`` gets a notice."""
+        """As ``_forward``. If the GPU runs out of memory, the batch is halved. If one slice is too
+        large, it and the rest run on the processor, and ``short`` gets a notice."""
         if ON_PROCESSOR in short:
             return np.concatenate(
                 [self._on_processor(name)._forward(name, i[None]) for i in images]
@@ -152,7 +151,7 @@ class Segmenter:
         except torch.OutOfMemoryError:
             if len(images) == 1:
                 short.add(ON_PROCESSOR)
-        # Outside the handler, whose traceback holds the memory of what failed.
+        # Outside the handler: its traceback keeps the failed tensors in memory.
         halves = np.array_split(images, min(2, len(images)))
         return np.concatenate([self._run_in_memory(name, half, short) for half in halves])
 
@@ -171,9 +170,9 @@ class Segmenter:
         (1, S, S) of a standardised ``image`` (C, S, S)."""
         checkpoint = self.checkpoints[name]
         network, temperature = checkpoint.network, checkpoint.config.temperature
-        turns = _turns(checkpoint.config)
+        rotations = _rotations(checkpoint.config)
         upright = torch.from_numpy(image)[None].to(self.device)
-        batch = torch.cat([_turned(upright, turns), upright.flip(-1)])
+        batch = torch.cat([_rotated(upright, rotations), upright.flip(-1)])
         batch = batch.contiguous(memory_format=torch.channels_last)
         with torch.inference_mode(), self._autocast():
             if isinstance(network, AttentionUNet):
@@ -183,9 +182,9 @@ class Segmenter:
                 logits = network(batch)
                 attention = logits.new_empty(0, *image.shape[1:])
         probability = torch.sigmoid(logits.float())
-        seen = _turned_back(probability[:-1], turns)[:, 0]
-        supervised = _calibrate(seen.mean(0), temperature)
-        pair = torch.stack([seen[0, -1:], probability[-1, -1:].flip(-1)])
+        upright_outputs = _rotated_back(probability[:-1], rotations)[:, 0]
+        supervised = _calibrate(upright_outputs.mean(0), temperature)
+        pair = torch.stack([upright_outputs[0, -1:], probability[-1, -1:].flip(-1)])
         difference = _calibrate(pair, temperature).diff(dim=0)[0].abs()
         return tuple(part.float().cpu().numpy() for part in (attention, supervised, difference))
 
@@ -195,11 +194,11 @@ class Segmenter:
     def _forward(self, name: str, images: np.ndarray) -> np.ndarray:
         """Probabilities (N, S, S) of standardised ``images`` (N, C, S, S): the one forward pass."""
         checkpoint = self.checkpoints[name]
-        turns = _turns(checkpoint.config)
-        batch = _turned(torch.from_numpy(images).to(self.device), turns)
+        rotations = _rotations(checkpoint.config)
+        batch = _rotated(torch.from_numpy(images).to(self.device), rotations)
         with torch.inference_mode(), self._autocast():
             logits = checkpoint.network(batch.contiguous(memory_format=torch.channels_last))
-        probability = _turned_back(torch.sigmoid(logits[:, -1:].float()), turns).mean(0)[:, 0]
+        probability = _rotated_back(torch.sigmoid(logits[:, -1:].float()), rotations).mean(0)[:, 0]
         return _calibrate(probability, checkpoint.config.temperature).cpu().numpy()
 
     def _has_bf16(self) -> bool:
@@ -208,24 +207,24 @@ class Segmenter:
         return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
 
 
-def _turns(config: Config) -> range:
-    """By how many quarter turns, counter-clockwise, ``config`` wants a slice to be seen."""
+def _rotations(config: Config) -> range:
+    """Counter-clockwise rotations, in steps of 90 degrees, that ``config`` averages over."""
     return range(4 if config.rotations else 1)
 
 
-def _turned(images: torch.Tensor, turns: range) -> torch.Tensor:
-    """``images`` (N, C, S, S) as (L * N, C, S, S), all by the first of L turns, then the next."""
-    return torch.cat([images.rot90(k, (2, 3)) for k in turns])
+def _rotated(images: torch.Tensor, rotations: range) -> torch.Tensor:
+    """``images`` (N, C, S, S) as (R * N, C, S, S), grouped by rotation."""
+    return torch.cat([images.rot90(k, (2, 3)) for k in rotations])
 
 
-def _turned_back(answers: torch.Tensor, turns: range) -> torch.Tensor:
-    """``answers`` (L * N, K, S, S) to what ``_turned`` made, as (L, N, K, S, S), all upright."""
-    parts = answers.chunk(len(turns))
-    return torch.stack([part.rot90(-k, (2, 3)) for part, k in zip(parts, turns)])
+def _rotated_back(answers: torch.Tensor, rotations: range) -> torch.Tensor:
+    """Undo ``_rotated`` on outputs ``answers`` (R * N, K, S, S). Returns (R, N, K, S, S)."""
+    parts = answers.chunk(len(rotations))
+    return torch.stack([part.rot90(-k, (2, 3)) for part, k in zip(parts, rotations)])
 
 
 def _calibrate(probability: torch.Tensor, temperature: float) -> torch.Tensor:
-    """``probability`` under ``temperature``, which was fitted on the mean of all turns."""
+    """``probability`` scaled by ``temperature``, fitted on the mean over all rotations."""
     if temperature == 1:
         return probability
     return torch.sigmoid(torch.logit(probability, eps=1e-6) / temperature)
@@ -233,7 +232,7 @@ def _calibrate(probability: torch.Tensor, temperature: float) -> torch.Tensor:
 
 def _notices(slices: int, with_tissue: int, lettered: int) -> Iterator[str]:
     if with_tissue < slices:
-        left_out = f"{slices - with_tissue} of {slices} slices hold no tissue and were left out."
+        left_out = f"{slices - with_tissue} of {slices} slices contain no tissue and were skipped."
         yield NO_TISSUE if slices == 1 else left_out
     if lettered:
         yield LETTERS if slices == 1 else f"{LETTERS} They stand in {lettered} of {slices} slices."

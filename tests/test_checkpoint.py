@@ -168,5 +168,5 @@ def test_weights_that_float16_cannot_hold_are_not_saved(tmp_path):
 def test_shipped_and_unknown_names():
     by_title, by_name = load_models(["Attention U-Net"]), load_models(["attention_unet"])
     assert by_title[0].revision == by_name[0].revision
-    with pytest.raises(InputError, match="no model «resnet»"):
+    with pytest.raises(InputError, match='no model "resnet"'):
         load_models(["resnet"])

@@ -53,7 +53,7 @@ def test_empty_slices_of_a_volume_are_skipped_and_counted(small_segmenter):
     assert len(passes) == 2
     assert prediction.probability[[0, 2]].max() == 0
     assert np.array_equal(prediction.probability[1], prediction.probability[3])
-    assert prediction.notices == ("2 of 4 slices hold no tissue and were left out.",)
+    assert prediction.notices == ("2 of 4 slices contain no tissue and were skipped.",)
 
 
 def count_passes(segmenter: Segmenter, name: str) -> list:
@@ -138,7 +138,7 @@ def test_without_tissue_there_is_nothing_to_explain(small_segmenter):
 
 def test_models_are_found_by_name_and_by_title(small_segmenter):
     assert small_segmenter.find("Nested U-Net") is small_segmenter.find("nested_unet")
-    with pytest.raises(InputError, match="no model «other»: choose one of «Attention U-Net»"):
+    with pytest.raises(InputError, match='no model "other": choose one of "Attention U-Net"'):
         small_segmenter.find("other")
 
 
@@ -163,7 +163,7 @@ def test_the_middle_slice_is_the_default():
 
 def test_an_unknown_device_is_a_sentence(monkeypatch):
     monkeypatch.setenv("METASEG_DEVICE", "abacus")
-    with pytest.raises(InputError, match="no device «abacus»"):
+    with pytest.raises(InputError, match='no device "abacus"'):
         Segmenter([small_checkpoint("unet")])
 
 

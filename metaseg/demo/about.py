@@ -1,4 +1,4 @@
-"""The tab that says what this is, made from the records of the networks that are served."""
+"""The About tab, written from the records of the served networks."""
 
 from collections.abc import Sequence
 
@@ -14,21 +14,20 @@ INTRODUCTION = """\
 ## What this is
 
 MetaSeg outlines the parts of a brain MRI slice that look like a lesion. Each network works on its
-own. Agreement is not evidence of correctness: networks that were trained alike make the same
+own. Agreement is not evidence of correctness: networks trained on the same data make the same
 mistakes. Where they disagree, at least one is wrong.
 
-MetaSeg is research software. It is not a medical device, and no diagnosis or treatment may rest on
-it. Files that you drop here are read on the computer that runs this page, and are deleted there
-within two hours."""
+MetaSeg is research software. It is not a medical device: do not base diagnosis or treatment on it.
+The computer that runs this page reads the files you drop here and deletes them within two hours."""
 
 RESULTS = """\
-Dice is 1 where an outline is exact and 0 where nothing of the lesion was found; the mean is over
-slices with a lesion. The 95 % interval in brackets is over groups, which are patients or stand for
-them. Expect lower values on slices from scanners and sequences that were not in the training."""
+Dice is 1 for an exact outline and 0 if the lesion was missed. The mean covers slices with a lesion.
+Brackets hold the 95 % interval over patients, or over groups of slices if the source names no
+patients. Expect lower values on scanners and sequences that were not used in training."""
 
 
 def add_about_tab(segmenter: Segmenter) -> None:
-    """Put what is recorded about the networks of ``segmenter`` on the page."""
+    """Show the records of the networks of ``segmenter`` on the page."""
     checkpoints = list(segmenter.checkpoints.values())
     gr.Markdown(about(checkpoints), elem_id="about")
     for checkpoint in checkpoints:
@@ -66,7 +65,10 @@ def _results(checkpoints: Sequence[Checkpoint], trained: list[str]) -> str:
     if not measured:
         return "Not measured."
     titles = [checkpoint.config.title for checkpoint in checkpoints]
-    rows = [["mean Dice on", "source used in training", *titles], ["---"] * (2 + len(titles))]
+    rows = [
+        ["test set (mean Dice)", "source used in training", *titles],
+        ["---"] * (2 + len(titles)),
+    ]
     for name, found in measured.items():
         scores = (show_score(c.metrics.get(name, {}).get("dice")) for c in checkpoints)
         used = "yes" if name in trained else "no"

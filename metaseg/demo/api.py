@@ -1,4 +1,4 @@
-"""The public endpoints. Their inputs are unconstrained here and checked in our own words."""
+"""The public endpoints. Their inputs are unconstrained; our own checks explain every error."""
 
 import errno
 import logging
@@ -38,7 +38,7 @@ def add_api(workbench: Workbench) -> None:
     """Add ``/segment``, ``/compare``, ``/segment_volume`` and ``/models`` to the Blocks that are
     being built.
 
-    The docstrings below are what the API page and the MCP tools show.
+    The API page and the MCP tools show the docstrings below.
     """
 
     @in_our_words
@@ -54,19 +54,18 @@ def add_api(workbench: Workbench) -> None:
         Research software, not for diagnosis.
 
         Args:
-            scan: The slice or volume: PNG, JPEG, BMP, WebP, TIFF, NIfTI, DICOM, or a zipped series.
-            ground_truth: A mask of the same size, black and white. Leave it out if there is none.
-            model: Title or name of a network that /models lists.
-            threshold: Probability, 0 to 1, from which a pixel counts as lesion. Leave it out for \
-the model's own.
-            slice_index: Slice of a volume, counted from 0. Leave it out for the middle one.
+            scan: Slice or volume: PNG, JPEG, BMP, WebP, TIFF, NIfTI, DICOM or a zipped series.
+            ground_truth: A black and white mask of the same size. Optional.
+            model: Title or name of a network, as /models lists it.
+            threshold: Lowest probability (0 to 1) that counts as lesion. Default: the model's own.
+            slice_index: Slice of a volume, counted from 0. Default: the middle slice.
             plane: Cut an oriented volume in this plane: axial, coronal or sagittal.
 
         Returns:
             overlay: The slice with the outlines, as a PNG.
             mask: The binary mask as a PNG, 0 and 255, in the slice's own size.
-            report: Model, revision, threshold, lesions with their measures, agreement with the \
-ground truth, seconds, notices.
+            report: Model, revision, threshold, measured lesions, metrics against the ground \
+truth, seconds, notices.
         """
         opened = workbench.open(scan, ground_truth, plane or None).only(slice_index)
         return write_segmentation(workbench.segment(opened, model, threshold))
@@ -79,21 +78,20 @@ ground truth, seconds, notices.
         slice_index: int | None = None,
         plane: str | None = None,
     ) -> list:
-        """Run each network once on one MRI slice, to see where they agree.
+        """Run each network once on one MRI slice and compare the results.
         Research software, not for diagnosis.
 
         Args:
-            scan: The slice or volume: PNG, JPEG, BMP, WebP, TIFF, NIfTI, DICOM, or a zipped series.
-            ground_truth: A mask of the same size, black and white. Leave it out if there is none.
-            threshold: Probability, 0 to 1, from which a pixel counts as lesion. Leave it out for \
-each model's own.
-            slice_index: Slice of a volume, counted from 0. Leave it out for the middle one.
+            scan: Slice or volume: PNG, JPEG, BMP, WebP, TIFF, NIfTI, DICOM or a zipped series.
+            ground_truth: A black and white mask of the same size. Optional.
+            threshold: Lowest probability (0 to 1) that counts as lesion. Default: each model's own.
+            slice_index: Slice of a volume, counted from 0. Default: the middle slice.
             plane: Cut an oriented volume in this plane: axial, coronal or sagittal.
 
         Returns:
             overlay: The slice with this network's outlines, as a PNG.
             mask: This network's binary mask as a PNG, 0 and 255, in the slice's own size.
-            report: This network's report, as of /segment.
+            report: This network's report, as in /segment.
         """
         opened = workbench.open(scan, ground_truth, plane or None).only(slice_index)
         results = [workbench.segment(opened, name, threshold) for name in workbench.compared]
@@ -111,25 +109,24 @@ each model's own.
 
         Args:
             scan: The volume: NIfTI, a zipped DICOM series, or a TIFF stack.
-            model: Title or name of a network that /models lists.
-            threshold: Probability, 0 to 1, from which a voxel counts as lesion. Leave it out for \
-the model's own.
-            min_lesion_mm3: Leave out smaller lesions; in voxels where the file has no spacing.
+            model: Title or name of a network, as /models lists it.
+            threshold: Lowest probability (0 to 1) that counts as lesion. Default: the model's own.
+            min_lesion_mm3: Smallest lesion to report in mm3 (voxels if the file has no spacing).
 
         Returns:
             mask: The binary mask as NIfTI, 0 and 1, in the volume's own grid.
             lesions: The table of lesions as CSV, one row each.
-            report: Model, revision, threshold, lesions with their measures, seconds, notices.
+            report: Model, revision, threshold, measured lesions, seconds, notices.
         """
         return write_volume(workbench, scan, model, threshold, min_lesion_mm3)
 
     def models() -> list[dict[str, Any]]:
-        """List the networks that are loaded, with their revision and their test-set figures.
+        """List the loaded networks with their revision and test metrics.
         Research software, not for diagnosis.
 
         Returns:
             models: For each network: name, title, revision (the Hub's commit, or the SHA-256 of \
-the weights), license of the weights, default threshold, and metrics by test set (null where none \
+the weights), license of the weights, default threshold, and metrics by test set (null if none \
 were recorded).
         """
         return list_models(workbench.segmenter)

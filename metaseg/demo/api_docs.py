@@ -1,4 +1,4 @@
-"""What the API page says of each endpoint, and what ``/models`` lists."""
+"""The API page's description of each endpoint, and the list that ``/models`` returns."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,9 +17,9 @@ EXAMPLES: dict[str, Any] = {
     "plane": "coronal",
     "min_lesion_mm3": 10,
 }
-"""A value of each parameter that makes sense, instead of gradio's own."""
+"""A sensible value of each parameter, instead of gradio's own."""
 
-FIGURES = (
+LISTED_METRICS = (
     "split",
     "cases",
     "groups",
@@ -33,11 +33,11 @@ FIGURES = (
     "empty_cases",
     "empty_false_positive_rate",
 )
-"""What ``/models`` says of each test set: the figures of the README's table and their kin."""
+"""The metrics of each test set in ``/models``: those of the README's table and a few more."""
 
 
 def list_models(segmenter: Segmenter) -> list[dict[str, Any]]:
-    """The loaded networks, ready for JSON; figures that were not recorded are null."""
+    """The loaded networks, ready for JSON; metrics that were not recorded are null."""
     return [
         {
             "name": checkpoint.name,
@@ -46,8 +46,8 @@ def list_models(segmenter: Segmenter) -> list[dict[str, Any]]:
             "license": checkpoint.config.license,
             "threshold": checkpoint.config.threshold,
             "metrics": {
-                data: {name: figures.get(name) for name in FIGURES}
-                for data, figures in checkpoint.metrics.items()
+                data: {name: metrics.get(name) for name in LISTED_METRICS}
+                for data, metrics in checkpoint.metrics.items()
             }
             or None,
         }
@@ -60,10 +60,10 @@ def document(
     inputs: list[gr.components.Component],
     outputs: list[gr.components.Component],
 ) -> None:
-    """Let the API page show what the docstring of ``function`` says of its inputs and outputs.
+    """Show the docstring's entries for inputs and outputs of ``function`` on the API page.
 
-    gradio shows it to MCP clients alone. Outputs take the docstring's entries in turn, over and
-    over where there are more outputs than entries.
+    Gradio shows them only to MCP clients. Outputs take the docstring's entries in turn, and
+    repeat them if there are more outputs than entries.
     """
     _, parameters, returns = get_function_description(function)
     for component in inputs:

@@ -1,4 +1,4 @@
-"""Several scans at once: a table of what came of each, and everything as one zip."""
+"""Several scans at once: a table with the result of each, and everything as one zip."""
 
 import logging
 import traceback
@@ -25,7 +25,7 @@ def add_batch_tab(workbench: Workbench) -> None:
     with gr.Row():
         with gr.Column(scale=1, min_width=290):
             scans = gr.File(
-                label="Scans: pictures, NIfTI, DICOM, or a zip of them",
+                label="Scans: pictures, NIfTI, DICOM or zip",
                 file_count="multiple",
                 height=180,
                 elem_id="batch-scans",
@@ -62,7 +62,7 @@ def add_batch_tab(workbench: Workbench) -> None:
 def run_batch(
     workbench: Workbench, paths: list[str], models: list[str], threshold: float, progress
 ) -> tuple[list[list[str]], str | None]:
-    """Rows of the table and the path of the zip; a bad scan is a row and stops no other."""
+    """Rows of the table and the path of the zip. A bad scan gives a row; the others go on."""
     threshold = check_threshold(threshold)
     folder = store().new_result(BATCH)
     rows = []
@@ -95,10 +95,10 @@ def _segment_one(
     number: int,
     archive: zipfile.ZipFile,
 ) -> list[list[str]]:
-    """Rows of one scan, whose results go into ``archive``."""
+    """The rows of one scan. Its results go into ``archive``."""
     rows = []
     try:
-        # Read past the cache: a batch may hold more than fits.
+        # Bypass the cache: a batch may be larger than the cache.
         scan = check_slices(read())
         for model in models:
             prediction = workbench.run(scan, model)

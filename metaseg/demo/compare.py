@@ -1,4 +1,4 @@
-"""The view «Compare»: where the networks agree, where they are right, what the threshold does."""
+"""The Compare view: agreement of the networks, their errors, and Dice by threshold."""
 
 from collections.abc import Sequence
 from html import escape
@@ -21,7 +21,7 @@ from metaseg.findings.outlines import outline_mask
 from metaseg.findings.overlay import BOTH_COLOUR, FALSE_POSITIVE_COLOUR, MISSED_COLOUR, TRUTH_COLOUR
 
 Area = tuple[str, np.ndarray, Colour, str]
-"""What people read, its mask (H, W) bool, its colour and its hatching."""
+"""Displayed name, mask (H, W) bool, colour and hatching."""
 
 
 def compare_view(
@@ -36,24 +36,25 @@ def compare_view(
     parts = [f"<div class='panels'>{''.join(maps)}</div>"]
     if len(readings) == 1:
         parts.append(
-            "<p class='aside'>Where this page has two networks, the model «Both» shows where they "
-            "agree.</p>"
+            "<p class='aside'>With two networks, the model \"Both\" shows where they agree.</p>"
         )
     if truth is None:
         parts.append(
-            "<p class='aside'>Add a ground truth mask on the left to see what is right, what is "
-            "too much and what is missed.</p>"
+            "<p class='aside'>Add a ground truth mask to see what is correct, what is a false "
+            "positive and what is missed.</p>"
         )
     elif truth.any():
         lines = [(r.title, r.colour, r.probability) for r in readings]
         threshold = readings[0].threshold
         parts.append(
-            "<h3>Dice against the threshold</h3><p class='aside'>Dice is 1 where outline and "
-            "ground truth are the same and 0 where they do not touch. The upright line is the "
-            f"threshold now.</p>{threshold_curve(lines, truth, threshold)}"
+            "<h3>Dice by threshold</h3><p class='aside'>Dice is 1 if outline and ground truth are "
+            "equal and 0 if they do not overlap. The vertical line marks the current "
+            f"threshold.</p>{threshold_curve(lines, truth, threshold)}"
         )
     else:
-        parts.append("<p class='aside'>The ground truth is empty here: there is no Dice.</p>")
+        parts.append(
+            "<p class='aside'>The ground truth is empty in this slice, so Dice is undefined.</p>"
+        )
     return "".join(parts)
 
 
@@ -70,7 +71,7 @@ def _before_and_after(frame: Frame, readings: Sequence[Reading], truth: np.ndarr
         f"y2='{height}'/>"
     )
     caption = (
-        "<b>Before and after</b> Left of the line the slice alone, right of it all outlines."
+        "<b>Before and after</b> Left of the line: the slice. Right of it: all outlines."
         "<label class='split'>Move the line <input type='range' data-setting='split' min='0' "
         "max='100' value='50'></label>"
     )
@@ -91,11 +92,11 @@ def _agreement(frame: Frame, readings: Sequence[Reading], unit_mm2: float | None
 def _errors(frame: Frame, reading: Reading, truth: np.ndarray, unit_mm2: float | None) -> str:
     mask = reading.mask
     areas = [
-        ("Rightly found", mask & truth, TRUTH_COLOUR, "plain"),
-        ("Too much", mask & ~truth, FALSE_POSITIVE_COLOUR, "rising"),
+        ("Correct", mask & truth, TRUTH_COLOUR, "plain"),
+        ("False positive", mask & ~truth, FALSE_POSITIVE_COLOUR, "rising"),
         ("Missed", truth & ~mask, MISSED_COLOUR, "falling"),
     ]
-    return _map(reading.title, "Against the ground truth.", frame, areas, unit_mm2)
+    return _map(reading.title, "Compared with the ground truth.", frame, areas, unit_mm2)
 
 
 def _map(

@@ -11,7 +11,7 @@ from metaseg.metrics import dice_by_threshold
 THRESHOLDS = np.linspace(0, 1, 101)
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 560, 260, 60, 44, 14
 DASHES = ("", "7 4")
-"""Solid and dashed: who does not tell the colours tells the lines."""
+"""Solid and dashed, so the lines differ without colour as well."""
 
 
 def threshold_curve(
@@ -40,7 +40,7 @@ def threshold_curve(
             f"<li><svg class='sample' viewBox='0 0 28 6' aria-hidden='true'><line class='line' "
             f"{style} x1='0' y1='3' x2='28' y2='3'/></svg>{escape(words)}</li>"
         )
-    label = escape("Dice against the threshold. " + "; ".join(spoken) + ".")
+    label = escape("Dice by threshold. " + "; ".join(spoken) + ".")
     return (
         f"<figure class='curve'><svg role='img' aria-label='{label}' "
         f"viewBox='0 0 {WIDTH} {HEIGHT}'>{_axes()}{''.join(lines)}{_mark(threshold)}</svg>"

@@ -1,4 +1,4 @@
-"""The view «Explain»: what the networks looked at, how sure they are, and how they got there."""
+"""The Explain view: probability, uncertainty, attention maps and intermediate predictions."""
 
 from collections.abc import Sequence
 from html import escape
@@ -11,51 +11,51 @@ from metaseg.demo.reading import Reading
 from metaseg.segmenter import Explanation
 
 COLOUR_MAP = cv2.COLORMAP_MAGMA
-"""Even to the eye, and readable without telling red from green."""
+"""Perceptually uniform, and readable with red-green colour blindness."""
 
 LONGEST_SIDE = 384
-"""Maps are softer than the slice: more pixels would show nothing more."""
+"""Maps are smoother than the slice: more pixels would show nothing more."""
 
 CLEAR_BELOW = 0.12
-"""Share of the scale over which a map fades in, so that the slice shows where nothing is."""
+"""Share of the scale over which a map fades in, so that low values leave the slice visible."""
 
-LEAST_WAVERING = 0.2
-"""A difference that is drawn brightest at the least, so that trifles stay dark."""
+LEAST_DIFFERENCE = 0.2
+"""Smallest difference that is drawn brightest, so that negligible differences stay dark."""
 
-SEEN = 0.01
-"""The least of a stretched map where the network looked at all."""
+GATED = 0.01
+"""Lowest value of a stretched map inside the network's input."""
 
-WAITING = "<p class='aside' role='status'>Looking inside the networks …</p>"
-NO_TISSUE = "<p class='aside'>There is no tissue in this slice, so no network looked at it.</p>"
+WAITING = "<p class='aside' role='status'>Computing the explanation …</p>"
+NO_TISSUE = "<p class='aside'>This slice contains no tissue, so there is nothing to explain.</p>"
 
 
 def explain_view(
     frame: Frame, readings: Sequence[Reading], explanations: Sequence[Explanation | None]
 ) -> str:
-    """HTML of the view, a section for each question that a reader may have."""
+    """HTML of the view, one section for each question."""
     pairs = [(r, e) for r, e in zip(readings, explanations) if e is not None]
     if not pairs:
         return NO_TISSUE
     sections = [
         _section(
             "How likely is a lesion?",
-            "The brighter a pixel, the more the network believes that it belongs to a lesion.",
+            "Brighter pixels have a higher probability of lesion.",
             [_panel(r.title, r.probability, frame) for r, _ in pairs],
             ("0", "1"),
         ),
         _section(
             "How sure is the network?",
-            "The brighter a pixel, the closer the network is to a coin toss between lesion and no "
-            "lesion (entropy of the probability, in bits).",
+            "Brighter pixels are less certain: the probability is closer to an even choice between "
+            "lesion and no lesion (entropy, in bits).",
             [_panel(r.title, entropy(r.probability), frame) for r, _ in pairs],
-            ("sure", "undecided"),
+            ("certain", "uncertain"),
         ),
         _section(
-            "Where does the answer waver?",
-            "The brighter a pixel, the more a single look changes when the slice is mirrored left "
-            "for right, or the more the two networks differ.",
-            _wavering(pairs, frame),
-            ("same answer", "most different"),
+            "Where is the answer unstable?",
+            "Brighter pixels change more when the slice is mirrored, or differ more between the "
+            "two networks.",
+            _instability(pairs, frame),
+            ("stable", "unstable"),
         ),
     ]
     for reading, explanation in pairs:
@@ -73,18 +73,18 @@ def entropy(probability: np.ndarray) -> np.ndarray:
 
 
 def combine(maps: Sequence[np.ndarray]) -> np.ndarray:
-    """The mean of ``maps`` (H, W), each stretched to its own range, without those that are even."""
-    telling = [values for values in maps if not _is_even(values)] or maps
-    return np.mean([_stretch(values) for values in telling], axis=0)
+    """The mean of ``maps`` (H, W), each stretched to its own range; uniform ones are left out."""
+    varied = [values for values in maps if not _is_uniform(values)] or maps
+    return np.mean([_stretch(values) for values in varied], axis=0)
 
 
-def _wavering(pairs: Sequence[tuple[Reading, Explanation]], frame: Frame) -> list[str]:
+def _instability(pairs: Sequence[tuple[Reading, Explanation]], frame: Frame) -> list[str]:
     maps = {f"{reading.title}, mirrored": found.mirror_difference for reading, found in pairs}
     if len(pairs) == 2:
         (first, _), (second, _) = pairs
         maps["Between the two networks"] = np.abs(first.probability - second.probability)
     return [
-        _panel(title, values, frame, max(float(values.max()), LEAST_WAVERING))
+        _panel(title, values, frame, max(float(values.max()), LEAST_DIFFERENCE))
         for title, values in maps.items()
     ]
 
@@ -100,10 +100,10 @@ def _attention(title: str, explanation: Explanation, frame: Frame) -> str:
     ]
     return _section(
         f"What does the {title} attend to?",
-        "Bright parts are passed on to the outline, dark parts are held back; every map that "
-        "varies is stretched to its own range.",
+        "The attention gates pass on bright parts and suppress dark parts. Each map that varies "
+        "is stretched to its own range.",
         panels,
-        ("held back", "passed on"),
+        ("suppressed", "passed on"),
     )
 
 
@@ -114,9 +114,9 @@ def _supervised(title: str, explanation: Explanation, frame: Frame) -> str:
         for step, values in enumerate(explanation.supervised, start=1)
     ]
     return _section(
-        f"How does the {title} get there?",
-        "The same question answered four times, from a coarse first guess to the answer that is "
-        "outlined (deep supervision).",
+        f"How does the {title} reach its answer?",
+        "One prediction at each depth, from a coarse first estimate to the final outline (deep "
+        "supervision).",
         panels,
         ("0", "1"),
     )
@@ -140,7 +140,7 @@ def _panel(title: str, values: np.ndarray, frame: Frame, full: float = 1.0) -> s
 
 
 def _attention_panel(title: str, words: str, stretched: np.ndarray, frame: Frame) -> str:
-    layer = heat_layer(_colour(stretched, SEEN), frame)
+    layer = heat_layer(_colour(stretched, GATED), frame)
     return figure(title, frame, layer, f"<b>{title}</b> {words}", words)
 
 
@@ -156,23 +156,23 @@ def _colour(values: np.ndarray, clear_below: float) -> np.ndarray:
 
 
 def _stretch(values: np.ndarray) -> np.ndarray:
-    """``values`` (H, W) from SEEN to 1; what the network did not see stays 0."""
-    # A map that hardly varies is left as it is: its noise would look like a finding.
-    low, high = (0.0, 1.0) if _is_even(values) else _ends(values)
-    stretched = SEEN + (1 - SEEN) * (values - low) / (high - low)
+    """``values`` (H, W) from GATED to 1; pixels outside its input stay 0."""
+    # A nearly uniform map is not stretched: its noise would look like a finding.
+    low, high = (0.0, 1.0) if _is_uniform(values) else _ends(values)
+    stretched = GATED + (1 - GATED) * (values - low) / (high - low)
     return np.where(values > 0, stretched, 0).clip(0, 1)
 
 
-def _is_even(values: np.ndarray) -> bool:
+def _is_uniform(values: np.ndarray) -> bool:
     low, high = _ends(values)
     return high - low < 0.05
 
 
 def _range(values: np.ndarray) -> str:
     low, high = _ends(values)
-    return f"{low:.2f} everywhere" if _is_even(values) else f"{low:.2f} to {high:.2f}"
+    return f"{low:.2f} everywhere" if _is_uniform(values) else f"{low:.2f} to {high:.2f}"
 
 
 def _ends(values: np.ndarray) -> tuple[float, float]:
-    seen = values[values > 0]
-    return (float(seen.min()), float(seen.max())) if seen.size else (0.0, 0.0)
+    inside = values[values > 0]
+    return (float(inside.min()), float(inside.max())) if inside.size else (0.0, 0.0)

@@ -1,7 +1,7 @@
 """Pictures for the page as SVG: the slice once, and outlines as paths that stay sharp at any size.
 
-The slice is embedded once on the page and every figure refers to it, so that a new threshold sends
-paths alone. Opacity, window and level, zoom and selection are the browser's own (``page.js``).
+The page embeds the slice once and every figure refers to it, so a new threshold sends only paths.
+The browser handles opacity, window and level, zoom and selection (``page.js``).
 """
 
 import base64
@@ -18,7 +18,7 @@ from metaseg.findings.overlay import TRUTH_COLOUR
 Colour = tuple[int, int, int]
 
 HATCHES = 72
-"""Stripes of a hatching over the longer side of a slice."""
+"""Stripes of a hatching along the longer side of a slice."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Frame:
     aspect: float
     """Height of a pixel over its width."""
     plane: str = ""
-    """The plane that the slice lies in; empty where it is not known."""
+    """The plane of the slice; empty if unknown."""
 
     @property
     def size(self) -> tuple[float, float]:
@@ -45,7 +45,7 @@ def rgb(colour: Colour) -> str:
 
 
 def slice_store(grey: np.ndarray, aspect: float) -> str:
-    """The slice ``grey`` (H, W) uint8 for all figures, with the hatchings in its measure."""
+    """The slice ``grey`` (H, W) uint8 for all figures, with hatchings at its scale."""
     height, width = grey.shape
     step = max(width, height * aspect) / HATCHES
     _, data = cv2.imencode(".png", grey)
@@ -86,7 +86,7 @@ def truth_layer(truth: np.ndarray) -> tuple[list[Outline], str]:
 def lesion_layer(
     outlines: Iterable[Outline], numbers: Iterable[int], model: str, title: str, colour: Colour
 ) -> str:
-    """One path for each lesion, known to the browser by its model and number."""
+    """One path for each lesion. The browser finds it by model and number."""
     paths = []
     for outline, number in zip(outlines, numbers):
         top, bottom, left, right = outline.box

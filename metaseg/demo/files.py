@@ -1,4 +1,4 @@
-"""The files that the page and the API hand over."""
+"""The files that the page and the API return."""
 
 import re
 import zipfile
@@ -26,7 +26,7 @@ LONGEST_NAME = 100
 
 @dataclass(frozen=True)
 class OnScreen:
-    """What the page shows: the scan, the slice in view, and what each chosen network says."""
+    """What the page shows: the scan, the displayed slice, and each chosen network's result."""
 
     opened: OpenScan
     index: int
@@ -36,8 +36,8 @@ class OnScreen:
 
 
 def on_screen(workbench: Workbench, inputs: Inputs) -> OnScreen:
-    """What the page shows for ``inputs``, from what is stored. A ground truth that cannot be read
-    is left out, as on the page; InputError for anything else that is wrong."""
+    """What the page shows for ``inputs``, from stored predictions. An unreadable ground truth is
+    left out, as on the page. Raises InputError for any other error."""
     opened, _ = open_inputs(workbench, inputs)
     threshold, index = inputs.threshold, present_slice(opened, inputs)
     names = chosen_models(workbench, inputs.model)
@@ -55,10 +55,10 @@ def clean_name(name: str) -> str:
 
 
 def write_zip(workbench: Workbench, inputs: Inputs) -> str:
-    """Path of a zip with all there is about what is on the page.
+    """Path of a zip with everything about the current result.
 
-    The original and the ground truth as they were given, of each network that is chosen what
-    ``write_results`` writes, the manifest and the report of one page.
+    It holds the original and the ground truth as given, the files of ``write_results`` for each
+    chosen network, the manifest and the one-page report.
     """
     shown = on_screen(workbench, inputs)
     opened = shown.opened
@@ -99,7 +99,7 @@ def write_zip(workbench: Workbench, inputs: Inputs) -> str:
         )
     (results / REPORT).write_text(_page_of(workbench, inputs, shown, digest), encoding="utf-8")
     path = folder / f"metaseg_{clean_name(display_name(inputs.scan))}.zip"
-    # Most of it is compressed already.
+    # Most files are compressed already.
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for role, given_path in given.items():
             archive.write(given_path, f"{role}/{clean_name(given_path)}")
@@ -110,7 +110,7 @@ def write_zip(workbench: Workbench, inputs: Inputs) -> str:
 
 
 def write_report(workbench: Workbench, inputs: Inputs) -> str:
-    """The report of one page, for what is on the page."""
+    """The one-page report of the current result."""
     shown = on_screen(workbench, inputs)
     return _page_of(workbench, inputs, shown, digest_of(Path(inputs.scan)))
 

@@ -1,6 +1,6 @@
-"""What a visitor takes along: the files, the report, a link, and the same call from Python."""
+"""What a visitor takes away: files, a report, a link, and the same call in Python."""
 
-# Gradio gives components their events, and a request its URL, where a type checker does not see.
+# A type checker does not see the events that gradio adds to components, nor a request's URL.
 # pyright: reportOptionalMemberAccess=false, reportAttributeAccessIssue=false
 
 import json
@@ -31,7 +31,7 @@ OPEN = """(report) => {
   if (!report) return;
   const url = URL.createObjectURL(new Blob([report], { type: "text/html" }));
   if (window.open(url)) return;
-  // The browser opens no window: the report becomes a download.
+  // If the browser blocks the window, the report is downloaded.
   const link = document.createElement("a");
   link.href = url;
   link.download = "metaseg_report.html";
@@ -40,7 +40,7 @@ OPEN = """(report) => {
 
 
 def add_handover(workbench: Workbench, inputs: Sequence[gr.components.Component]) -> gr.Column:
-    """Buttons and fields for what is on the page, in a column that is hidden until there is any.
+    """Buttons and fields for the current result, in a column that is hidden until there is one.
 
     ``inputs`` are the components of ``Inputs``, in its order. Also restores model and threshold
     when the page is opened by a link that names them, as in ``/?model=unet&threshold=0.4``.
@@ -50,14 +50,14 @@ def add_handover(workbench: Workbench, inputs: Sequence[gr.components.Component]
     with gr.Column(visible=False, elem_id="handover") as column:
         with gr.Row():
             everything = gr.Button("Download everything (zip)", size="sm", elem_id="download")
-            report = gr.Button("Open the report to print", size="sm", elem_id="open-report")
+            report = gr.Button("Printable report", size="sm", elem_id="open-report")
         link = gr.Textbox(
             label="Link to this model and threshold (without the image)",
             interactive=False,
             buttons=["copy"],
             elem_id="link",
         )
-        with gr.Accordion("The same from Python", open=False, elem_id="python"):
+        with gr.Accordion("Reproduce in Python", open=False, elem_id="python"):
             code = gr.Code(language="python", show_label=False, interactive=False, elem_id="code")
         archive = gr.File(visible=False)
         page = gr.Textbox(visible=False)
@@ -78,7 +78,7 @@ def add_handover(workbench: Workbench, inputs: Sequence[gr.components.Component]
             return gr.skip(), ""
 
     def describe_fresh(request: gr.Request, *values):
-        # As it was taken and at its middle slice, whatever the scan before was cut in.
+        # In its own plane and at its middle slice, whatever the previous scan used.
         return describe(request, *values[:5])
 
     def restore(request: gr.Request):
@@ -98,7 +98,7 @@ def add_handover(workbench: Workbench, inputs: Sequence[gr.components.Component]
     report.click(make_report, inputs, page, show_progress_on=report, **private).success(
         None, page, None, js=OPEN
     )
-    # change and not input, so that links, examples and «Next lesion» count too.
+    # change and not input, so that links, examples and "Next lesion" count too.
     scan, *others = inputs
     described = {"inputs": inputs, "outputs": [link, code], "trigger_mode": "always_last", **hidden}
     scan.change(describe_fresh, **described)
@@ -109,7 +109,7 @@ def add_handover(workbench: Workbench, inputs: Sequence[gr.components.Component]
 
 
 def root_url(request: gr.Request) -> str:
-    """Where the visitor reaches this server, without a slash at the end."""
+    """The address at which the visitor reaches this server, without a trailing slash."""
     route = request.request.url.path
     return get_root_url(request.request, route, request.request.scope.get("root_path"))
 
@@ -124,9 +124,10 @@ def link_to(workbench: Workbench, server: str, inputs: Inputs) -> str:
 
 
 def read_link(workbench: Workbench, query: dict[str, str]) -> tuple[str | None, float | None, str]:
-    """The model's title or «Both», and the threshold, that a link's ``query`` names; None where it
-    does not, or names one that does not exist, and then what is wrong with it. A model without a
-    threshold comes with its own."""
+    """The model's title or "Both", the threshold, and the errors of a link's ``query``.
+
+    Model and threshold are None if missing or invalid. A model without a threshold comes with its
+    own."""
     model = threshold = None
     faults = []
     try:
@@ -143,7 +144,7 @@ def read_link(workbench: Workbench, query: dict[str, str]) -> tuple[str | None, 
     except InputError as error:
         faults.append(str(error))
     if faults:
-        faults.insert(0, "The link could not be followed in full, and the rest stays as it was.")
+        faults.insert(0, "Part of this link was not understood and was ignored:")
     return model, threshold, " ".join(faults)
 
 
@@ -155,7 +156,7 @@ def _number(text: str) -> float | str:
 
 
 def python_call(workbench: Workbench, server: str, inputs: Inputs) -> str:
-    """The call with gradio_client that answers what is on the page for ``inputs``."""
+    """The gradio_client call that reproduces the page's result for ``inputs``."""
     if not inputs.scan:
         return ""
     arguments = {"scan": _file(inputs.scan)}

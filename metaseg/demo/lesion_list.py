@@ -1,4 +1,4 @@
-"""The list of lesions beside the pictures: each row shows its lesion."""
+"""The list of lesions beside the pictures. A click on a row shows its lesion."""
 
 from collections.abc import Sequence
 from html import escape
@@ -8,7 +8,7 @@ from metaseg.demo.reading import Reading
 from metaseg.demo.tables import lesion_measures
 
 MOST_LESIONS = 30
-"""Of one network; the files hold all."""
+"""Rows for one network. The files hold all lesions."""
 
 
 def lesion_list(readings: Sequence[Reading], volumes: Sequence[dict] = ()) -> str:
@@ -21,8 +21,8 @@ def lesion_list(readings: Sequence[Reading], volumes: Sequence[dict] = ()) -> st
         f"<li>{swatch(r.colour)}{escape(r.title)}: {count_of(report['lesions'])}</li>"
         for r, report in zip(readings, reports)
     )
-    where = "the volume" if volumes else "the slice"
-    intro = f"<h3>Lesions of {where}</h3><ul class='legend'>{counts}</ul>"
+    where = "this volume" if volumes else "this slice"
+    intro = f"<h3>Lesions in {where}</h3><ul class='legend'>{counts}</ul>"
     rows, left_out = [], 0
     for reading, report in zip(readings, reports):
         left_out += max(0, len(report["lesions"]) - MOST_LESIONS)
@@ -33,11 +33,11 @@ def lesion_list(readings: Sequence[Reading], volumes: Sequence[dict] = ()) -> st
     columns = ["Lesion", *(["Slice"] if volumes else []), "Volume" if volumes else "Area"]
     head = "".join(f"<th scope='col'>{c}</th>" for c in [*columns, "Diameter", "Mean probability"])
     return (
-        f"{intro}<p class='aside'>Choose a lesion to see it in every picture.</p>"
-        f"<div class='table tall' tabindex='0' role='region' aria-label='Lesions of {where}'>"
+        f"{intro}<p class='aside'>Select a lesion to show it in every picture.</p>"
+        f"<div class='table tall' tabindex='0' role='region' aria-label='Lesions in {where}'>"
         f"<table><thead><tr>{head}</tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div>"
-        + (f"<p class='aside'>{left_out} smaller ones are not listed.</p>" if left_out else "")
+        + (f"<p class='aside'>{left_out} smaller lesions are not listed.</p>" if left_out else "")
     )
 
 

@@ -1,4 +1,4 @@
-"""The report of one page: what was found, in a file that holds everything and prints on A4."""
+"""The one-page report: the findings in one self-contained file that prints on A4."""
 
 import base64
 import io
@@ -18,23 +18,23 @@ from metaseg.findings.report import RESEARCH_USE
 from metaseg.scan import Scan
 
 MOST_LESIONS = 12
-"""Of one network, so that they fit on the page; the table of lesions holds all."""
+"""Rows for one network, so that they fit on the page. The table of lesions holds all."""
 
 TEMPLATE = Template(Path(__file__).with_suffix(".html").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What the report says of the scan and of itself."""
+    """What the report states about the scan and about itself."""
 
     file: str
     sha256: str
-    """Of the file as it was given."""
+    """Of the original file."""
     truth: str | None
-    """The file of the ground truth, where there is one."""
+    """The ground truth file, or None."""
     scan: Scan
     index: int
-    """The slice in the pictures, from 0."""
+    """The displayed slice, counted from 0."""
     made: datetime
     """In UTC."""
 
@@ -72,9 +72,9 @@ def _facts(facts: Facts) -> list[tuple[str, str]]:
         size += ", " + " x ".join(f"{mm:.3g}" for mm in facts.scan.spacing[::-1]) + " mm each"
     rows = [("File", facts.file), ("SHA-256 of the file", facts.sha256), ("Size", size)]
     if depth > 1:
-        rows.append(("Slice shown", f"{facts.index}, counted from 0, {facts.scan.plane}"))
+        rows.append(("Slice shown", f"{facts.index} (counted from 0), {facts.scan.plane}"))
     rows.append(("Ground truth", facts.truth or "none"))
-    return [*rows, ("Made", f"{facts.made:%Y-%m-%d %H:%M} UTC")]
+    return [*rows, ("Created", f"{facts.made:%Y-%m-%d %H:%M} UTC")]
 
 
 def _networks(reports: list[dict]) -> list[tuple[str, ...]]:
@@ -90,7 +90,7 @@ def _networks(reports: list[dict]) -> list[tuple[str, ...]]:
 
 
 def _lesions(report: dict) -> str:
-    """What one network found: how many lesions, and the measures of the largest."""
+    """The lesions of one network: their number, and measurements of the largest."""
     lesions, where = report["lesions"], "volume" if "slices" in report else "slice"
     heading = escape(f"{report['model']}: {count_of(lesions)} in the {where}")
     if not lesions:
@@ -101,7 +101,7 @@ def _lesions(report: dict) -> str:
         head = ("Lesion", "Row, column", "Area", "Diameter", "Mean probability")
     rows = [_lesion(number, lesion) for number, lesion in enumerate(lesions[:MOST_LESIONS], 1)]
     left_out = len(lesions) - MOST_LESIONS
-    rest = f"<p>{left_out} smaller ones are not listed.</p>" if left_out > 0 else ""
+    rest = f"<p>{left_out} smaller lesions are not listed.</p>" if left_out > 0 else ""
     columns = "".join(f"<th scope='col'>{escape(cell)}</th>" for cell in head)
     return (
         f"<section><h3>{heading}</h3><table><thead><tr>{columns}</tr></thead>{_rows(rows)}</table>"
@@ -118,7 +118,7 @@ def _lesion(number: int, lesion: dict) -> tuple[str, ...]:
 
 
 def _rows(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of a table, the first cell of each being its head."""
+    """Rows of a table. The first cell of each is its header."""
     return "".join(
         f"<tr><th scope='row'>{escape(first)}</th>"
         + "".join(f"<td>{escape(cell)}</td>" for cell in rest)

@@ -1,4 +1,4 @@
-// What the page answers by itself: look, zoom, selection, keys and theme. No server is asked.
+// What runs in the browser alone: appearance, zoom, selection, keys and theme.
 (() => {
   "use strict";
   const root = document.documentElement;
@@ -172,14 +172,14 @@
     draw();
   }
   const named = (one) => `[data-model="${one?.model}"][data-lesion="${one?.lesion}"]`;
-  // In a volume the lesion's slice comes from the server a moment later.
+  // In a volume, the server sends the lesion's slice a moment later.
   function arrive() {
     const path = document.querySelector(`#outlines path${named(selected)}`);
     if (!path) return;
     arriving = false;
     zoomTo(path);
   }
-  // So near that the lesion takes a quarter of the picture, but never so near that one is lost.
+  // Zoom until the lesion fills a quarter of the picture, but keep some surroundings visible.
   function zoomTo(path) {
     const { width, rows } = path.closest("svg.scan").dataset;
     const [left, top, right, bottom] = path.dataset.box.split(" ").map(Number);
@@ -188,7 +188,7 @@
     moveTo((left + right) / 2 / width, (top + bottom) / 2 / rows, factor);
   }
 
-  // ---- sliders of the server's own
+  // ---- sliders that the server reads
   function step(id, value) {
     const slider = document.querySelector(`${id} input[type=range]`);
     if (!slider || slider.offsetParent === null) return false;
@@ -215,7 +215,7 @@
     const button = event.target.closest?.("[data-action]");
     if (button) return ACTIONS[button.dataset.action]();
     const lesion = event.target.closest?.("[data-lesion]");
-    // A drag that ends on a lesion is no choice of it; the list is not dragged.
+    // A drag that ends on a lesion does not select it; the list is not dragged.
     if (lesion && (travelled < 5 || !lesion.closest("svg.scan"))) select(lesion);
   });
   document.addEventListener("input", (event) => {

@@ -10,10 +10,10 @@ from metaseg.demo.batch import add_batch_tab
 from metaseg.demo.gallery import read_examples
 from metaseg.demo.handover import add_handover
 from metaseg.demo.render import (
-    AFTER_CLAHE,
-    AS_LOADED,
+    ENHANCED,
     EXPLAIN,
     HINT,
+    ORIGINAL,
     Inputs,
     next_lesion,
     render,
@@ -29,11 +29,11 @@ from metaseg.scan.planes import PLANES
 from metaseg.segmenter import Segmenter
 
 NOT_TAKEN = (
-    "The file or a value cannot be taken: load the page again and upload the file, or give an "
-    "address that everybody can reach."
+    "The file or a value was not accepted: reload the page and upload the file again, or give a "
+    "public address."
 )
 
-# The browser adds what it alone knows, such as the zoom, to whatever is drawn anew.
+# The browser restores what only it knows, such as the zoom, after each redraw.
 DRAWN = {
     "apply_default_css": False,
     "js_on_load": """
@@ -45,10 +45,10 @@ DRAWN = {
 
 
 class Page(gr.Blocks):
-    """gr.Blocks that says in a sentence what it cannot take."""
+    """gr.Blocks that reports invalid input in one sentence."""
 
     async def preprocess_data(self, *arguments, **options) -> list:
-        """As gradio does it."""
+        """As in gradio, with our sentence for unexpected errors."""
         try:
             return await super().preprocess_data(*arguments, **options)
         except gr.Error:
@@ -96,20 +96,18 @@ def add_scan_tab(workbench: Workbench) -> None:
                 workbench.default_threshold(BOTH),
                 step=0.01,
                 label="Threshold",
-                info="Probability from which a pixel counts as lesion",
+                info="Lower finds more but adds false positives; higher is stricter",
                 elem_id="threshold",
             )
             shown = gr.Radio(
-                [AS_LOADED, AFTER_CLAHE],
-                value=AS_LOADED,
-                label="Slice shown",
-                info="CLAHE evens out the contrast, as it does for the networks",
+                [ORIGINAL, ENHANCED],
+                value=ORIGINAL,
+                label="Grey levels",
+                info="Enhanced equalises local contrast (CLAHE)",
                 elem_id="view",
             )
             plane = gr.Radio(list(PLANES), label="Plane", visible=False, elem_id="plane")
-            position = gr.Slider(
-                0, 1, 0, step=1, label="Slice of the volume", visible=False, elem_id="position"
-            )
+            position = gr.Slider(0, 1, 0, step=1, label="Slice", visible=False, elem_id="position")
             marks = gr.HTML(visible=False, elem_id="marks")
             following = gr.Button("Next lesion", visible=False, elem_id="next-lesion")
         with gr.Column(scale=3, min_width=320):
@@ -176,8 +174,8 @@ def add_scan_tab(workbench: Workbench) -> None:
         *[outlines, comparison, figures, explanation, results, handover],
     ]
     private = {"api_visibility": "private"}
-    # always_last: what is set while an answer is under way must not be lost. One queue for all, so
-    # that the answers come in the order of what was asked.
+    # always_last: changes made during a running request must not be lost. One queue for all keeps
+    # the answers in the order of the requests.
     drawn = {
         "outputs": outputs,
         **private,
@@ -188,7 +186,7 @@ def add_scan_tab(workbench: Workbench) -> None:
     quiet = {**drawn, "show_progress": "hidden"}
     gallery.select(choose, None, [scan, truth], **private).then(show, fresh, **drawn)
     scan.upload(show, fresh, **drawn)
-    # A truth belongs to its scan, and must not be laid on the next one.
+    # A ground truth belongs to its scan and must not be applied to the next one.
     scan.clear(lambda: store().forget(SCAN, TRUTH), None, truth, **private).then(
         show, fresh, **quiet
     )
@@ -198,10 +196,10 @@ def add_scan_tab(workbench: Workbench) -> None:
     model.input(workbench.follow_model, [model, threshold], threshold, **follow).then(
         show, inputs, **drawn
     )
-    # A late answer must not move back what the visitor is moving, and what no threshold changes
-    # is not sent again.
+    # A late answer must not reset a slider that the visitor is moving. Parts that do not depend on
+    # the threshold are not sent again.
     gr.on([shown.input, position.input], show_all_but(plane, position), inputs, **quiet)
-    # The explanation is the same at every threshold: without the view it is not drawn.
+    # The explanation does not depend on the threshold. Without the view it is not drawn.
     unchanged = show_all_but(plane, position, picture, explanation)
     threshold.input(unchanged, [*chosen, plane, position], **quiet)
     following.click(jump, inputs, position, **private).then(show, inputs, **quiet)

@@ -1,4 +1,4 @@
-"""One slice as one network reads it: what every view of the page draws from."""
+"""One network's result on one slice, which every view of the page draws."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from metaseg.prediction import reaches
 
 @dataclass(frozen=True)
 class Reading:
-    """A network's word on one slice at one threshold."""
+    """A network's result on one slice at one threshold."""
 
     name: str
     """The checkpoint's name."""
@@ -22,7 +22,7 @@ class Reading:
     threshold: float
     outlines: list[Outline]
     numbers: list[int]
-    """The lesion that each outline belongs to: in a volume, several may be parts of one."""
+    """The lesion that each outline belongs to. In a volume, one lesion may have several."""
     report: dict
 
     @property

@@ -1,4 +1,4 @@
-"""What the page shows for the inputs it has: every picture and table, from what is stored."""
+"""What the page shows for its inputs: every picture and table, from stored predictions."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,24 +17,24 @@ from metaseg.demo.workbench import BOTH, OpenScan, VolumeFindings, Workbench
 from metaseg.errors import InputError
 from metaseg.findings.overlay import TRUTH_COLOUR
 
-AS_LOADED, AFTER_CLAHE = "As loaded", "After CLAHE"
+ORIGINAL, ENHANCED = "Original", "Enhanced"
 EXPLAIN = "Explain"
 HINT = """
 <div class='hint'><h2>See where two networks find a lesion</h2><ol>
-<li><b>Drop an MRI slice</b> or a volume on the left, or choose an example above.</li>
+<li><b>Drop an MRI slice</b> or a volume, or choose an example.</li>
 <li><b>Compare the outlines</b> of both networks, with a ground truth if you have one.</li>
-<li><b>Move the threshold</b> and look inside the networks.</li></ol>
-<p>Your images are kept apart from those of other visitors and deleted within two hours.</p></div>
+<li><b>Move the threshold</b>, or open Explain to see how sure each network is.</li></ol>
+<p>Other visitors cannot see your images. They are deleted within two hours.</p></div>
 """
 VOLUME_PARTS = 4
-"""Plane, position, marks and the button to the next lesion: shown for volumes alone."""
+"""Plane, position, marks and the button for the next lesion: shown only for volumes."""
 RESULTS = 4
-"""The slice, the outlines, the comparison and the figures: empty without a scan."""
+"""The slice, the outlines, the comparison and the metrics: empty without a scan."""
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What the visitor has set."""
+    """The visitor's choices."""
 
     scan: str | None
     truth: str | None
@@ -44,20 +44,20 @@ class Inputs:
     plane: str | None = None
     position: float | None = None
     view: str | None = None
-    """The view that is open."""
+    """The open view."""
 
     @property
     def enhanced(self) -> bool:
         """Whether the slice is shown after CLAHE."""
-        return self.shown == AFTER_CLAHE
+        return self.shown == ENHANCED
 
 
 def render(workbench: Workbench, inputs: Inputs, progress: Callable) -> list:
-    """Updates of plane, position, marks, next lesion, status, slice, outlines, comparison, figures,
-    explanation, results and what is handed over.
+    """Updates of plane, position, marks, next lesion, status, slice, outlines, comparison, metrics,
+    explanation, results and downloads.
 
-    A fault in the scan leaves the pictures as they are; a fault in the ground truth is told, and
-    the scan is shown without it.
+    An error in the scan leaves the pictures as they are. An error in the ground truth is shown
+    above the scan, without the ground truth.
     """
     if not inputs.scan:
         return [*[hide()] * VOLUME_PARTS, HINT, *[""] * RESULTS, "", hide(), hide()]
@@ -97,7 +97,7 @@ def render(workbench: Workbench, inputs: Inputs, progress: Callable) -> list:
 
 
 def render_explanation(workbench: Workbench, inputs: Inputs) -> str:
-    """The view «Explain» of the present slice; the networks run for it once."""
+    """The Explain view of the current slice. The networks run for it once."""
     opened = workbench.open(inputs.scan, None, inputs.plane)
     names = chosen_models(workbench, inputs.model)
     index = present_slice(opened, inputs)
@@ -115,7 +115,7 @@ def _explanation(
 def outlines_view(
     frame: Frame, readings: Sequence[Reading], truth: np.ndarray | None, volumes: Sequence[dict]
 ) -> str:
-    """The slice, the truth (H, W) bool and each network's outlines, and the list of lesions."""
+    """The slice, the ground truth (H, W) bool, each network's outlines, and the list of lesions."""
     panels = [figure("Slice", frame, "", "<b>Slice</b> without outlines")]
     if truth is not None:
         outlines, layer = truth_layer(truth)
@@ -136,9 +136,9 @@ def outlines_view(
 
 
 def open_inputs(workbench: Workbench, inputs: Inputs) -> tuple[OpenScan, InputError | None]:
-    """The scan with its ground truth, or without one that is at fault, and then the fault.
+    """The scan with its ground truth, or without an invalid one and then its error.
 
-    InputError where the scan itself cannot be opened.
+    Raises InputError if the scan itself cannot be opened.
     """
     alone = workbench.open(inputs.scan, None, inputs.plane)
     try:
@@ -148,19 +148,19 @@ def open_inputs(workbench: Workbench, inputs: Inputs) -> tuple[OpenScan, InputEr
 
 
 def frame_of(opened: OpenScan) -> Frame:
-    """The frame that the slices of ``opened`` are drawn in."""
+    """The frame for the slices of ``opened``."""
     _, height, width = opened.scan.voxels.shape
     return Frame(opened.scan.name, height, width, opened.scan.aspect, opened.scan.plane)
 
 
 def present_slice(opened: OpenScan, inputs: Inputs) -> int:
-    """The slice that is looked at; the middle one at first."""
+    """The displayed slice; the middle one at first."""
     depth = len(opened.scan.voxels)
     return depth // 2 if inputs.position is None else min(int(inputs.position), depth - 1)
 
 
 def chosen_models(workbench: Workbench, model: str) -> list[str]:
-    """The networks that the radio stands for."""
+    """The networks that the radio button stands for."""
     return workbench.compared if model == BOTH else [model]
 
 
@@ -169,9 +169,9 @@ def _volume_parts(opened: OpenScan, index: int, volumes: list[VolumeFindings]) -
         return [hide()] * VOLUME_PARTS
     found = {volume.report["model"]: volume.report["slices_with_lesion"] for volume in volumes}
     depth = len(opened.scan.voxels)
-    turns = opened.scan.affine is not None
+    oriented = opened.scan.affine is not None
     return [
-        gr.update(visible=turns, value=opened.scan.plane),
+        gr.update(visible=oriented, value=opened.scan.plane),
         gr.update(maximum=depth - 1, value=index, visible=True),
         gr.update(value=slice_marks(found, depth, index), visible=True),
         gr.update(visible=any(found.values())),
@@ -179,7 +179,7 @@ def _volume_parts(opened: OpenScan, index: int, volumes: list[VolumeFindings]) -
 
 
 def next_lesion(workbench: Workbench, inputs: Inputs) -> float | None:
-    """The slice of the next lesion after the present one, round again from the first."""
+    """The slice of the next lesion after the current one, starting again after the last."""
     opened, _ = open_inputs(workbench, inputs)
     slices = sorted(
         lesion.diameter_slice

@@ -32,7 +32,7 @@ SCAN, TRUTH, BATCH = "scan", "ground truth", "batch"
 """What files are used for: «Clear» ends one use, and the others' files stay."""
 PREFIX = "metaseg-"
 LOCK = "lock"
-NOT_YOURS = "That is not a file that you uploaded: upload it here and try again."
+NOT_YOURS = "This file is not one of your uploads: upload it here and try again."
 
 
 class Store:
@@ -69,7 +69,7 @@ class Store:
             if len(kept) >= MAX_UPLOADS or sum(kept) + size > MAX_UPLOADED_BYTES:
                 raise InputError(
                     f"At most {MAX_UPLOADS} uploads and {MAX_UPLOADED_BYTES >> 20} MB are kept for "
-                    "you at a time: clear some, or come back later."
+                    "you at a time: clear some, or try again later."
                 )
             folder.mkdir(mode=0o700)
             self._sizes[folder] = (visitor, size)

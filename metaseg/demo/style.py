@@ -1,4 +1,4 @@
-"""How the page looks, and its masthead."""
+"""The page's style and masthead."""
 
 from collections.abc import Sequence
 from html import escape
@@ -11,7 +11,7 @@ from metaseg.data.record import training_data
 
 FOLDER = Path(__file__).parent
 
-# Only fonts that every machine has: the page asks no other server for anything.
+# System fonts only: the page loads nothing from other servers.
 FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
 THEME = gr.themes.Base(
     primary_hue="teal",
@@ -40,8 +40,8 @@ MASTHEAD = """
   <h1>MetaSeg</h1>
   <button type="button" class="theme" data-action="theme"><span
     class="when-dark">Light theme</span><span class="when-light">Dark theme</span></button>
-  <p>Outlines lesions on brain MRI. Every network draws its own outlines, so that you can compare
-  them.</p>
+  <p>Drop a brain MRI slice or volume. Each network outlines what may be a lesion, so you can
+  compare them.</p>
   <p class="research">Research software, not a medical device: not for diagnosis or treatment.
   {statement}</p>
 </header>
@@ -49,8 +49,8 @@ MASTHEAD = """
 
 
 def masthead(checkpoints: Sequence[Checkpoint]) -> str:
-    """The head of the page, with what the records of the served networks say of their training:
-    the data, and the first of each network's notes, which is the one that matters most."""
+    """The page's masthead. It states the training data of the served networks and the first note of
+    each network's record, which is the most important one."""
     records = [checkpoint.config.training for checkpoint in checkpoints]
     data = {name: entry for record in records for name, entry in training_data(record).items()}
     titles = "; ".join(entry.get("title", name) for name, entry in data.items())

@@ -1,4 +1,4 @@
-"""The figures beside the pictures, as HTML; what a user could have written is escaped."""
+"""Tables and notices as HTML. Text that a user may have written is escaped."""
 
 from html import escape
 
@@ -8,7 +8,7 @@ from metaseg.metrics import OVERLAP_NAMES, SCORES
 def metrics_table(reports: list[dict], volumes: list[dict] = ()) -> str:
     """Dice, IoU, precision, recall and F1 of each report; empty without a ground truth.
 
-    ``volumes`` are the reports of whole volumes, of which ``reports`` are one slice.
+    ``volumes`` are the reports of whole volumes, and ``reports`` then those of one slice of each.
     """
     if reports[0]["metrics"] is None:
         return ""
@@ -24,7 +24,7 @@ def metrics_table(reports: list[dict], volumes: list[dict] = ()) -> str:
 
 
 def measure(value: float | None, unit: str, otherwise: float, other_unit: str) -> str:
-    """``value`` in ``unit``, or ``otherwise`` in the other one where it is None."""
+    """``value`` in ``unit``, or ``otherwise`` in ``other_unit`` if it is None."""
     return f"{otherwise:.0f} {other_unit}" if value is None else f"{value:.1f} {unit}"
 
 
@@ -39,7 +39,7 @@ def lesion_measures(lesion: dict) -> tuple[str, str, str]:
 
 
 def slice_marks(found: dict[str, list[int]], depth: int, position: int) -> str:
-    """A strip for each network with the slices that bear a lesion, and the present one."""
+    """A strip for each network that marks the slices with a lesion and the current slice."""
     rows = []
     for title, slices in found.items():
         marks = "".join(
@@ -55,12 +55,12 @@ def slice_marks(found: dict[str, list[int]], depth: int, position: int) -> str:
 
 
 def notice_list(notices: list[str]) -> str:
-    """Sentences for the reader, one paragraph each, without repeats."""
+    """Notices as paragraphs, without repeats."""
     return "".join(f"<p>{escape(notice)}</p>" for notice in dict.fromkeys(notices))
 
 
 def _number(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.3f}"
+    return "–" if value is None else f"{value:.3f}"
 
 
 def _table(title: str, head: list[str], rows: list[list[str]]) -> str:

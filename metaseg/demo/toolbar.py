@@ -1,13 +1,13 @@
-"""The controls that the browser answers by itself: ``page.js`` acts on them, no server is asked."""
+"""Controls that work in the browser alone, through ``page.js``."""
 
 TOOLBAR = """
-<div class="toolbar" role="group" aria-label="How the pictures look">
+<div class="toolbar" role="group" aria-label="Picture controls">
   <label>Overlay <input type="range" data-setting="opacity" min="0" max="100" value="35"></label>
   <label class="check"><input type="checkbox" data-setting="outlined"> Outlines only</label>
   <label>Contrast <input type="range" data-setting="contrast" min="0" max="100" value="0"
-    title="Narrows the window of grey levels"></label>
+    title="Narrows the grey-level window"></label>
   <label>Brightness <input type="range" data-setting="brightness" min="0" max="100" value="50"
-    title="Moves the level of the window"></label>
+    title="Shifts the grey-level window"></label>
   <span class="buttons">
     <button type="button" data-action="out" aria-label="Zoom out">−</button>
     <output data-output="zoom" aria-label="Zoom">100 %</output>
@@ -23,7 +23,7 @@ TOOLBAR = """
 """
 
 KEYS = """
-<p class="keys">Drag to move a picture that is zoomed in; all pictures move together. Keys:
-<kbd>←</kbd> <kbd>→</kbd> slice of a volume, <kbd>[</kbd> <kbd>]</kbd> threshold, <kbd>o</kbd>
+<p class="keys">Drag to move a zoomed picture; all pictures move together. Keys:
+<kbd>←</kbd> <kbd>→</kbd> previous and next slice, <kbd>[</kbd> <kbd>]</kbd> threshold, <kbd>o</kbd>
 outlines only, <kbd>+</kbd> <kbd>−</kbd> <kbd>0</kbd> zoom, <kbd>f</kbd> full screen.</p>
 """

@@ -42,7 +42,7 @@ async def receive(request: Request) -> Response:
         return PlainTextResponse(words, 413)
     except TimeoutError:
         shutil.rmtree(folder, ignore_errors=True)
-        return PlainTextResponse("The upload came too slowly: send it again.", 408)
+        return PlainTextResponse("The upload was too slow: send it again.", 408)
     except ClientDisconnect:  # nobody is there to be told
         shutil.rmtree(folder, ignore_errors=True)
         return Response(status_code=400)

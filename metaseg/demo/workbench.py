@@ -1,4 +1,4 @@
-"""What the page and the API both do: read, segment once, and render from what is stored."""
+"""Shared by page and API: read, segment once, and render from the stored prediction."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -28,17 +28,17 @@ CACHE_MEMORY = "2gb"
 
 @dataclass(frozen=True)
 class OpenScan:
-    """A scan that is looked at, and its truth (D, H, W) bool where there is one."""
+    """An open scan, and its ground truth (D, H, W) bool or None."""
 
     scan: Scan
     truth: np.ndarray | None
     key: tuple
-    """What the scan is known by in the cache."""
+    """The scan's key in the cache."""
     truth_key: tuple | None = None
-    """The same of its truth."""
+    """The ground truth's key in the cache."""
 
     def only(self, index: float | None) -> "OpenScan":
-        """One slice alone; None is the middle one. InputError where there is no such slice."""
+        """One slice; None is the middle one. Raises InputError if there is no such slice."""
         one, position = take_slice(self.scan, index)
         truth = None if self.truth is None else self.truth[position : position + 1]
         return OpenScan(one, truth, (*self.key, position), self.truth_key)
@@ -46,7 +46,7 @@ class OpenScan:
 
 @dataclass(frozen=True)
 class Segmentation:
-    """One slice as one network sees it, rendered at one threshold."""
+    """One network's result on one slice, rendered at one threshold."""
 
     title: str
     overlay: np.ndarray
@@ -58,7 +58,7 @@ class Segmentation:
 
 @dataclass(frozen=True)
 class VolumeFindings:
-    """A whole volume as one network sees it, at one threshold."""
+    """One network's result on a whole volume at one threshold."""
 
     report: dict
     lesions: list[VolumeLesion]
@@ -67,7 +67,7 @@ class VolumeFindings:
 
 
 class Workbench:
-    """Keeps scans and predictions of each visitor, apart from others' and bounded in memory.
+    """Keeps each visitor's scans and predictions, separate from others' and bounded in memory.
 
     A network runs when its input changes, and only then: threshold, view and slice render from
     the stored probability.
@@ -78,12 +78,12 @@ class Workbench:
     ):
         self.segmenter = segmenter
         self.claim = claim
-        """Says with an InputError whether a path may be read, before it is."""
+        """Raises InputError if a path must not be read. Called before reading."""
         self.cache = gr.Cache(max_size=256, max_memory=CACHE_MEMORY, per_session=True)
 
     @property
     def compared(self) -> list[str]:
-        """The networks that «Both» stands for; all there are, where it is neither of the two."""
+        """The networks that "Both" stands for; all of them if neither of the two is loaded."""
         both = [name for name in COMPARED if name in self.segmenter.checkpoints]
         return both or list(self.segmenter.checkpoints)
 
@@ -95,16 +95,16 @@ class Workbench:
         return round(sum(found) / len(found), 2)
 
     def follow_model(self, model: str, threshold: float) -> float:
-        """Where the slider at ``threshold`` goes when ``model`` is chosen: to its default, unless
-        the visitor has moved it off one."""
+        """The new slider value when ``model`` is chosen: its default, unless the visitor has moved
+        the slider from ``threshold``'s own default."""
         choices = [BOTH, *self.segmenter.titles]
         moved = threshold not in {self.default_threshold(choice) for choice in choices}
         return threshold if moved else self.default_threshold(model)
 
     def open(self, scan: str | None, truth: str | None, plane: str | None = None) -> OpenScan:
-        """The scan at path ``scan`` with its truth, cut in ``plane`` or as it was taken."""
+        """The scan at path ``scan`` with its ground truth, cut in ``plane`` or as acquired."""
         if not scan:
-            raise InputError("There is no MRI slice yet: give one as `scan`.")
+            raise InputError("No scan was given: pass an MRI slice or volume as `scan`.")
         self.claim(scan, SCAN)
         key = _file_key(scan)
         source = self._once(("scan", key), lambda: check_slices(read_scan(scan)))
@@ -123,10 +123,10 @@ class Workbench:
     def predict(
         self, opened: OpenScan, model: str, progress: Callable = lambda batches: batches
     ) -> Prediction:
-        """``opened`` through the network named ``model``, or what it said before."""
+        """The prediction of ``model`` for ``opened``, computed once."""
         if str(model).strip().lower() == BOTH.lower():
             raise InputError(
-                "«Both» is no network of its own: call /compare to run each network once, "
+                '"Both" is not a model: call /compare to run each model, '
                 f"or choose one of {', '.join(self.segmenter.titles.values())}."
             )
         name = self.segmenter.find(model).name
@@ -136,13 +136,13 @@ class Workbench:
     def run(
         self, scan: Scan, model: str, progress: Callable = lambda batches: batches
     ) -> Prediction:
-        """``scan`` through the network named ``model``. InputError where it takes too long."""
+        """The prediction of ``model`` for ``scan``. Raises InputError if it takes too long."""
         return self.segmenter.predict(scan, model, lambda batches: _in_time(progress(batches)))
 
     def segment(
         self, opened: OpenScan, model: str, threshold: float | None, index: int = 0
     ) -> Segmentation:
-        """Slice ``index`` of ``opened`` as ``model`` outlines it; threshold None is its own."""
+        """Slice ``index`` of ``opened`` as ``model`` outlines it; None uses its threshold."""
         threshold = None if threshold is None else check_threshold(threshold)
         whole = self.predict(opened, model)
         if threshold is None:
@@ -166,7 +166,7 @@ class Workbench:
         threshold of None is the model's own."""
         threshold = None if threshold is None else check_threshold(threshold)
         if isinstance(minimum, bool) or not isinstance(minimum, int | float) or not minimum >= 0:
-            raise InputError("The smallest lesion must be a number of mm3 from 0 on.")
+            raise InputError("The smallest lesion must be a number of mm3, 0 or more.")
         prediction = self.predict(opened, model)
         if threshold is None:
             threshold = self.default_threshold(prediction.model)
@@ -182,7 +182,7 @@ class Workbench:
         return self._once(("findings", *known), find)
 
     def read(self, opened: OpenScan, model: str, threshold: float, index: int) -> Reading:
-        """Slice ``index`` of ``opened`` as ``model`` reads it, with outlines to be drawn."""
+        """Slice ``index`` of ``opened`` as ``model`` segments it, with outlines for drawing."""
         threshold = check_threshold(threshold)
         whole = self.predict(opened, model)
         one = opened.only(index)
@@ -202,7 +202,7 @@ class Workbench:
         )
 
     def explain(self, opened: OpenScan, model: str, index: int) -> Explanation | None:
-        """What ``model`` did inside for slice ``index``, or what it showed before."""
+        """The explanation of ``model`` for slice ``index``, computed once."""
         name = self.segmenter.find(model).name
         one = opened.only(index)
         return self._once(
@@ -217,7 +217,7 @@ class Workbench:
         index: int,
         outlines: list[Outline],
     ) -> list[int]:
-        """The lesion that each outline of slice ``index`` is a part of."""
+        """The lesion that each outline of slice ``index`` belongs to."""
         if not opened.scan.is_volume:
             return [outline.number for outline in outlines]
         mask = self.find_in_volume(opened, model, threshold).mask
@@ -227,12 +227,12 @@ class Workbench:
         return [numbers.at(index, *outline.pixel) for outline in outlines]
 
     def _once(self, key: tuple, make: Callable):
-        """What ``make`` returns, made once for each visitor."""
+        """The value of ``make``, computed once for each visitor."""
         stored = self.cache.get(key)
         if stored is None:
             with memory_errors("The scan"):
                 value = make()
-            # The arrays stand apart so that the cache can count their memory.
+            # Arrays are passed separately so that the cache can count their memory.
             self.cache.set(key, value=value, **_arrays_of(value))
             return value
         return stored["value"]
@@ -269,7 +269,7 @@ def _arrays_of(value: object) -> dict[str, np.ndarray]:
 
 
 def _file_key(path: str) -> tuple:
-    """A file that was uploaded again under the same path counts as another one."""
+    """A new upload under the same path counts as another file."""
     try:
         status = Path(path).stat()
     except OSError as error:

@@ -23,7 +23,7 @@ def build_report(
     mask = prediction.mask(threshold)
     notices = list(prediction.notices)
     if truth is not None and not truth.any():
-        notices.append("The ground truth is empty, so the overlap measures are undefined.")
+        notices.append("The ground truth is empty, so the overlap metrics are undefined.")
     spacing = scan.spacing[1:] if scan.spacing else None
     lesions = [
         ({"slice": index} if scan.is_volume else {}) | lesion.to_dict()
@@ -62,9 +62,11 @@ def build_volume_report(
     lesions = find_volume_lesions(mask, prediction.probability, scan.spacing, affine)
     notices = list(prediction.notices)
     if not has_units:
-        notices.append("The spacing is unknown or ignored: all measures are in pixels and voxels.")
+        notices.append(
+            "The spacing is unknown or ignored: all measurements are in pixels and voxels."
+        )
     if truth is not None and not truth.any():
-        notices.append("The ground truth is empty, so the overlap measures are undefined.")
+        notices.append("The ground truth is empty, so the overlap metrics are undefined.")
     report = {
         "schema": SCHEMA,
         "model": prediction.title,

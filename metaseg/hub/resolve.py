@@ -44,7 +44,7 @@ def from_pretrained(name: str, revision: str | None = None) -> Checkpoint:
 
     if not HubName.fits(name):
         raise InputError(
-            f"There is no model «{name}»: choose one of {', '.join(shipped_models())}, a "
+            f'There is no model "{name}": choose one of {", ".join(shipped_models())}, a '
             "checkpoint folder, or one on the Hub as USER/NAME or USER/NAME@REVISION."
         )
     return pull(HubName.parse(name, revision))

@@ -73,7 +73,7 @@ def test_one_bad_scan_does_not_stop_the_others(tmp_path, capsys):
     ("options", "sentence"),
     [
         (["--threshold", "1.5"], "threshold 1.5 is outside"),
-        (["--model", "Both"], "no model «Both»"),
+        (["--model", "Both"], 'no model "Both"'),
     ],
 )
 def test_bad_options_are_a_sentence_and_two(tmp_path, options, sentence):

@@ -114,7 +114,7 @@ def test_a_visitor_drops_a_slice_and_compares(any_page):
     page.locator("#model").get_by_label("Nested U-Net").check()
     expect(scans(page)).to_have_count(3)
     before = page.locator("#mri").get_attribute("href")
-    page.get_by_label("After CLAHE").check()
+    page.get_by_label("Enhanced").check()
     expect(page.locator("#mri")).not_to_have_attribute("href", before)
     wide = page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
     assert not wide, "the page scrolls sideways"
@@ -140,7 +140,7 @@ def test_compare_shows_agreement_errors_and_the_curve(page):
     expect(page.locator("#compare")).to_contain_text("Add a ground truth mask")
     page.set_input_files("#ground-truth input[type=file]", TRUTH)
     expect(scans(page, "compare")).to_have_count(4)
-    for words in ("Rightly found", "Too much", "Missed", "px"):
+    for words in ("Correct", "False positive", "Missed", "px"):
         expect(page.locator("#compare")).to_contain_text(words)
     mark = page.locator("#compare .curve line.present")
     x = float(mark.get_attribute("x1"))

@@ -36,7 +36,7 @@ def workbench(small_segmenter) -> Workbench:
 
 def inputs_of(scan, truth=None, model="Both", threshold=0.5, plane=None, position=None) -> Inputs:
     truth = None if truth is None else str(truth)
-    return Inputs(str(scan), truth, model, threshold, "As loaded", plane, position)
+    return Inputs(str(scan), truth, model, threshold, "Original", plane, position)
 
 
 def unpacked(workbench, inputs, folder: Path) -> Path:
@@ -90,7 +90,7 @@ def test_the_zip_of_a_volume_has_the_grid_of_the_source(workbench, tmp_path):
     report = json.loads((folder / "nested_unet.json").read_text())
     assert len(rows) == len(report["lesions"]) > 0
     page = (folder / "report.html").read_text()
-    assert "2, counted from 0, axial" in page and "1.1 x 0.9 x 5 mm each" not in page
+    assert "2 (counted from 0), axial" in page and "1.1 x 0.9 x 5 mm each" not in page
     assert "0.9 x 1.1 x 5 mm each" in page and "in the volume" in page
     assert not list(folder.glob("*.dcm")) and (folder / "original/v.nii.gz").is_file()
 
@@ -185,7 +185,7 @@ def test_a_link_restores_what_it_was_made_of(workbench):
         ({}, (None, None), ""),
         ({"__theme": "dark"}, (None, None), ""),
         ({"model": "nested_unet"}, ("Nested U-Net", 0.5), ""),
-        ({"model": "ResNet", "threshold": "0.3"}, (None, 0.3), "no model «ResNet»"),
+        ({"model": "ResNet", "threshold": "0.3"}, (None, 0.3), 'no model "ResNet"'),
         ({"model": "BOTH", "threshold": "7"}, ("Both", None), "7 is outside 0 to 1"),
         ({"threshold": "half"}, (None, None), "must be a number from 0 to 1"),
         ({"threshold": "nan"}, (None, None), "outside 0 to 1"),
@@ -206,7 +206,7 @@ def test_the_python_call_says_what_is_on_the_page(workbench, tmp_path):
     assert "slice_index" not in call and "plane" not in call, "a picture has one slice"
     both = python_call(workbench, SERVER, inputs_of(SLICE))
     assert "model=" not in both and 'api_name="/compare"' in both and "report_2 = " in both
-    assert python_call(workbench, SERVER, Inputs(None, None, "Both", 0.5, "As loaded")) == ""
+    assert python_call(workbench, SERVER, Inputs(None, None, "Both", 0.5, "Original")) == ""
     path = save(tmp_path / 'a "b".nii', volume_of("LPS"), affine_of("LPS"))
     volume = python_call(workbench, SERVER, inputs_of(path, plane="coronal", position=3))
     assert "slice_index=3" in volume and 'plane="coronal"' in volume

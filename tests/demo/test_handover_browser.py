@@ -56,7 +56,7 @@ def test_a_bad_link_is_a_sentence(browser, server):  # noqa: F811
     page.goto(server)
     start = page.locator("#threshold input[type=number]").input_value()
     page.goto(f"{server}?model=<img src=x>&threshold=9")
-    expect(page.locator("#link-trouble")).to_contain_text("There is no model «<img src=x>»")
+    expect(page.locator("#link-trouble")).to_contain_text('There is no model "<img src=x>"')
     expect(page.locator("#link-trouble")).to_contain_text("The threshold 9 is outside 0 to 1")
     expect(page.locator("#threshold input[type=number]")).to_have_value(start)
     expect(page.locator("#model").get_by_label("Both")).to_be_checked()
@@ -92,7 +92,7 @@ def test_the_download_and_the_call_agree_with_the_page(page, monkeypatch):
     (entry,) = json.loads(files["metaseg_manifest.json"])["scans"].values()
     assert entry["input_sha256"] == digest_of(SLICE) and entry["run"]["threshold"] == 0.4
 
-    page.get_by_role("button", name="The same from Python").click()
+    page.get_by_role("button", name="Reproduce in Python").click()
     code = page.locator("#code .cm-content")
     expect(code).to_contain_text("ground_truth")
     lines = page.locator("#code .cm-line").all_inner_texts()

@@ -158,7 +158,7 @@ def test_a_visitor_uploads_so_much_and_another_still_can(tmp_path, monkeypatch):
 def test_an_upload_too_many_is_a_sentence(quick, monkeypatch):
     monkeypatch.setattr("metaseg.demo.store.MAX_UPLOADS", 0)
     answer = post(f"{quick}gradio_api/upload", files={"files": ("a.png", b"0")})
-    assert answer.status_code == 429 and "clear some, or come back later" in answer.text
+    assert answer.status_code == 429 and "clear some, or try again later" in answer.text
 
 
 def test_a_volume_has_so_many_slices_and_a_scan_so_much_time(small_segmenter, monkeypatch):

@@ -77,7 +77,7 @@ def test_no_path_but_ones_own_upload_is_read(quick, victim, tmp_path):
 
 def test_an_upload_serves_its_own_session_alone(quick):
     (own,) = upload(quick, SLICE)
-    values = [named(own), None, "Both", 0.5, "As loaded", "axial", 0]
+    values = [named(own), None, "Both", 0.5, "Original", "axial", 0]
     assert press(quick, "first", "open-report", values) != NOT_YOURS
     assert press(quick, "other", "open-report", values) == NOT_YOURS
     assert call(quick, "segment", scan=named(own)) == ("error", NOT_YOURS)
@@ -99,7 +99,7 @@ def test_equal_files_of_two_visitors_lie_apart(quick):
 
 def test_examples_are_everybodys(quick):
     for session in ("one", "two"):
-        values = [named(SLICE), named(TRUTH), "Both", 0.5, "As loaded", "axial", 0]
+        values = [named(SLICE), named(TRUTH), "Both", 0.5, "Original", "axial", 0]
         assert "Agreement" in press(quick, session, "open-report", values)[0]
 
 
@@ -220,7 +220,7 @@ def test_claims_outside_of_calls_check_the_place_alone(tmp_path):
     file = fill(place)[0]
     place.claim(str(file), BATCH)
     for bad in (file.parent, tmp_path, file.with_name("gone"), place.root / "tmpabc"):
-        with pytest.raises(InputError, match="not a file that you uploaded"):
+        with pytest.raises(InputError, match="not one of your uploads"):
             place.claim(str(bad), BATCH)
 
 

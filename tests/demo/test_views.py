@@ -69,8 +69,8 @@ def test_the_areas_of_agreement_and_errors_add_up(readings):
     assert f"Only One: {(one & ~two).sum()} px" in html
     assert f"Missed: {(truth & ~two).sum()} px" in html
     in_mm = compare_view(FRAME, readings[:1], truth, 0.5)
-    assert f"Rightly found: {(one & truth).sum() * 0.5:.1f} mm²" in in_mm and "Only" not in in_mm
-    assert "no Dice" in compare_view(FRAME, readings, np.zeros((40, 30), bool), None)
+    assert f"Correct: {(one & truth).sum() * 0.5:.1f} mm²" in in_mm and "Only" not in in_mm
+    assert "Dice is undefined" in compare_view(FRAME, readings, np.zeros((40, 30), bool), None)
 
 
 def test_titles_are_escaped_everywhere(readings):
@@ -128,6 +128,6 @@ def test_the_list_of_lesions_names_each_once_and_counts_the_rest(readings):
     grid = np.zeros((40, 30), np.float32)
     grid[::3, ::3] = 1
     many = lesion_list([read("one", "One", grid)])
-    assert many.count("<tr data") == 30 and f"{14 * 10 - 30} smaller ones" in many
+    assert many.count("<tr data") == 30 and f"{14 * 10 - 30} smaller lesions" in many
     none = lesion_list([read("one", "One", np.zeros((40, 30), np.float32))])
     assert "no lesion" in none and "<table" not in none

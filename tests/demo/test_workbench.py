@@ -43,7 +43,7 @@ def show(workbench, **changes):
         "truth": TRUTH,
         "model": "Both",
         "threshold": 0.5,
-        "shown": "As loaded",
+        "shown": "Original",
         **changes,
     }
     updates = render(workbench, Inputs(**inputs), lambda batches: batches)
@@ -64,7 +64,7 @@ def test_moving_the_threshold_runs_no_network(workbench, passes):
     first = show(workbench)
     assert len(passes) == 2
     pages = [show(workbench, threshold=t) for t in (0.0, 0.2, 0.45, 0.55, 1.0)]
-    show(workbench, shown="After CLAHE")
+    show(workbench, shown="Enhanced")
     show(workbench, truth=None)
     show(workbench, model="Nested U-Net")
     assert len(passes) == 2
@@ -102,7 +102,7 @@ def test_both_shows_four_pictures_and_both_rows(workbench):
     assert "Agreement with the ground truth" in page["figures"]
     assert len(paths(page, "truth")) == 1
     assert page["position"]["visible"] is False and "Slice</th>" not in page["outlines"]
-    assert "Only Nested U-Net" in page["compare"] and "Rightly found" in page["compare"]
+    assert "Only Nested U-Net" in page["compare"] and "Correct" in page["compare"]
     alone = show(workbench, truth=None, model="Nested U-Net")
     assert labels(alone) == ["Slice", "Nested U-Net"]
     assert alone["figures"] == "" and "Only" not in alone["compare"]
@@ -146,7 +146,7 @@ def test_a_volume_is_segmented_once_and_stepped_through(workbench, passes, volum
     assert first["plane"]["visible"] and first["plane"]["value"] == "axial"
     assert "whole volume" in first["figures"] and "this slice" in first["figures"]
     assert first["marks"]["value"].count("<svg") == 2
-    assert "Lesions of the volume" in first["outlines"] and "data-slice=" in first["outlines"]
+    assert "Lesions in this volume" in first["outlines"] and "data-slice=" in first["outlines"]
     later = show(workbench, scan=scan, truth=truth, threshold=0.3, position=5)
     assert later["position"]["value"] == 5 and len(passes) == 12
     assert first["slice"] != later["slice"]
@@ -187,7 +187,7 @@ def test_parts_of_a_lesion_bear_its_number(workbench, volume):
 
 def test_next_lesion_goes_round(workbench, volume):
     def after(position):
-        inputs = Inputs(volume[0], None, "Both", 0.3, "As loaded", "axial", position)
+        inputs = Inputs(volume[0], None, "Both", 0.3, "Original", "axial", position)
         return next_lesion(workbench, inputs)
 
     stops, position = [], -1
@@ -195,7 +195,7 @@ def test_next_lesion_goes_round(workbench, volume):
         position = after(position)
         stops.append(position)
     assert min(stops) in stops[1:] and set(stops) <= set(range(7))
-    empty = Inputs(volume[0], None, "Both", 1.0, "As loaded", "axial", 2)
+    empty = Inputs(volume[0], None, "Both", 1.0, "Original", "axial", 2)
     assert next_lesion(workbench, empty) == 2
 
 
@@ -264,7 +264,7 @@ def test_tables_escape_and_say_what_is_undefined():
     assert metrics_table([report]) == ""
     report["metrics"] = dict.fromkeys(("dice", "iou", "precision", "recall", "f1"))
     table = metrics_table([report])
-    assert table.count("undefined") == 5 and "<td>&lt;Net&gt;</td>" in table
+    assert table.count("–") == 5 and "<td>&lt;Net&gt;</td>" in table
     assert notice_list(["a & b", "a & b"]) == "<p>a &amp; b</p>"
 
 

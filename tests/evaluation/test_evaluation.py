@@ -120,7 +120,7 @@ def test_figures_are_recorded_in_the_folder_of_each_model(
             "test split alone",
         ),
         (["evaluate", "OUT", "--output", "OUT"], "There is no data folder out"),
-        (["evaluate", "DATA", "--model", "other", "--output", "OUT"], "no model «other»"),
+        (["evaluate", "DATA", "--model", "other", "--output", "OUT"], 'no model "other"'),
     ],
 )
 def test_bad_arguments_are_a_sentence_and_two(data_folder, tmp_path, capsys, arguments, sentence):

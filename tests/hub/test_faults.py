@@ -136,7 +136,7 @@ def test_unknown_names_and_revisions(hub: Hub, client: Client, folder: Path):
         f"The Hub has no such revision of {REPO}@v9: check what follows the @."
     )
     assert "Two revisions" in client.ask("pull", name=f"{REPO}@v9", revision="v8")["sentence"]
-    assert "There is no model «a b»" in client.ask("pull", name="a b")["sentence"]
+    assert 'There is no model "a b"' in client.ask("pull", name="a b")["sentence"]
 
 
 @pytest.mark.slow

@@ -59,7 +59,7 @@ def test_no_patient_and_no_foreign_host(app, series):
         assert parts
         outputs += [httpx.get(part["url"]).content for part in parts]
     (own,) = upload(app.url, series)
-    values = [named(own), None, "Both", 0.5, "As loaded", "axial", 0]
+    values = [named(own), None, "Both", 0.5, "Original", "axial", 0]
     outputs.append(repr(press(app.url, "visitor", "open-report", values)).encode())
     made = press(app.url, "visitor", "download", values)
     (zipped,) = [part["url"] for part in made if isinstance(part, dict) and "url" in part]

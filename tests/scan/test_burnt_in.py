@@ -72,11 +72,11 @@ def test_it_is_said_once_for_a_slice_and_with_their_number_for_a_volume(small_se
     grey = write(draw_head((256, 256))[0], "MUSTERMANN", (0, 0), 16)
     cv2.imwrite(str(tmp_path / "slice.png"), grey)
     notices = small_segmenter.predict(read_scan(tmp_path / "slice.png"), "unet").notices
-    assert [notice for notice in notices if "letters" in notice] == [LETTERS]
+    assert [notice for notice in notices if "text at" in notice] == [LETTERS]
     volume = np.stack([grey.T] * 2 + [draw_head((256, 256))[0].T] * 3, axis=2)
     save(tmp_path / "volume.nii.gz", volume, affine_of("LPS", (0.9, 0.9, 4.0)))
     notices = small_segmenter.predict(read_scan(tmp_path / "volume.nii.gz"), "unet").notices
-    assert f"{LETTERS} They stand in 2 of 5 slices." in notices
+    assert f"{LETTERS} This concerns 2 of 5 slices." in notices
     save(tmp_path / "clean.nii.gz", head_volume(), affine_of("LPS", (0.9, 0.9, 4.0)))
     notices = small_segmenter.predict(read_scan(tmp_path / "clean.nii.gz"), "unet").notices
-    assert not [notice for notice in notices if "letters" in notice]
+    assert not [notice for notice in notices if "text at" in notice]
