@@ -27,7 +27,7 @@ class Prediction:
 
 
 def reaches(probability: np.ndarray, threshold: float) -> np.ndarray:
-    """Bool, in the shape of ``probability``: lesion where it reaches ``threshold`` and is not zero."""
+    """The lesion mask (bool): where ``probability`` reaches ``threshold`` and is not zero."""
     return (probability >= threshold) & (probability > 0)
 
 

@@ -235,4 +235,4 @@ def _notices(slices: int, with_tissue: int, lettered: int) -> Iterator[str]:
         left_out = f"{slices - with_tissue} of {slices} slices contain no tissue and were skipped."
         yield NO_TISSUE if slices == 1 else left_out
     if lettered:
-        yield LETTERS if slices == 1 else f"{LETTERS} They stand in {lettered} of {slices} slices."
+        yield LETTERS if slices == 1 else f"{LETTERS} This concerns {lettered} of {slices} slices."
