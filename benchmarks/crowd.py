@@ -132,9 +132,9 @@ class Crowd:
         return self.segment_volume(client, mark, slices=4)
 
     def drip(self, phase: Phase, seconds: float) -> None:
-        """An upload that comes byte by byte, and goes through all the same."""
-        began = time.monotonic()
-        data = self.watermarked(0).read_bytes()
+        """A visitor whose upload comes byte by byte, and is answered all the same."""
+        began, mark = time.monotonic(), random.getrandbits(BITS)
+        data = self.watermarked(mark).read_bytes()
         step = len(data) // 20 + 1
 
         def body() -> Iterator[bytes]:
@@ -147,10 +147,17 @@ class Crowd:
         kind = {"Content-Type": "multipart/form-data; boundary=x"}
         url = f"{self.url}gradio_api/upload"
         answer = httpx.post(url, content=body(), headers=kind, timeout=PATIENCE)
-        if answer.status_code == 200 and len(answer.json()) == 1:
+        if answer.status_code != 200:
+            phase.wrong.append(f"status {answer.status_code}")
+            return
+        client = Client(self.url, verbose=False, download_files=self.folder)
+        scan = {"path": answer.json()[0], "meta": {"_type": "gradio.FileData"}}
+        overlay, _, _ = client.predict(scan=scan, api_name="/segment")
+        client.close()
+        if mark_of(overlay) == mark:
             phase.seconds.append(time.monotonic() - began)
         else:
-            phase.wrong.append(f"status {answer.status_code}")
+            phase.wrong.append("another's answer")
 
     def vanish(self, number: int) -> None:
         """A visitor who goes in the middle of an upload, or of a call."""

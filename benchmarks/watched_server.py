@@ -60,8 +60,8 @@ def running_server(cache: Path) -> Iterator[tuple[str, psutil.Process]]:
 
 
 def state_of(when: str, server: psutil.Process, cache: Path) -> State:
-    """What is left a minute after the last visitor has gone, or earlier where nothing is."""
-    end = time.monotonic() + 60
+    """What is left two minutes after the last visitor has gone, or earlier where nothing is."""
+    end = time.monotonic() + 120
     while time.monotonic() < end and any(path.is_file() for path in cache.glob(KEPT)):
         time.sleep(1)
     family = [server, *server.children(recursive=True)]

@@ -48,7 +48,7 @@ MAX_ARCHIVE_FILES = 20_000
 KEEP_MINUTES = setting("METASEG_KEEP_MINUTES", 60)
 """How long a server keeps an upload or a result at most. Most go earlier, with their visitor."""
 
-SWEEP_MINUTES = 5
+SWEEP_MINUTES = 1
 """How often a server looks for files to remove."""
 
 SPACING_MM = (0.01, 100.0)

@@ -17,6 +17,7 @@ import stat
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -52,6 +53,8 @@ class Store:
         self.results.mkdir(mode=0o700)
         self._owners: dict[Path, tuple[str, str]] = {}
         """The session that each folder belongs to, and what for."""
+        self._ended: dict[str, float] = {}
+        """When each session ended, by the monotonic clock; a call of it may still be under way."""
         self._sizes: dict[Path, tuple[str, int]] = {}
         """Who sent each upload, and how many bytes it was announced as."""
         self._guard = threading.Lock()
@@ -118,21 +121,27 @@ class Store:
         return folder
 
     def forget(self, *uses: str) -> None:
-        """Remove what the session that is being answered has for ``uses``, or for everything."""
+        """Remove what the session that is being answered has for ``uses``, or for everything, as
+        it ends."""
         session = current_session()
+        if session and not uses:
+            self._ended[session] = time.monotonic()
+        self._remove(lambda owner, use: owner == session and (not uses or use in uses))
+
+    def _remove(self, unwanted: Callable[[str, str], bool]) -> None:
         with self._guard:
-            gone = [
-                folder
-                for folder, (owner, use) in self._owners.items()
-                if owner == session and (not uses or use in uses)
-            ]
+            gone = [folder for folder, owned in self._owners.items() if unwanted(*owned)]
             for folder in gone:
                 del self._owners[folder]
         for folder in gone:
             shutil.rmtree(folder, ignore_errors=True)
 
     def sweep(self, age: float = KEEP_MINUTES * 60) -> None:
-        """Remove files older than ``age`` seconds and the folders that are empty then."""
+        """Remove files older than ``age`` seconds and the folders that are empty then, and what
+        calls made whose session had ended."""
+        self._remove(lambda owner, use: owner in self._ended)
+        answered = time.monotonic() - KEEP_MINUTES * 60
+        self._ended = {name: when for name, when in self._ended.items() if when > answered}
         before = time.time() - age
         for folder, _, names in os.walk(self.root, topdown=False):
             for path in [Path(folder) / name for name in names]:

@@ -13,6 +13,8 @@ from metaseg.demo.store import store
 from metaseg.errors import InputError
 from metaseg.limits import MAX_FILE_BYTES, PROXIES
 
+NO_ROOM = "The server cannot keep the file, its disk may be full: try again later."
+
 
 def visitor(request: Request) -> str:
     """The address that ``request`` comes from, as the nearest proxy that is believed saw it."""
@@ -28,6 +30,8 @@ async def receive(request: Request) -> Response:
         folder = store().new_upload(visitor(request), int(request.headers.get("content-length", 0)))
     except InputError as refusal:
         return PlainTextResponse(str(refusal), 429)
+    except OSError:
+        return PlainTextResponse(NO_ROOM, 507)
     upload_id = request.query_params.get("upload_id")
     tracked = file_upload_statuses if upload_id else None
     try:
@@ -43,6 +47,9 @@ async def receive(request: Request) -> Response:
     except TimeoutError:
         shutil.rmtree(folder, ignore_errors=True)
         return PlainTextResponse("The upload was too slow: send it again.", 408)
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+        return PlainTextResponse(NO_ROOM, 507)
     except ClientDisconnect:  # nobody is there to be told
         shutil.rmtree(folder, ignore_errors=True)
         return Response(status_code=400)

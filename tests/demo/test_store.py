@@ -18,6 +18,7 @@ from gradio_client import Client, handle_file
 from metaseg.demo.launch import LAUNCH_OPTIONS
 from metaseg.demo.page import build_page
 from metaseg.demo.store import BATCH, LOCK, NOT_YOURS, SCAN, Store, store
+from metaseg.demo.uploads import NO_ROOM
 from metaseg.errors import InputError
 from tests.conftest import EXAMPLES
 from tests.demo.raw_client import call, get, named, post, press, upload
@@ -145,6 +146,18 @@ def test_a_file_that_is_too_large_is_a_sentence(quick, monkeypatch):
     assert set(store().uploads.iterdir()) <= before
 
 
+@pytest.mark.parametrize("step", ["upload_fn", "store"])
+def test_a_full_disk_during_an_upload_is_a_sentence(quick, monkeypatch, step):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    before = set(store().uploads.iterdir())
+    monkeypatch.setattr(f"metaseg.demo.uploads.{step}", full)
+    answer = post(f"{quick}gradio_api/upload", files={"files": ("a.nii", b"0")})
+    assert (answer.status_code, answer.text) == (507, NO_ROOM)
+    assert set(store().uploads.iterdir()) <= before
+
+
 def fill(place: Store) -> list[Path]:
     files = [place.new_upload() / "hash" / "scan.nii", place.new_result(SCAN) / "mask.png"]
     files += [place.root / "tmpabc", place.root / "hash" / "fetched.png"]
@@ -165,6 +178,19 @@ def test_the_sweep_takes_what_is_old_and_its_folders(tmp_path):
     assert set(place.root.rglob("*")) == kept
     place.remove()
     assert not place.root.exists()
+
+
+def test_what_a_call_makes_after_its_session_goes_with_the_next_sweep(tmp_path, monkeypatch):
+    place, session = Store(tmp_path), "visitor"
+    monkeypatch.setattr("metaseg.demo.store.current_session", lambda: session)
+    place.forget()
+    late = place.new_result(SCAN)
+    session = "another"
+    kept = place.new_result(SCAN)
+    for folder in (late, kept):
+        (folder / "mask.png").touch()
+    place.sweep()
+    assert not late.exists() and (kept / "mask.png").exists()
 
 
 def test_nothing_stops_the_sweep(tmp_path, monkeypatch):
