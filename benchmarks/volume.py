@@ -19,6 +19,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from metaseg.findings.files import write_results
+from metaseg.findings.report import find
 from metaseg.hub.resolve import load_models
 from metaseg.scan import read_scan
 from metaseg.segmenter import Segmenter
@@ -67,14 +68,14 @@ def main() -> None:
         for name, checkpoint in segmenter.checkpoints.items():
             started = time.perf_counter()
             prediction = segmenter.predict(scan, name)
-            threshold = checkpoint.config.threshold
-            report, _ = write_results(Path(folder), name, segmenter, scan, prediction, threshold)
+            found = find(scan, prediction, checkpoint.config.threshold)
+            report, _ = write_results(Path(folder), name, segmenter, scan, prediction, found)
             result["models"][name] = {
                 "network_seconds": round(prediction.seconds, 2),
                 "files_seconds": round(time.perf_counter() - started - prediction.seconds, 2),
-                "lesions": len(report["lesions"]),
+                "lesions": len(report.lesions),
             }
-            del prediction, report
+            del prediction, found, report
         result["peak_above_idle_mib"] = round(peak_mib() - idle)
     print(json.dumps(result, indent=2))
 

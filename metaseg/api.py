@@ -11,11 +11,9 @@ from metaseg.checkpoint import WEIGHTS
 from metaseg.errors import disk_errors, memory_errors
 from metaseg.files import output_folder
 from metaseg.findings.files import write_results
-from metaseg.findings.lesions import Lesion, find_lesions
-from metaseg.findings.lesions3d import VolumeLesion, find_volume_lesions
-from metaseg.findings.report import RESEARCH_USE
+from metaseg.findings.lesions import Lesion
+from metaseg.findings.report import Findings, find
 from metaseg.hub.resolve import from_pretrained, local_folder
-from metaseg.metrics import Counts
 from metaseg.prediction import Prediction, check_threshold
 from metaseg.scan import Scan, read_mask, read_scan
 from metaseg.scan.arrays import mask_of_array, scan_of_array
@@ -46,28 +44,22 @@ class Result:
         """(D, H, W) float32 in [0, 1]: how likely each pixel is lesion."""
         return self.prediction.probability
 
-    @cached_property
+    @property
     def mask(self) -> np.ndarray:
         """(D, H, W) bool: where the probability reaches the threshold."""
-        return self.prediction.mask(self.threshold)
+        return self._found.mask
 
-    @cached_property
-    def lesions(self) -> list[Lesion] | list[VolumeLesion]:
+    @property
+    def lesions(self) -> tuple[Lesion, ...]:
         """Connected components, the largest first: 8-connected in a slice, 26-connected in a
         volume. What is in mm is None where the scan has no spacing."""
-        scan = self.scan
-        if scan.is_volume:
-            return find_volume_lesions(self.mask, self.probability, scan.spacing, scan.affine)
-        spacing = scan.spacing[1:] if scan.spacing else None
-        return find_lesions(self.mask[0], self.probability[0], spacing)
+        return self._found.report.lesions
 
-    @cached_property
+    @property
     def metrics(self) -> dict[str, float] | None:
         """``dice``, ``iou``, ``precision``, ``recall`` and ``f1`` over all voxels; NaN where the
         ground truth is empty. None without a ground truth."""
-        if self.ground_truth is None:
-            return None
-        return Counts.of(self.mask, self.ground_truth).overlap()
+        return self._found.report.metrics
 
     @property
     def model(self) -> str:
@@ -82,7 +74,11 @@ class Result:
     @property
     def notices(self) -> tuple[str, ...]:
         """Sentences about what was odd in the scan, and what the result may be used for."""
-        return (*self.prediction.notices, RESEARCH_USE)
+        return self._found.report.notices
+
+    @cached_property
+    def _found(self) -> Findings:
+        return find(self.scan, self.prediction, self.threshold, truth=self.ground_truth)
 
     def save(self, folder: str | PathLike, name: str | None = None) -> list[Path]:
         """Write mask, overlay, table of lesions and report into ``folder``; a volume gives NIfTI
@@ -99,8 +95,7 @@ class Result:
                 self.segmenter,
                 self.scan,
                 self.prediction,
-                self.threshold,
-                truth=self.ground_truth,
+                self._found,
             )
         return [folder / file for file in files]
 

@@ -33,10 +33,11 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     except ModuleNotFoundError as error:
         extra = EXTRAS.get(arguments[0]) if arguments else None
-        if extra is None or (error.name or "").startswith("metaseg"):
+        missing = (error.name or "").partition(".")[0]
+        if extra is None or missing == "metaseg":
             raise
         print(
-            f"metaseg: {arguments[0]} needs {error.name}, which is not installed: "
+            f"metaseg: {arguments[0]} needs {missing}, which is not installed: "
             f'run pip install "metaseg[{extra}]".',
             file=sys.stderr,
         )

@@ -17,6 +17,7 @@ from metaseg.errors import InputError, memory_errors
 from metaseg.files import output_folder
 from metaseg.findings.files import write_results
 from metaseg.findings.manifest import Manifest, digest_of
+from metaseg.findings.report import find
 from metaseg.hub.resolve import load_models
 from metaseg.prediction import check_threshold
 from metaseg.scan import Scan, read_scan
@@ -92,14 +93,12 @@ def run(options: argparse.Namespace) -> int:
             with memory_errors(path.name), _all_or_none(folder, name) as partial_folder:
                 scan = _read(path, options)
                 prediction = segmenter.predict(scan, checkpoint.name, progress)
+                found = find(scan, prediction, threshold, minimum if scan.is_volume else 0)
                 report, files = write_results(
-                    partial_folder, name, segmenter, scan, prediction, threshold, minimum,
-                    options.slices,
-                )  # fmt: skip
-            lesions = len(report["lesions"])
-            manifest.add(
-                name, digest, "done", seconds=report["seconds"], lesions=lesions, files=files
-            )
+                    partial_folder, name, segmenter, scan, prediction, found, options.slices
+                )
+            lesions = len(report.lesions)
+            manifest.add(name, digest, "done", seconds=report.seconds, lesions=lesions, files=files)
             rows.append((name, "done", _found(lesions)))
         except InputError as error:
             tqdm.write(f"metaseg: {error}", file=sys.stderr)

@@ -13,6 +13,7 @@ from metaseg.demo.store import BATCH, store
 from metaseg.demo.workbench import BOTH, Workbench, check_slices
 from metaseg.errors import InputError
 from metaseg.findings.files import write_results
+from metaseg.findings.report import find
 from metaseg.prediction import check_threshold
 from metaseg.scan import Scan
 from metaseg.scan.reading import open_all
@@ -102,14 +103,15 @@ def _segment_one(
         scan = check_slices(read())
         for model in models:
             prediction = workbench.run(scan, model)
+            found = find(scan, prediction, threshold)
             name = f"{number:03d}_{prediction.model}"
             report, files = write_results(
-                folder, name, workbench.segmenter, scan, prediction, threshold
+                folder, name, workbench.segmenter, scan, prediction, found
             )
             for file in files:
                 archive.write(folder / file, f"{number:03d}/{file}")
                 (folder / file).unlink()
-            rows.append([shown, prediction.title, "done", str(len(report["lesions"]))])
+            rows.append([shown, prediction.title, "done", str(len(report.lesions))])
     except Exception as error:
         rows.append([shown, "", _words(error), ""])
     return rows

@@ -12,6 +12,7 @@ from html import escape
 import cv2
 import numpy as np
 
+from metaseg.findings.lesions import label_lesions
 from metaseg.findings.outlines import Outline, Ring, outline_lesions
 from metaseg.findings.overlay import TRUTH_COLOUR
 
@@ -78,7 +79,7 @@ def figure(title: str, frame: Frame, layers: str, caption: str, description: str
 
 def truth_layer(truth: np.ndarray) -> tuple[list[Outline], str]:
     """The outlines of ``truth`` (H, W) bool, and their paths."""
-    outlines = outline_lesions(truth.astype(np.float32), 0.5)
+    outlines = outline_lesions(truth.astype(np.float32), 0.5, label_lesions(truth[None]))
     numbers = [outline.number for outline in outlines]
     return outlines, lesion_layer(outlines, numbers, "truth", "Ground truth", TRUTH_COLOUR)
 

@@ -11,11 +11,12 @@ import numpy as np
 from metaseg.demo.one_page import Facts, one_page
 from metaseg.demo.render import Inputs, chosen_models, open_inputs, present_slice
 from metaseg.demo.store import SCAN, store
-from metaseg.demo.workbench import OpenScan, Segmentation, VolumeFindings, Workbench
+from metaseg.demo.workbench import OpenScan, Segmentation, Workbench
 from metaseg.findings.files import write_results
-from metaseg.findings.lesions3d import lesion_table
+from metaseg.findings.lesions import lesion_table
 from metaseg.findings.manifest import Manifest, digest_of
 from metaseg.findings.overlay import TRUTH_COLOUR, draw_overlay
+from metaseg.findings.report import Findings
 from metaseg.scan.nifti import write_nifti
 from metaseg.scan.pictures import write_png
 from metaseg.scan.types import display_name
@@ -31,7 +32,7 @@ class OnScreen:
     opened: OpenScan
     index: int
     slices: list[Segmentation]
-    volumes: list[VolumeFindings]
+    volumes: list[Findings]
     """Empty for a single slice."""
 
 
@@ -84,8 +85,7 @@ def write_zip(workbench: Workbench, inputs: Inputs) -> str:
             workbench.segmenter,
             opened.scan,
             prediction,
-            inputs.threshold,
-            truth=opened.truth,
+            workbench.find_in_volume(opened, name, inputs.threshold),
         )
         manifest.add(
             prediction.model,
@@ -93,8 +93,8 @@ def write_zip(workbench: Workbench, inputs: Inputs) -> str:
             "done",
             model=prediction.title,
             revision=prediction.revision,
-            seconds=report["seconds"],
-            lesions=len(report["lesions"]),
+            seconds=report.seconds,
+            lesions=len(report.lesions),
             files=files,
         )
     (results / REPORT).write_text(_page_of(workbench, inputs, shown, digest), encoding="utf-8")
@@ -147,8 +147,8 @@ def write_volume(
     found = workbench.find_in_volume(opened, model, threshold, minimum)
     folder = store().new_result(SCAN)
     write_nifti(folder / "mask.nii.gz", found.mask.astype(np.uint8), opened.scan)
-    (folder / "lesions.csv").write_text(lesion_table(found.lesions), encoding="utf-8")
-    return str(folder / "mask.nii.gz"), str(folder / "lesions.csv"), found.report
+    (folder / "lesions.csv").write_text(lesion_table(found.report.lesions), encoding="utf-8")
+    return str(folder / "mask.nii.gz"), str(folder / "lesions.csv"), found.report.to_json()
 
 
 def write_segmentation(result: Segmentation) -> tuple[str, str, dict]:
@@ -156,4 +156,4 @@ def write_segmentation(result: Segmentation) -> tuple[str, str, dict]:
     folder = store().new_result(SCAN)
     for name, pixels in (("overlay", result.overlay), ("mask", result.mask)):
         write_png(folder / f"{name}.png", pixels)
-    return str(folder / "overlay.png"), str(folder / "mask.png"), result.report
+    return str(folder / "overlay.png"), str(folder / "mask.png"), result.report.to_json()

@@ -6,28 +6,30 @@ from html import escape
 from metaseg.demo.figure import swatch
 from metaseg.demo.reading import Reading
 from metaseg.demo.tables import lesion_measures
+from metaseg.findings.lesions import Lesion
+from metaseg.findings.report import Report
 
 MOST_LESIONS = 30
 """Rows for one network. The files hold all lesions."""
 
 
-def lesion_list(readings: Sequence[Reading], volumes: Sequence[dict] = ()) -> str:
+def lesion_list(readings: Sequence[Reading], volumes: Sequence[Report] = ()) -> str:
     """The lesions of every network in one table, each a button that shows it.
 
     ``volumes`` are the reports of the whole volume where the readings are one slice of it.
     """
     reports = volumes or [reading.report for reading in readings]
     counts = "".join(
-        f"<li>{swatch(r.colour)}{escape(r.title)}: {count_of(report['lesions'])}</li>"
+        f"<li>{swatch(r.colour)}{escape(r.title)}: {count_of(report.lesions)}</li>"
         for r, report in zip(readings, reports)
     )
     where = "this volume" if volumes else "this slice"
     intro = f"<h3>Lesions in {where}</h3><ul class='legend'>{counts}</ul>"
     rows, left_out = [], 0
     for reading, report in zip(readings, reports):
-        left_out += max(0, len(report["lesions"]) - MOST_LESIONS)
-        for number, lesion in enumerate(report["lesions"][:MOST_LESIONS], start=1):
-            rows.append(_lesion_row(reading, number, lesion))
+        left_out += max(0, len(report.lesions) - MOST_LESIONS)
+        for lesion in report.lesions[:MOST_LESIONS]:
+            rows.append(_lesion_row(reading, lesion, bool(volumes)))
     if not rows:
         return intro
     columns = ["Lesion", *(["Slice"] if volumes else []), "Volume" if volumes else "Area"]
@@ -47,10 +49,10 @@ def count_of(lesions: Sequence) -> str:
     return "no lesion" if count == 0 else f"{count} lesion{'s' if count > 1 else ''}"
 
 
-def _lesion_row(reading: Reading, number: int, lesion: dict) -> str:
-    cells, jump = lesion_measures(lesion), ""
-    if "volume_voxels" in lesion:
-        slice_ = lesion["diameter_slice"]
+def _lesion_row(reading: Reading, lesion: Lesion, in_volume: bool) -> str:
+    cells, jump, number = lesion_measures(lesion, in_volume), "", lesion.number
+    if in_volume:
+        slice_ = str(lesion.diameter_slice)
         cells, jump = (slice_, *cells), f" data-slice='{slice_}'"
     name, title = escape(reading.name), escape(reading.title)
     return (

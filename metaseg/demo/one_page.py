@@ -14,7 +14,8 @@ from PIL import Image
 
 from metaseg.demo.lesion_list import count_of
 from metaseg.demo.tables import lesion_measures, metrics_table, notice_list
-from metaseg.findings.report import RESEARCH_USE
+from metaseg.findings.lesions import Lesion
+from metaseg.findings.report import RESEARCH_USE, Report
 from metaseg.scan import Scan
 
 MOST_LESIONS = 12
@@ -42,15 +43,15 @@ class Facts:
 def one_page(
     facts: Facts,
     pictures: Sequence[tuple[str, np.ndarray]],
-    slices: list[dict],
-    volumes: list[dict] = (),
+    slices: Sequence[Report],
+    volumes: Sequence[Report] = (),
 ) -> str:
     """The report as an HTML page that needs no other file and no network.
 
     ``pictures`` are captions and (h, w, 3) uint8 RGB; ``slices`` the reports of the slice in view,
     one for each network, and ``volumes`` those of the whole volume, or empty.
     """
-    notices = [notice for report in volumes or slices for notice in report["notices"]]
+    notices = [notice for report in volumes or slices for notice in report.notices]
     return TEMPLATE.substitute(
         title=escape(f"MetaSeg report: {facts.file}"),
         research_use=escape(RESEARCH_USE),
@@ -77,29 +78,29 @@ def _facts(facts: Facts) -> list[tuple[str, str]]:
     return [*rows, ("Created", f"{facts.made:%Y-%m-%d %H:%M} UTC")]
 
 
-def _networks(reports: list[dict]) -> list[tuple[str, ...]]:
+def _networks(reports: Sequence[Report]) -> list[tuple[str, ...]]:
     return [
         (
-            report["model"],
-            f"threshold {report['threshold']:g}",
-            f"revision {report['revision']}",
-            f"{report['seconds']:.1f} s",
+            report.model,
+            f"threshold {report.threshold:g}",
+            f"revision {report.revision}",
+            f"{report.seconds:.1f} s",
         )
         for report in reports
     ]
 
 
-def _lesions(report: dict) -> str:
+def _lesions(report: Report) -> str:
     """The lesions of one network: their number, and measurements of the largest."""
-    lesions, where = report["lesions"], "volume" if "slices" in report else "slice"
-    heading = escape(f"{report['model']}: {count_of(lesions)} in the {where}")
+    lesions, where = report.lesions, "volume" if report.slices > 1 else "slice"
+    heading = escape(f"{report.model}: {count_of(lesions)} in the {where}")
     if not lesions:
         return f"<section><h3>{heading}</h3></section>"
     if where == "volume":
         head = ("Lesion", "Slice", "Volume", "Diameter", "Mean probability")
     else:
         head = ("Lesion", "Row, column", "Area", "Diameter", "Mean probability")
-    rows = [_lesion(number, lesion) for number, lesion in enumerate(lesions[:MOST_LESIONS], 1)]
+    rows = [_lesion(lesion, where == "volume") for lesion in lesions[:MOST_LESIONS]]
     left_out = len(lesions) - MOST_LESIONS
     rest = f"<p>{left_out} smaller lesions are not listed.</p>" if left_out > 0 else ""
     columns = "".join(f"<th scope='col'>{escape(cell)}</th>" for cell in head)
@@ -109,12 +110,12 @@ def _lesions(report: dict) -> str:
     )
 
 
-def _lesion(number: int, lesion: dict) -> tuple[str, ...]:
-    if "volume_voxels" in lesion:
-        place = str(lesion["diameter_slice"])
+def _lesion(lesion: Lesion, in_volume: bool) -> tuple[str, ...]:
+    if in_volume:
+        place = str(lesion.diameter_slice)
     else:
-        place = ", ".join(f"{coordinate:.0f}" for coordinate in lesion["centroid"])
-    return str(number), place, *lesion_measures(lesion)
+        place = ", ".join(f"{coordinate:.0f}" for coordinate in lesion.centroid)
+    return str(lesion.number), place, *lesion_measures(lesion, in_volume)
 
 
 def _rows(rows: Sequence[Sequence[str]]) -> str:

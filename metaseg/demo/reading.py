@@ -6,6 +6,7 @@ import numpy as np
 
 from metaseg.demo.figure import Colour
 from metaseg.findings.outlines import Outline
+from metaseg.findings.report import Report
 from metaseg.prediction import reaches
 
 
@@ -23,7 +24,7 @@ class Reading:
     outlines: list[Outline]
     numbers: list[int]
     """The lesion that each outline belongs to. In a volume, one lesion may have several."""
-    report: dict
+    report: Report
 
     @property
     def mask(self) -> np.ndarray:

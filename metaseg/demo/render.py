@@ -13,9 +13,10 @@ from metaseg.demo.figure import Frame, figure, lesion_layer, slice_store, swatch
 from metaseg.demo.lesion_list import count_of, lesion_list
 from metaseg.demo.reading import Reading
 from metaseg.demo.tables import metrics_table, notice_list, slice_marks
-from metaseg.demo.workbench import BOTH, OpenScan, VolumeFindings, Workbench
+from metaseg.demo.workbench import BOTH, OpenScan, Workbench
 from metaseg.errors import InputError
 from metaseg.findings.overlay import TRUTH_COLOUR
+from metaseg.findings.report import Findings, Report
 
 ORIGINAL, ENHANCED = "Original", "Enhanced"
 EXPLAIN = "Explain"
@@ -82,7 +83,7 @@ def render(workbench: Workbench, inputs: Inputs, progress: Callable) -> list:
     grey = workbench.segmenter.view(opened.scan, index, inputs.enhanced)
     reports = [volume.report for volume in volumes]
     shown = reports or [reading.report for reading in readings]
-    notices = [notice for report in shown for notice in report["notices"]]
+    notices = [notice for report in shown for notice in report.notices]
     return [
         *_volume_parts(opened, index, volumes),
         f"{alert(fault) if fault else ''}<div role='status'>{notice_list(notices)}</div>",
@@ -113,7 +114,7 @@ def _explanation(
 
 
 def outlines_view(
-    frame: Frame, readings: Sequence[Reading], truth: np.ndarray | None, volumes: Sequence[dict]
+    frame: Frame, readings: Sequence[Reading], truth: np.ndarray | None, volumes: Sequence[Report]
 ) -> str:
     """The slice, the ground truth (H, W) bool, each network's outlines, and the list of lesions."""
     panels = [figure("Slice", frame, "", "<b>Slice</b> without outlines")]
@@ -164,10 +165,10 @@ def chosen_models(workbench: Workbench, model: str) -> list[str]:
     return workbench.compared if model == BOTH else [model]
 
 
-def _volume_parts(opened: OpenScan, index: int, volumes: list[VolumeFindings]) -> list:
+def _volume_parts(opened: OpenScan, index: int, volumes: list[Findings]) -> list:
     if not volumes:
         return [hide()] * VOLUME_PARTS
-    found = {volume.report["model"]: volume.report["slices_with_lesion"] for volume in volumes}
+    found = {volume.report.model: volume.report.slices_with_lesion for volume in volumes}
     depth = len(opened.scan.voxels)
     oriented = opened.scan.affine is not None
     return [
@@ -184,7 +185,7 @@ def next_lesion(workbench: Workbench, inputs: Inputs) -> float | None:
     slices = sorted(
         lesion.diameter_slice
         for name in chosen_models(workbench, inputs.model)
-        for lesion in workbench.find_in_volume(opened, name, inputs.threshold).lesions
+        for lesion in workbench.find_in_volume(opened, name, inputs.threshold).report.lesions
     )
     later = [index for index in slices if index > (inputs.position or 0)]
     return (later or slices or [inputs.position])[0]

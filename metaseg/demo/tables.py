@@ -1,23 +1,28 @@
 """Tables and notices as HTML. Text that a user may have written is escaped."""
 
+import math
+from collections.abc import Sequence
 from html import escape
 
+from metaseg.findings.lesions import Lesion
+from metaseg.findings.report import Report
 from metaseg.metrics import OVERLAP_NAMES, SCORES
 
 
-def metrics_table(reports: list[dict], volumes: list[dict] = ()) -> str:
+def metrics_table(reports: Sequence[Report], volumes: Sequence[Report] = ()) -> str:
     """Dice, IoU, precision, recall and F1 of each report; empty without a ground truth.
 
     ``volumes`` are the reports of whole volumes, and ``reports`` then those of one slice of each.
     """
-    if reports[0]["metrics"] is None:
-        return ""
-    named = [(report["model"] + (", this slice" if volumes else ""), report) for report in reports]
-    named += [(f"{report['model']}, whole volume", report) for report in volumes]
+    named = [(report.model + (", this slice" if volumes else ""), report) for report in reports]
+    named += [(f"{report.model}, whole volume", report) for report in volumes]
     rows = [
-        [name, *(_number(report["metrics"][key]) for key in OVERLAP_NAMES)]
+        [name, *(_number(report.metrics[key]) for key in OVERLAP_NAMES)]
         for name, report in named
+        if report.metrics is not None
     ]
+    if not rows:
+        return ""
     return _table(
         "Agreement with the ground truth", ["Model", *map(SCORES.get, OVERLAP_NAMES)], rows
     )
@@ -28,17 +33,17 @@ def measure(value: float | None, unit: str, otherwise: float, other_unit: str) -
     return f"{otherwise:.0f} {other_unit}" if value is None else f"{value:.1f} {unit}"
 
 
-def lesion_measures(lesion: dict) -> tuple[str, str, str]:
+def lesion_measures(lesion: Lesion, in_volume: bool) -> tuple[str, str, str]:
     """Area or volume, diameter and mean probability of one lesion of a report."""
-    if "volume_voxels" in lesion:
-        extent = measure(lesion["volume_mm3"], "mm³", lesion["volume_voxels"], "voxels")
+    if in_volume:
+        extent = measure(lesion.volume_mm3, "mm³", lesion.volume_voxels, "voxels")
     else:
-        extent = measure(lesion["area_mm2"], "mm²", lesion["area_px"], "px")
-    diameter = measure(lesion["diameter_mm"], "mm", lesion["diameter_px"], "px")
-    return extent, diameter, f"{lesion['mean_probability']:.2f}"
+        extent = measure(lesion.area_mm2, "mm²", lesion.area_px, "px")
+    diameter = measure(lesion.diameter_mm, "mm", lesion.diameter_px, "px")
+    return extent, diameter, f"{lesion.mean_probability:.2f}"
 
 
-def slice_marks(found: dict[str, list[int]], depth: int, position: int) -> str:
+def slice_marks(found: dict[str, Sequence[int]], depth: int, position: int) -> str:
     """A strip for each network that marks the slices with a lesion and the current slice."""
     rows = []
     for title, slices in found.items():
@@ -59,8 +64,8 @@ def notice_list(notices: list[str]) -> str:
     return "".join(f"<p>{escape(notice)}</p>" for notice in dict.fromkeys(notices))
 
 
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
+def _number(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.3f}"
 
 
 def _table(title: str, head: list[str], rows: list[list[str]]) -> str:

@@ -11,10 +11,9 @@ import numpy as np
 from metaseg.demo.reading import Reading
 from metaseg.demo.store import SCAN, TRUTH
 from metaseg.errors import InputError, memory_errors
-from metaseg.findings.lesions3d import VolumeLesion, drop_small, number_lesions
 from metaseg.findings.outlines import Outline, outline_lesions
 from metaseg.findings.overlay import PREDICTION_COLOURS, draw_overlay
-from metaseg.findings.report import build_report, build_volume_report
+from metaseg.findings.report import Findings, Report, find
 from metaseg.limits import MAX_MINUTES, MAX_SERVED_SLICES
 from metaseg.prediction import Prediction, check_threshold
 from metaseg.scan import Scan, read_mask, read_scan, take_slice
@@ -53,17 +52,7 @@ class Segmentation:
     """(h, w, 3) uint8 RGB."""
     mask: np.ndarray
     """(H, W) uint8, 0 and 255, the slice's own size."""
-    report: dict
-
-
-@dataclass(frozen=True)
-class VolumeFindings:
-    """One network's result on a whole volume at one threshold."""
-
-    report: dict
-    lesions: list[VolumeLesion]
-    mask: np.ndarray
-    """(D, H, W) bool."""
+    report: Report
 
 
 class Workbench:
@@ -149,19 +138,19 @@ class Workbench:
             threshold = self.default_threshold(whole.model)
         one = opened.only(index)
         prediction = replace(whole, probability=whole.probability[index : index + 1])
-        mask = prediction.mask(threshold)
+        found = find(one.scan, prediction, threshold, truth=one.truth)
         colour = PREDICTION_COLOURS[self.segmenter.find(model).config.architecture]
         grey = self.segmenter.view(one.scan, 0, enhanced=False)
         return Segmentation(
             title=prediction.title,
-            overlay=draw_overlay(grey, [(mask[0], colour)], one.scan.aspect),
-            mask=mask[0].astype(np.uint8) * 255,
-            report=build_report(one.scan, prediction, threshold, one.truth),
+            overlay=draw_overlay(grey, [(found.mask[0], colour)], one.scan.aspect),
+            mask=found.mask[0].astype(np.uint8) * 255,
+            report=found.report,
         )
 
     def find_in_volume(
         self, opened: OpenScan, model: str, threshold: float | None, minimum: float = 0.0
-    ) -> VolumeFindings:
+    ) -> Findings:
         """All lesions of at least ``minimum`` mm3 (voxels without a spacing) in ``opened``; a
         threshold of None is the model's own."""
         threshold = None if threshold is None else check_threshold(threshold)
@@ -170,16 +159,11 @@ class Workbench:
         prediction = self.predict(opened, model)
         if threshold is None:
             threshold = self.default_threshold(prediction.model)
-
-        def find() -> VolumeFindings:
-            mask = drop_small(prediction.mask(threshold), minimum, opened.scan.spacing)
-            report, lesions = build_volume_report(
-                opened.scan, prediction, mask, threshold, minimum, opened.truth
-            )
-            return VolumeFindings(report, lesions, mask)
-
         known = (opened.key, opened.truth_key, prediction.model, threshold, minimum)
-        return self._once(("findings", *known), find)
+        return self._once(
+            ("findings", *known),
+            lambda: find(opened.scan, prediction, threshold, minimum, opened.truth),
+        )
 
     def read(self, opened: OpenScan, model: str, threshold: float, index: int) -> Reading:
         """Slice ``index`` of ``opened`` as ``model`` segments it, with outlines for drawing."""
@@ -189,7 +173,8 @@ class Workbench:
         probability = whole.probability[index]
         checkpoint = self.segmenter.find(model)
         prediction = replace(whole, probability=probability[None])
-        outlines = outline_lesions(probability, threshold)
+        found = find(one.scan, prediction, threshold, truth=one.truth)
+        outlines = outline_lesions(probability, threshold, found.components)
         return Reading(
             name=checkpoint.name,
             title=whole.title,
@@ -198,7 +183,7 @@ class Workbench:
             threshold=threshold,
             outlines=outlines,
             numbers=self._numbers(opened, whole.model, threshold, index, outlines),
-            report=build_report(one.scan, prediction, threshold, one.truth),
+            report=found.report,
         )
 
     def explain(self, opened: OpenScan, model: str, index: int) -> Explanation | None:
@@ -220,11 +205,8 @@ class Workbench:
         """The lesion that each outline of slice ``index`` belongs to."""
         if not opened.scan.is_volume:
             return [outline.number for outline in outlines]
-        mask = self.find_in_volume(opened, model, threshold).mask
-        numbers = self._once(
-            ("numbers", opened.key, model, threshold), lambda: number_lesions(mask)
-        )
-        return [numbers.at(index, *outline.pixel) for outline in outlines]
+        whole = self.find_in_volume(opened, model, threshold).components
+        return [whole.at(index, *outline.pixel) for outline in outlines]
 
     def _once(self, key: tuple, make: Callable):
         """The value of ``make``, computed once for each visitor."""
@@ -263,7 +245,9 @@ def _arrays_of(value: object) -> dict[str, np.ndarray]:
     if isinstance(value, Explanation):
         maps = [*value.attention, *value.supervised, value.mirror_difference]
         return {f"map{number}": array for number, array in enumerate(maps)}
-    names = ("voxels", "probability", "mask", "labels")
+    if isinstance(value, Findings):
+        return {"mask": value.mask, "labels": value.components.labels}
+    names = ("voxels", "probability")
     held = {name: getattr(value, name) for name in names if hasattr(value, name)}
     return held or ({"array": value} if isinstance(value, np.ndarray) else {})
 

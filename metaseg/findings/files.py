@@ -1,5 +1,6 @@
 """The files that come out of a prediction: the same from the command line and the API."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,10 +8,9 @@ import numpy as np
 from metaseg.errors import InputError
 from metaseg.files import write_json, write_whole
 from metaseg.findings.contact_sheet import contact_sheet
-from metaseg.findings.lesions import Lesion
-from metaseg.findings.lesions3d import drop_small, lesion_table
+from metaseg.findings.lesions import lesion_table
 from metaseg.findings.overlay import PREDICTION_COLOURS, draw_overlay
-from metaseg.findings.report import build_report, build_volume_report
+from metaseg.findings.report import Findings, Report
 from metaseg.prediction import Prediction
 from metaseg.scan import Scan
 from metaseg.scan.dicom_seg import write_dicom_seg
@@ -25,19 +25,16 @@ def write_results(
     segmenter: Segmenter,
     scan: Scan,
     prediction: Prediction,
-    threshold: float,
-    minimum: float = 0.0,
+    found: Findings,
     each_slice: bool = False,
-    truth: np.ndarray | None = None,
-) -> tuple[dict, list[str]]:
+) -> tuple[Report, list[str]]:
     """Everything about one scan into ``folder``; returns the report and the names of the files.
 
     A slice gives mask, overlay, lesion table and report. A volume gives mask and probability as
-    NIfTI and a contact sheet as well, without lesions smaller than ``minimum`` (mm3; voxels where
-    the scan has no spacing); ``each_slice`` adds mask and overlay of every slice. Whatever comes
-    from DICOM also gives a DICOM-SEG. With ``truth`` (D, H, W) bool the report holds the overlap.
+    NIfTI and a contact sheet as well; ``each_slice`` adds mask and overlay of every slice. Whatever
+    comes from DICOM also gives a DICOM-SEG. ``found`` is what ``find`` made of ``prediction``.
     """
-    mask = prediction.mask(threshold)
+    mask, report = found.mask, found.report
     colour = PREDICTION_COLOURS[segmenter.find(prediction.model).config.architecture]
     files: list[str] = []
 
@@ -52,30 +49,25 @@ def write_results(
         return draw_overlay(view(index), [(mask[index], colour)], scan.aspect)
 
     if scan.is_volume:
-        mask = drop_small(mask, minimum, scan.spacing)
-        report, lesions = build_volume_report(scan, prediction, mask, threshold, minimum, truth)
         write_nifti(to("_mask.nii.gz"), mask, scan)
         write_nifti(to("_probability.nii.gz"), prediction.probability, scan)
-        table = lesion_table(lesions)
         write_png(to("_contact_sheet.png"), contact_sheet(view, mask, colour, scan.aspect))
     else:
-        report = build_report(scan, prediction, threshold, truth)
         write_png(to("_mask.png"), mask[0])
-        table = lesion_table([Lesion(**lesion) for lesion in report["lesions"]], Lesion)
-    write_whole(to("_lesions.csv"), table.encode())
+    write_whole(to("_lesions.csv"), lesion_table(report.lesions).encode())
     if scan.sources:
         try:
             title, revision = prediction.title, prediction.revision
             write_dicom_seg(folder / f"{name}_seg.dcm", mask, scan, title, revision)
             files.append(f"{name}_seg.dcm")
         except InputError as error:
-            report["notices"].insert(0, f"There is no DICOM-SEG: {error}")
+            report = replace(report, notices=(f"There is no DICOM-SEG: {error}", *report.notices))
     write_png(to("_overlay.png"), overlay(_most_lesion(mask)))
     if each_slice and scan.is_volume:
         for index, slice_ in enumerate(mask):
             write_png(to(f"_slice{index:04d}_mask.png"), slice_)
             write_png(to(f"_slice{index:04d}_overlay.png"), overlay(index))
-    write_json(to(".json"), report)
+    write_json(to(".json"), report.to_json())
     return report, files
 
 

@@ -1,6 +1,12 @@
-"""Connected components of a mask, and their measures."""
+"""Lesions: the connected components of a mask, their measures, and the table of them.
 
-from dataclasses import asdict, dataclass
+A slice is a volume with D = 1, in which 26-connected means 8-connected.
+"""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 from itertools import product
 
 import numpy as np
@@ -9,71 +15,186 @@ from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 
 EIGHT_CONNECTED = np.ones((3, 3), bool)
+TWENTY_SIX_CONNECTED = np.ones((3, 3, 3), bool)
+COORDINATES = {"centroid": ("slice", "row", "column"), "centroid_ras_mm": ("x", "y", "z")}
+"""Fields that take several columns of a table."""
+
+Window = tuple[slice, slice, slice]
 
 
 @dataclass(frozen=True)
 class Lesion:
-    """One connected component of a slice."""
+    """One 26-connected component. What is in mm is None where the scan has no spacing."""
 
+    number: int
+    """From 1, the largest first."""
     area_px: int
+    """Pixels in ``diameter_slice``: the area of a lesion of a single slice."""
     area_mm2: float | None
-    """None where the scan does not say how large its pixels are."""
+    volume_voxels: int
+    volume_mm3: float | None
     diameter_px: float
-    """Largest distance between two corners of its pixels."""
+    """Longest diameter within one slice, between pixel corners (RANO-BM, Lin et al. 2015)."""
     diameter_mm: float | None
-    centroid: tuple[float, float]
-    """[row, column], counted from 0."""
+    diameter_slice: int
+    """The slice in which the longest diameter lies, from 0."""
+    first_slice: int
+    last_slice: int
+    centroid: tuple[float, ...]
+    """[slice, row, column] of a volume, [row, column] of a single slice, from 0."""
+    centroid_ras_mm: tuple[float, float, float] | None
+    """Patient coordinates in mm to the right, front and head, as in NIfTI; None without them."""
     mean_probability: float
     max_probability: float
 
-    def to_dict(self) -> dict:
-        """The measures by name, ready for JSON."""
-        values = asdict(self)
-        values["centroid"] = list(self.centroid)
-        return values
+
+@dataclass(frozen=True)
+class Components:
+    """The lesions of a mask, numbered from 1, the largest first."""
+
+    shape: tuple[int, int, int]
+    """(D, H, W) of the mask."""
+    start: tuple[int, int, int]
+    """Where the box around all lesions begins."""
+    labels: np.ndarray
+    """(d, h, w) int32 in that box, to save memory: the lesion's number, or 0 for none."""
+
+    @property
+    def mask(self) -> np.ndarray:
+        """(D, H, W) bool: where any lesion is."""
+        mask = np.zeros(self.shape, bool)
+        box = (slice(at, at + size) for at, size in zip(self.start, self.labels.shape))
+        mask[tuple(box)] = self.labels > 0
+        return mask
+
+    def at(self, slice_: int, row: int, column: int) -> int:
+        """The number of the lesion at a voxel of the mask; there must be one."""
+        depth, top, left = self.start
+        return int(self.labels[slice_ - depth, row - top, column - left])
+
+    def __iter__(self) -> Iterator[tuple[Window, np.ndarray]]:
+        """Each lesion in turn: its window in the mask, and the voxels in it (d, h, w) bool."""
+        for number, inner in enumerate(ndimage.find_objects(self.labels), start=1):
+            depth, rows, columns = (
+                slice(at + part.start, at + part.stop) for at, part in zip(self.start, inner)
+            )
+            yield (depth, rows, columns), self.labels[inner] == number
+
+
+def label_lesions(
+    mask: np.ndarray, minimum: float = 0.0, spacing: tuple[float, float, float] | None = None
+) -> Components:
+    """The lesions of ``mask`` (D, H, W) bool without those smaller than ``minimum``: mm3, or voxels
+    where ``spacing`` is None."""
+    # Only the box is labelled: labels need four bytes a voxel.
+    (box,) = ndimage.find_objects(mask.astype(np.uint8)) or [(slice(0, 1),) * 3]
+    labels, count = ndimage.label(mask[box], TWENTY_SIX_CONNECTED)
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
+    order = np.argsort(-sizes, kind="stable")
+    unit = 1.0 if spacing is None else float(np.prod(spacing))
+    # A hair of tolerance: a lesion of exactly the minimum stays, whatever the rounding.
+    kept = order[sizes[order] * unit >= minimum * (1 - 1e-6)]
+    numbers = np.zeros(count + 1, np.int32)
+    numbers[kept + 1] = np.arange(1, len(kept) + 1)
+    depth, height, width = mask.shape
+    start = box[0].start, box[1].start, box[2].start
+    return Components((depth, height, width), start, numbers[labels])
 
 
 def find_lesions(
-    mask: np.ndarray, probability: np.ndarray, spacing: tuple[float, float] | None
-) -> list[Lesion]:
-    """The 8-connected lesions of ``mask`` (H, W) bool, the largest first.
+    components: Components,
+    probability: np.ndarray,
+    spacing: tuple[float, float, float] | None,
+    affine: np.ndarray | None = None,
+) -> tuple[Lesion, ...]:
+    """The measures of ``components``, the largest first.
 
-    ``probability`` is (H, W) float, ``spacing`` the height and width of a pixel in mm, or None.
+    ``probability`` is (D, H, W) float; ``spacing`` is in mm, or None; ``affine`` goes from
+    (column, row, slice) to patient coordinates.
     """
+    depth, height, width = spacing or (1.0, 1.0, 1.0)
     lesions = []
-    for window, component in split_lesions(mask):
-        rows, columns = np.nonzero(component)
+    for number, (window, component) in enumerate(components, start=1):
+        places = np.argwhere(component)
+        centroid = places.mean(axis=0) + [part.start for part in window]
         values = probability[window][component]
-        centroid = rows.mean() + window[0].start, columns.mean() + window[1].start
+        pixels, longest, inner = _longest_in_plane(component, (height, width))
+        area = int(np.count_nonzero(component[inner]))
+        place = tuple(centroid.tolist())
         lesions.append(
             Lesion(
-                area_px=len(rows),
-                area_mm2=None if spacing is None else len(rows) * spacing[0] * spacing[1],
-                diameter_px=longest_diameter(rows, columns, (1.0, 1.0)),
-                diameter_mm=None if spacing is None else longest_diameter(rows, columns, spacing),
-                centroid=(float(centroid[0]), float(centroid[1])),
+                number=number,
+                area_px=area,
+                area_mm2=area * height * width if spacing else None,
+                volume_voxels=len(places),
+                volume_mm3=len(places) * depth * height * width if spacing else None,
+                diameter_px=pixels,
+                diameter_mm=longest if spacing else None,
+                diameter_slice=window[0].start + inner,
+                first_slice=window[0].start,
+                last_slice=window[0].stop - 1,
+                centroid=place if components.shape[0] > 1 else place[1:],
+                centroid_ras_mm=None if affine is None else _in_patient(centroid, affine),
                 mean_probability=float(values.mean()),
                 max_probability=float(values.max()),
             )
         )
-    return lesions
+    return tuple(lesions)
 
 
-def split_lesions(mask: np.ndarray) -> list[tuple[tuple[slice, slice], np.ndarray]]:
-    """The 8-connected components of ``mask`` (H, W) bool, the largest first: the window of each,
-    and the pixels in it (h, w) bool."""
-    labels, _ = ndimage.label(mask, EIGHT_CONNECTED)
-    components = [
-        (window, labels[window] == label)
-        for label, window in enumerate(ndimage.find_objects(labels), start=1)
+def lesion_table(lesions: Sequence[Lesion]) -> str:
+    """The lesions as CSV with a header row; empty cells for what is unknown."""
+    names = [field.name for field in fields(Lesion)]
+    columns = [
+        f"{name}_{part}" if part else name for name in names for part in COORDINATES.get(name, [""])
     ]
-    return sorted(components, key=lambda found: -np.count_nonzero(found[1]))
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(columns)
+    for lesion in lesions:
+        row = []
+        for name in names:
+            value, parts = getattr(lesion, name), COORDINATES.get(name)
+            # A single slice has no coordinate across the slices.
+            row += [None] * (len(parts) - len(value or ())) + [*(value or ())] if parts else [value]
+        writer.writerow([_cell(value) for value in row])
+    return file.getvalue()
 
 
-def longest_diameter(rows: np.ndarray, columns: np.ndarray, spacing: tuple[float, float]) -> float:
-    """The largest distance between corners of the pixels, in the units of ``spacing``."""
-    pixels = np.stack([rows, columns], axis=1)
+def _cell(value: float | None) -> str:
+    if value is None:
+        return ""
+    return str(value) if isinstance(value, int) else f"{value:.3f}"
+
+
+def _longest_in_plane(
+    component: np.ndarray, spacing: tuple[float, float]
+) -> tuple[float, float, int]:
+    """The longest diameter within one slice of ``component`` (d, h, w), in pixels and in the units
+    of ``spacing``, and the slice of the latter.
+
+    Parts of a slice that hang together only through other slices are measured one by one.
+    """
+    pixels, longest, where = 0.0, 0.0, 0
+    for index, slice_ in enumerate(component):
+        labels, count = ndimage.label(slice_, EIGHT_CONNECTED)
+        for label in range(1, count + 1):
+            corners = _hull(labels == label)
+            pixels = max(pixels, float(pdist(corners).max()))
+            diameter = float(pdist(corners * spacing).max())
+            if diameter > longest:
+                longest, where = diameter, index
+    return pixels, longest, where
+
+
+def _hull(part: np.ndarray) -> np.ndarray:
+    """The corners (N, 2) of the pixels of ``part`` (h, w) bool that can be farthest apart."""
+    pixels = np.argwhere(part)
     corners = np.concatenate([pixels + offset for offset in product((0, 1), repeat=2)])
-    corners = corners * np.asarray(spacing)
-    # Only the hull's corners can be farthest apart; a pixel is never flat, so it has a hull.
-    return float(pdist(corners[ConvexHull(corners).vertices]).max())
+    # A pixel is never flat, so it has a hull.
+    return corners[ConvexHull(corners).vertices]
+
+
+def _in_patient(centroid: np.ndarray, affine: np.ndarray) -> tuple[float, float, float]:
+    x, y, z = (affine[:3, :3] @ centroid[::-1] + affine[:3, 3]).tolist()
+    return x, y, z

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from contourpy import FillType, contour_generator
 
-from metaseg.findings.lesions import split_lesions
-from metaseg.prediction import reaches
+from metaseg.findings.lesions import Components
 
 Ring = np.ndarray
 """Corners (N, 2) of a closed line: columns and rows, a pixel's own centre lying at its index plus
@@ -18,7 +17,7 @@ class Outline:
     """One 8-connected lesion of a slice."""
 
     number: int
-    """From 1, the largest first, as ``find_lesions`` counts."""
+    """From 1, the largest first, as lesions are numbered."""
     rings: list[Ring]
     """Its outer line, holes and islands: to be filled by the even-odd rule."""
     box: tuple[int, int, int, int]
@@ -27,18 +26,17 @@ class Outline:
     """Row and column of one of its pixels."""
 
 
-def outline_lesions(values: np.ndarray, threshold: float) -> list[Outline]:
-    """The lesions of ``values`` (H, W) float in [0, 1] that reach ``threshold`` and are not zero.
+def outline_lesions(values: np.ndarray, threshold: float, components: Components) -> list[Outline]:
+    """The lines around ``components``, which are where ``values`` (H, W) float in [0, 1] reach
+    ``threshold``.
 
     Marching squares (Lorensen and Cline 1987) between the centres of the pixels.
     """
-    mask = reaches(values, threshold)
     # A hair below the threshold: a pixel that just reaches it must lie inside its line.
     level = max(threshold * (1 - 1e-4), 1e-6)
-    padded, lesions = np.pad(values.astype(np.float64), 1), np.pad(mask, 1)
+    padded, lesions = np.pad(values.astype(np.float64), 1), np.pad(components.mask[0], 1)
     outlines = []
-    for number, (window, component) in enumerate(split_lesions(mask), start=1):
-        rows, columns = window
+    for number, ((_, rows, columns), (component, *_)) in enumerate(components, start=1):
         with_rim = np.s_[rows.start : rows.stop + 2, columns.start : columns.stop + 2]
         around = padded[with_rim].copy()
         # Other lesions in the window are not part of this one.

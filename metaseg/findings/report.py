@@ -1,86 +1,102 @@
-"""The report dict of a segmented scan, the same from the API, the page and the command line."""
+"""What one threshold makes of a prediction: mask, lesions and the report of them, the same from the
+API, the page and the command line."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
 from metaseg.files import to_json
-from metaseg.findings.lesions import find_lesions
-from metaseg.findings.lesions3d import VolumeLesion, find_volume_lesions
+from metaseg.findings.lesions import Components, Lesion, find_lesions, label_lesions
 from metaseg.metrics import Counts
 from metaseg.prediction import Prediction
 from metaseg.scan import Scan
 
-SCHEMA = 1
+SCHEMA = 2
 RESEARCH_USE = "Research software, not a medical device: not for diagnosis or treatment."
 
 
-def build_report(
-    scan: Scan, prediction: Prediction, threshold: float, truth: np.ndarray | None = None
-) -> dict:
-    """What was found in ``scan``, ready for JSON; ``truth`` is (D, H, W) bool or None.
+@dataclass(frozen=True)
+class Report:
+    """What was found in a scan; a single slice is a volume of one slice."""
 
-    In a volume every lesion also carries the ``slice`` it lies in, counted from 0.
-    """
-    mask = prediction.mask(threshold)
-    notices = list(prediction.notices)
-    if truth is not None and not truth.any():
-        notices.append("The ground truth is empty, so the overlap metrics are undefined.")
-    spacing = scan.spacing[1:] if scan.spacing else None
-    lesions = [
-        ({"slice": index} if scan.is_volume else {}) | lesion.to_dict()
-        for index in range(len(mask))
-        for lesion in find_lesions(mask[index], prediction.probability[index], spacing)
-    ]
-    return to_json(
-        {
-            "schema": SCHEMA,
-            "model": prediction.title,
-            "revision": prediction.revision,
-            "threshold": threshold,
-            "lesions": lesions,
-            "metrics": None if truth is None else Counts.of(mask, truth).overlap(),
-            "seconds": round(prediction.seconds, 3),
-            "notices": [*notices, RESEARCH_USE],
-        }
-    )
+    schema: int
+    model: str
+    """The network's title."""
+    revision: str
+    threshold: float
+    plane: str | None
+    """The plane of the slices; None where the scan does not say how it lies in the patient."""
+    slices: int
+    slices_with_lesion: tuple[int, ...]
+    """From 0."""
+    spacing_mm: tuple[float, float, float] | None
+    """Distance of slices, rows and columns; None where it is unknown or ignored."""
+    min_lesion_mm3: float | None
+    """Smaller lesions were left out; None without a spacing, where the next one counts."""
+    min_lesion_voxels: float | None
+    lesions: tuple[Lesion, ...]
+    """The largest first."""
+    metrics: dict[str, float] | None
+    """``dice``, ``iou``, ``precision``, ``recall`` and ``f1`` over all voxels, NaN where the ground
+    truth is empty; None without one."""
+    seconds: float
+    notices: tuple[str, ...]
+    """Sentences on what was odd, and what the result may be used for."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields by name for JSON; what is undefined is None."""
+        return to_json(asdict(self))
 
 
-def build_volume_report(
+@dataclass(frozen=True)
+class Findings:
+    """What one threshold makes of a prediction."""
+
+    report: Report
+    mask: np.ndarray = field(repr=False)
+    """(D, H, W) bool, without the lesions that were left out."""
+    components: Components = field(repr=False)
+    """Which lesion each voxel of ``mask`` belongs to."""
+
+
+def find(
     scan: Scan,
     prediction: Prediction,
-    mask: np.ndarray,
     threshold: float,
     minimum: float = 0.0,
     truth: np.ndarray | None = None,
-) -> tuple[dict, list[VolumeLesion]]:
-    """What was found in the volume ``scan`` with its lesions in three dimensions, for JSON.
+) -> Findings:
+    """What is in ``scan`` where the probability reaches ``threshold``.
 
-    ``mask`` is (D, H, W) bool as ``drop_small`` leaves it at ``minimum`` (mm3; voxels where the
-    scan has no spacing); ``truth`` likewise or None. Also returns the lesions for their table.
+    Lesions smaller than ``minimum`` are left out: mm3, or voxels where the scan has no spacing.
+    ``truth`` is (D, H, W) bool or None.
     """
-    has_units = scan.spacing is not None
-    affine = scan.affine if has_units else None
-    lesions = find_volume_lesions(mask, prediction.probability, scan.spacing, affine)
+    spacing = scan.spacing
+    components = label_lesions(prediction.mask(threshold), minimum, spacing)
+    mask = components.mask
     notices = list(prediction.notices)
-    if not has_units:
+    if spacing is None and scan.is_volume:
         notices.append(
             "The spacing is unknown or ignored: all measurements are in pixels and voxels."
         )
     if truth is not None and not truth.any():
         notices.append("The ground truth is empty, so the overlap metrics are undefined.")
-    report = {
-        "schema": SCHEMA,
-        "model": prediction.title,
-        "revision": prediction.revision,
-        "threshold": threshold,
-        "plane": scan.plane,
-        "slices": len(mask),
-        "slices_with_lesion": np.flatnonzero(mask.any(axis=(1, 2))).tolist(),
-        "spacing_mm": list(scan.spacing) if has_units else None,
-        "min_lesion_mm3": minimum if has_units else None,
-        "min_lesion_voxels": None if has_units else minimum,
-        "lesions": [lesion.to_dict() for lesion in lesions],
-        "metrics": None if truth is None else Counts.of(mask, truth).overlap(),
-        "seconds": round(prediction.seconds, 3),
-        "notices": [*notices, RESEARCH_USE],
-    }
-    return to_json(report), lesions
+    affine = None if spacing is None else scan.affine
+    report = Report(
+        schema=SCHEMA,
+        model=prediction.title,
+        revision=prediction.revision,
+        threshold=threshold,
+        plane=None if scan.affine is None else scan.plane,
+        slices=len(mask),
+        slices_with_lesion=tuple(np.flatnonzero(mask.any(axis=(1, 2))).tolist()),
+        spacing_mm=spacing,
+        min_lesion_mm3=None if spacing is None else minimum,
+        min_lesion_voxels=minimum if spacing is None else None,
+        lesions=find_lesions(components, prediction.probability, spacing, affine),
+        metrics=None if truth is None else Counts.of(mask, truth).overlap(),
+        seconds=round(prediction.seconds, 3),
+        notices=(*notices, RESEARCH_USE),
+    )
+    return Findings(report, mask, components)

@@ -43,7 +43,7 @@ def test_files_of_a_slice_and_of_a_volume(tmp_path):
     mask = cv2.imread(str(output / "meningioma_axial_mask.png"), cv2.IMREAD_UNCHANGED)
     assert np.array_equal(mask, expected * np.uint8(255))
     report = json.loads((output / "meningioma_axial.json").read_text())
-    assert report["schema"] == 1 and report["threshold"] == 0.4
+    assert report["schema"] == 2 and report["threshold"] == 0.4
     assert report["model"] == "Nested U-Net" and len(report["revision"]) == 64
     assert sum(lesion["area_px"] for lesion in report["lesions"]) == expected.sum()
     volume = nibabel.load(output / "vol_mask.nii.gz")

@@ -52,12 +52,21 @@ def test_segment_answers_what_the_segmenter_says(client):
         "model",
         "revision",
         "threshold",
+        "plane",
+        "slices",
+        "slices_with_lesion",
+        "spacing_mm",
+        "min_lesion_mm3",
+        "min_lesion_voxels",
         "lesions",
         "metrics",
         "seconds",
         "notices",
     }
-    assert report["schema"] == 1 and report["model"] == "Nested U-Net"
+    assert report["slices"] == 1 and report["plane"] is report["spacing_mm"] is None
+    row, column = report["lesions"][0]["centroid"]
+    assert 0 <= row < 512 and 0 <= column < 512
+    assert report["schema"] == 2 and report["model"] == "Nested U-Net"
     assert report["threshold"] == 0.4 and report["revision"] == local.revision
     assert sum(lesion["area_px"] for lesion in report["lesions"]) == np.count_nonzero(pixels)
     assert set(report["metrics"]) == {"dice", "iou", "precision", "recall", "f1"}

@@ -3,6 +3,7 @@
 import csv
 import json
 import zipfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
@@ -18,8 +19,9 @@ from metaseg.demo.one_page import Facts, one_page
 from metaseg.demo.render import Inputs
 from metaseg.demo.workbench import Workbench
 from metaseg.findings.manifest import digest_of
-from metaseg.findings.report import RESEARCH_USE
+from metaseg.findings.report import RESEARCH_USE, find
 from metaseg.metrics import Counts
+from metaseg.prediction import Prediction
 from metaseg.scan import Scan, read_mask, read_scan
 from tests.conftest import EXAMPLES, draw_head
 from tests.dicom_files import save_series, series_of
@@ -150,16 +152,10 @@ def test_the_report_says_what_was_found_by_what(workbench):
 def test_the_report_escapes_what_a_visitor_wrote(workbench):
     scan = Scan(np.zeros((1, 20, 20), np.float32), "n")
     facts = Facts("<script>alert(1)</script>$title", "0", "&t", scan, 0, datetime.now(UTC))
-    report = {
-        "model": "<Net>",
-        "revision": "<r>",
-        "threshold": 0.5,
-        "lesions": [],
-        "metrics": None,
-        "seconds": 1.0,
-        "notices": ["<notice>", RESEARCH_USE],
-    }
-    volume = {**report, "slices": 2, "notices": ["In <voxels>.", RESEARCH_USE]}
+    report = find(
+        scan, Prediction(scan.voxels, "n", "<Net>", "<r>", 1.0, ("<notice>",)), 0.5
+    ).report
+    volume = replace(report, slices=2, notices=("In <voxels>.", RESEARCH_USE))
     picture = [("<Net>", np.zeros((4, 4, 3), np.uint8))]
     assert one_page(facts, picture, [report]).count("&lt;notice&gt;") == 1
     # What is said of one slice alone is not true of the volume.

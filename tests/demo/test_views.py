@@ -10,8 +10,10 @@ from metaseg.demo.explain import combine, entropy, explain_view
 from metaseg.demo.figure import Frame, figure, path_data, slice_store
 from metaseg.demo.lesion_list import lesion_list
 from metaseg.demo.reading import Reading
-from metaseg.findings.lesions import find_lesions
 from metaseg.findings.outlines import outline_lesions
+from metaseg.findings.report import find
+from metaseg.prediction import Prediction
+from metaseg.scan import Scan
 from metaseg.segmenter import Explanation
 
 FRAME = Frame("head & <neck>", 40, 30, 2.0)
@@ -24,11 +26,11 @@ def disc(row: float, column: float, radius: float = 6) -> np.ndarray:
 
 
 def read(name: str, title: str, probability: np.ndarray) -> Reading:
-    outlines = outline_lesions(probability, 0.5)
-    lesions = find_lesions(probability >= 0.5, probability, None)
-    report = {"lesions": [lesion.to_dict() for lesion in lesions]}
+    prediction = Prediction(probability[None], name, title, "0" * 64, 1.0)
+    found = find(Scan(probability[None]), prediction, 0.5)
+    outlines = outline_lesions(probability, 0.5, found.components)
     numbers = [outline.number for outline in outlines]
-    return Reading(name, title, (1, 2, 3), probability, 0.5, outlines, numbers, report)
+    return Reading(name, title, (1, 2, 3), probability, 0.5, outlines, numbers, found.report)
 
 
 @pytest.fixture

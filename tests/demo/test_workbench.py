@@ -14,7 +14,9 @@ from metaseg.demo.render import HINT, Inputs, next_lesion, render
 from metaseg.demo.store import store
 from metaseg.demo.tables import metrics_table, notice_list
 from metaseg.demo.workbench import Workbench
+from metaseg.findings.report import find
 from metaseg.models import ARCHITECTURES
+from metaseg.prediction import Prediction
 from metaseg.scan import Scan, read_mask, read_scan
 from metaseg.scan.nifti import write_nifti
 from metaseg.segmenter import Segmenter
@@ -171,18 +173,18 @@ def test_another_truth_of_a_volume_gives_other_figures(workbench, volume, tmp_pa
 def test_parts_of_a_lesion_bear_its_number(workbench, volume):
     opened = workbench.open(volume[0], None)
     found = workbench.find_in_volume(opened, "unet", 0.3)
-    for lesion in found.lesions[:20]:
+    for lesion in found.report.lesions[:20]:
         reading = workbench.read(opened, "unet", 0.3, lesion.diameter_slice)
         assert lesion.number in reading.numbers
         parts = sum(lesion.number == number for number in reading.numbers)
         assert parts >= 1 and len(reading.numbers) == len(reading.outlines)
     # All voxels of a number are those of its lesion.
-    sizes = dict.fromkeys(range(1, len(found.lesions) + 1), 0)
+    sizes = dict.fromkeys(range(1, len(found.report.lesions) + 1), 0)
     for index in range(len(opened.scan.voxels)):
         reading = workbench.read(opened, "unet", 0.3, index)
-        for number, lesion in zip(reading.numbers, reading.report["lesions"]):
-            sizes[number] += lesion["area_px"]
-    assert list(sizes.values()) == [lesion.volume_voxels for lesion in found.lesions]
+        for number, lesion in zip(reading.numbers, reading.report.lesions):
+            sizes[number] += lesion.area_px
+    assert list(sizes.values()) == [lesion.volume_voxels for lesion in found.report.lesions]
 
 
 def test_next_lesion_goes_round(workbench, volume):
@@ -260,10 +262,10 @@ def test_examples_are_real_files_with_fitting_truth():
 
 
 def test_tables_escape_and_say_what_is_undefined():
-    report = {"model": "<Net>", "metrics": None}
-    assert metrics_table([report]) == ""
-    report["metrics"] = dict.fromkeys(("dice", "iou", "precision", "recall", "f1"))
-    table = metrics_table([report])
+    scan, nothing = Scan(np.zeros((1, 20, 20), np.float32)), np.zeros((1, 20, 20), bool)
+    prediction = Prediction(scan.voxels, "net", "<Net>", "0" * 64, 1.0)
+    assert metrics_table([find(scan, prediction, 0.5).report]) == ""
+    table = metrics_table([find(scan, prediction, 0.5, truth=nothing).report])
     assert table.count("–") == 5 and "<td>&lt;Net&gt;</td>" in table
     assert notice_list(["a & b", "a & b"]) == "<p>a &amp; b</p>"
 
@@ -284,8 +286,8 @@ def test_a_threshold_left_out_is_that_of_the_checkpoint():
     workbench = Workbench(with_thresholds(attention_unet=0.3, nested_unet=0.6, unet=0.8))
     opened = workbench.open(SLICE, None)
     for name, own in (("attention_unet", 0.3), ("Nested U-Net", 0.6), ("unet", 0.8)):
-        assert workbench.segment(opened, name, None).report["threshold"] == own
-        assert workbench.segment(opened, name, 0.0).report["threshold"] == 0
+        assert workbench.segment(opened, name, None).report.threshold == own
+        assert workbench.segment(opened, name, 0.0).report.threshold == 0
 
 
 def test_the_slider_follows_the_model_until_it_is_moved():

@@ -11,6 +11,7 @@ import pytest
 
 from metaseg.findings.contact_sheet import MAX_TILES, contact_sheet, pick_slices
 from metaseg.findings.files import write_results
+from metaseg.findings.report import find
 from metaseg.prediction import Prediction
 from metaseg.preprocess import Geometry, prepare
 from metaseg.scan import read_scan, take_slice
@@ -38,11 +39,12 @@ def test_a_lesion_comes_back_at_its_place(tmp_path, small_segmenter, codes, kind
     else:
         scan = read_scan(save(tmp_path / "v.nii.gz", array, affine))
     prediction = predicted(scan, scan.voxels == 5000)
-    report, files = write_results(tmp_path, "v", small_segmenter, scan, prediction, 0.5)
+    found = find(scan, prediction, 0.5)
+    report, files = write_results(tmp_path, "v", small_segmenter, scan, prediction, found)
     there = patient_coordinates(affine, marked)
-    (lesion,) = report["lesions"]
-    np.testing.assert_allclose(lesion["centroid_ras_mm"], there, atol=1e-3)
-    assert lesion["volume_mm3"] == pytest.approx(0.8 * 1.1 * 3.0, rel=1e-4)
+    (lesion,) = report.lesions
+    np.testing.assert_allclose(lesion.centroid_ras_mm, there, atol=1e-3)
+    assert lesion.volume_mm3 == pytest.approx(0.8 * 1.1 * 3.0, rel=1e-4)
     for name, value in (("mask", 1), ("probability", 0.8)):
         image = nibabel.load(tmp_path / f"v_{name}.nii.gz")
         (index,) = np.argwhere(np.asarray(image.dataobj) > 0)
@@ -79,13 +81,16 @@ def test_smallest_lesion_table_and_every_slice(tmp_path, small_segmenter):
     scan = read_scan(save(tmp_path / "v.nii", volume_of("LPS"), affine_of("LPS")))
     mask = np.zeros(scan.voxels.shape, bool)
     mask[3, 4, 5] = mask[10, 10:14, 10:14] = True
-    arguments = (tmp_path, "v", small_segmenter, scan, predicted(scan, mask), 0.5)
-    report, files = write_results(*arguments, minimum=10.0, each_slice=True)
-    assert [lesion["volume_voxels"] for lesion in report["lesions"]] == [16]
-    assert report["slices_with_lesion"] == [10]
+    prediction = predicted(scan, mask)
+    found = find(scan, prediction, 0.5, minimum=10.0)
+    report, files = write_results(
+        tmp_path, "v", small_segmenter, scan, prediction, found, each_slice=True
+    )
+    assert [lesion.volume_voxels for lesion in report.lesions] == [16]
+    assert report.slices_with_lesion == (10,)
     (row,) = csv.DictReader(io.StringIO((tmp_path / "v_lesions.csv").read_text()))
     assert float(row["volume_mm3"]) == pytest.approx(16 * 2.64, rel=1e-3)
-    assert json.loads((tmp_path / "v.json").read_text()) == report
+    assert json.loads((tmp_path / "v.json").read_text()) == report.to_json()
     assert sum(name.endswith("_mask.png") for name in files) == 18
     assert np.asarray(nibabel.load(tmp_path / "v_mask.nii.gz").dataobj).sum() == 16
 
@@ -96,8 +101,9 @@ def test_without_a_frame_of_reference_a_notice_stands_for_the_dicom_seg(tmp_path
         del data.FrameOfReferenceUID
     scan = read_scan(save_series(tmp_path / "v", slices))
     prediction = predicted(scan, scan.voxels > 990)
-    report, files = write_results(tmp_path, "v", small_segmenter, scan, prediction, 0.5)
-    assert report["notices"][0].startswith("There is no DICOM-SEG")
+    found = find(scan, prediction, 0.5)
+    report, files = write_results(tmp_path, "v", small_segmenter, scan, prediction, found)
+    assert report.notices[0].startswith("There is no DICOM-SEG")
     assert not any(name.endswith(".dcm") for name in files)
 
 
@@ -123,7 +129,8 @@ def test_planes_of_a_volume_are_predicted_and_come_back(tmp_path, small_segmente
         cut = in_plane(scan, plane)
         prediction = small_segmenter.predict(cut, "unet")
         assert prediction.probability.shape == cut.voxels.shape
-        write_results(tmp_path, plane, small_segmenter, cut, prediction, 0.5)
+        found = find(cut, prediction, 0.5)
+        write_results(tmp_path, plane, small_segmenter, cut, prediction, found)
         image = nibabel.load(tmp_path / f"{plane}_probability.nii.gz")
         assert image.shape == array.shape
         np.testing.assert_allclose(image.affine, affine, atol=1e-4)

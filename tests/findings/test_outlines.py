@@ -1,8 +1,15 @@
 import numpy as np
 import pytest
 
-from metaseg.findings.lesions import find_lesions
-from metaseg.findings.outlines import Ring, outline_lesions, outline_mask
+from metaseg.findings import outlines
+from metaseg.findings.lesions import find_lesions, label_lesions
+from metaseg.findings.outlines import Outline, Ring, outline_mask
+from metaseg.prediction import reaches
+
+
+def outline_lesions(values: np.ndarray, threshold: float) -> list[Outline]:
+    components = label_lesions(reaches(values, threshold)[None])
+    return outlines.outline_lesions(values, threshold, components)
 
 
 def area(rings: list[Ring]) -> float:
@@ -37,10 +44,10 @@ def test_outlines_are_numbered_as_the_lesions_are(bump):
     values[2:5, 40:46] = 0.9
     values[50, 5] = 0.8
     for threshold in (0.3, 0.5, 0.75):
-        lesions = find_lesions(values >= threshold, values, None)
-        outlines = outline_lesions(values, threshold)
-        assert [outline.number for outline in outlines] == list(range(1, len(lesions) + 1))
-        for outline, lesion in zip(outlines, lesions):
+        lesions = find_lesions(label_lesions(values[None] >= threshold), values[None], None)
+        found = outline_lesions(values, threshold)
+        assert [outline.number for outline in found] == list(range(1, len(lesions) + 1))
+        for outline, lesion in zip(found, lesions):
             top, bottom, left, right = outline.box
             row, column = lesion.centroid
             assert top <= row < bottom and left <= column < right
