@@ -14,7 +14,7 @@ from metaseg.findings.files import write_results
 from metaseg.findings.lesions import Lesion
 from metaseg.findings.report import Findings, find
 from metaseg.hub.resolve import from_pretrained, local_folder
-from metaseg.prediction import Prediction, check_threshold
+from metaseg.prediction import Prediction
 from metaseg.scan import Scan, read_mask, read_scan
 from metaseg.scan.arrays import mask_of_array, scan_of_array
 from metaseg.segmenter import Segmenter
@@ -103,7 +103,7 @@ class Result:
 def segment(
     scan: str | PathLike | np.ndarray | Scan,
     model: str = DEFAULT_MODEL,
-    threshold: float | None = None,
+    threshold: float | str | None = None,
     ground_truth: str | PathLike | np.ndarray | None = None,
 ) -> Result:
     """Find and outline the lesions of one slice or volume.
@@ -113,7 +113,8 @@ def segment(
             or (D, H, W).
         model: A shipped network by name or title, a checkpoint folder, or ``USER/NAME@REVISION`` on
             the Hub. Each is loaded once and kept.
-        threshold: From 0 to 1; None is the checkpoint's own.
+        threshold: From 0 to 1; None is the checkpoint's own, "sensitive" the one that finds more
+            lesions at the price of more false positives.
         ground_truth: A mask of the scan's size, a file or an array; it gives ``metrics``.
 
     Raises:
@@ -127,15 +128,12 @@ def segment(
         truth = mask_of_array(ground_truth, scan)
     else:
         truth = None if ground_truth is None else read_mask(ground_truth, scan)
-    if threshold is not None:
-        threshold = check_threshold(threshold)
     segmenter = _load(model, _changed(model))
     (checkpoint,) = segmenter.checkpoints.values()
+    reached = segmenter.threshold(checkpoint.name, threshold)
     with memory_errors(scan.name):
         prediction = segmenter.predict(scan, checkpoint.name)
-    if threshold is None:
-        threshold = checkpoint.config.threshold
-    return Result(scan, prediction, threshold, truth, segmenter)
+    return Result(scan, prediction, reached, truth, segmenter)
 
 
 @lru_cache(maxsize=4)

@@ -31,6 +31,10 @@ def reaches(probability: np.ndarray, threshold: float) -> np.ndarray:
     return (probability >= threshold) & (probability > 0)
 
 
+SENSITIVE = "sensitive"
+"""Stands for a checkpoint's sensitive threshold where a number may stand."""
+
+
 def check_threshold(threshold: object) -> float:
     """``threshold`` as a float; InputError unless it is a number from 0 to 1."""
     if isinstance(threshold, bool) or not isinstance(threshold, int | float):

@@ -11,7 +11,7 @@ import torch
 from metaseg.checkpoint import Checkpoint, Config
 from metaseg.errors import InputError
 from metaseg.models import AttentionUNet
-from metaseg.prediction import Prediction
+from metaseg.prediction import SENSITIVE, Prediction, check_threshold
 from metaseg.preprocess import enhance, grey_slices, network_input, prepare, to_grey_levels
 from metaseg.scan import Scan
 from metaseg.scan.burnt_in import has_letters
@@ -73,6 +73,18 @@ class Segmenter:
                 return self.checkpoints[name]
         known = ", ".join(f'"{title}"' for title in self.titles.values())
         raise InputError(f'There is no model "{model}": choose one of {known}.')
+
+    def threshold(self, model: str, wanted: object = None) -> float:
+        """The threshold that ``wanted`` is with ``model``: a number from 0 to 1, "sensitive" for
+        that of its operating points, None for its default. InputError for anything else."""
+        config = self.find(model).config
+        if wanted is None:
+            return config.threshold
+        if wanted != SENSITIVE:
+            return check_threshold(wanted)
+        if config.sensitive_threshold is None:
+            raise InputError(f"{config.title} has no sensitive threshold: give a number instead.")
+        return config.sensitive_threshold
 
     def view(self, scan: Scan, index: int, enhanced: bool) -> np.ndarray:
         """One slice as grey levels (H, W) uint8 for showing, as loaded or after CLAHE."""

@@ -148,6 +148,18 @@ def test_a_bad_threshold_is_refused(threshold):
         check_threshold(threshold)
 
 
+def test_a_threshold_is_a_number_a_name_or_the_default():
+    plain, both = small_checkpoint("unet"), small_checkpoint("nested_unet", sensitive_threshold=0.2)
+    segmenter = Segmenter([plain, both], "cpu")
+    assert segmenter.threshold("unet") == segmenter.threshold("nested_unet", None) == 0.5
+    assert segmenter.threshold("nested_unet", "sensitive") == 0.2
+    assert segmenter.threshold("nested_unet", 0.7) == 0.7
+    with pytest.raises(InputError, match=r"U-Net .baseline. has no sensitive threshold: give a"):
+        segmenter.threshold("unet", "sensitive")
+    with pytest.raises(InputError, match="must be a number"):
+        segmenter.threshold("nested_unet", "careful")
+
+
 @pytest.mark.parametrize("index", [-1, 3, 1.5, "1", True, float("nan"), float("inf")])
 def test_a_bad_slice_index_is_refused(index):
     with pytest.raises(InputError, match="slice"):

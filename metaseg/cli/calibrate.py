@@ -1,4 +1,4 @@
-"""python -m metaseg calibrate CHECKPOINT --data DIR: temperature and threshold from validation"""
+"""python -m metaseg calibrate CHECKPOINT --data DIR: temperature and thresholds from validation"""
 
 import argparse
 from dataclasses import asdict, replace
@@ -9,7 +9,7 @@ from tqdm import tqdm
 from metaseg.checkpoint import load_checkpoint, write_config
 from metaseg.cli.options import add_modality
 from metaseg.data.cases import carve_validation, cases_of_split
-from metaseg.evaluation.calibrate import calibrate
+from metaseg.evaluation.calibrate import FALSE_POSITIVES, calibrate
 from metaseg.hub.card import write_card
 from metaseg.segmenter import Segmenter
 
@@ -26,7 +26,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write both into the checkpoint's config and its card.
+    """Write all into the checkpoint's config and its card.
 
     The cases are the validation groups that its training set aside; none of the test split.
     """
@@ -45,13 +45,21 @@ def run(options: argparse.Namespace) -> int:
         checkpoint.config,
         temperature=round(found.temperature, 4),
         threshold=found.threshold,
+        sensitive_threshold=found.sensitive_threshold,
         training={**checkpoint.config.training, "calibration": asdict(found)},
     )
     write_config(options.checkpoint, config)
     write_card(options.checkpoint)
+    sensitive = f"no threshold has {FALSE_POSITIVES:g} false positives per slice or fewer"
+    if found.sensitive_threshold is not None:
+        sensitive = (
+            f"sensitive threshold {found.sensitive_threshold:g} finds {found.sensitivity:.1%} of "
+            f"the lesions at {found.false_positives_per_slice:.2f} false positives per slice"
+        )
     print(
         f"{checkpoint.name}: temperature {found.temperature:.3f}, threshold {found.threshold:g}, "
-        f"Dice per group {found.group_dice:.3f}, calibration error {found.ece_before:.4f} before "
-        f"and {found.ece:.4f} after, on {found.cases} validation cases"
+        f"Dice per group {found.group_dice:.3f}, {sensitive}; calibration error "
+        f"{found.ece_before:.4f} before and {found.ece:.4f} after, on {found.cases} validation "
+        f"cases and {found.synthetic_slices} slices with synthetic metastases"
     )
     return 0

@@ -19,7 +19,7 @@ from metaseg.findings.files import write_results
 from metaseg.findings.manifest import Manifest, digest_of
 from metaseg.findings.report import find
 from metaseg.hub.resolve import load_models
-from metaseg.prediction import check_threshold
+from metaseg.prediction import SENSITIVE
 from metaseg.scan import Scan, read_scan
 from metaseg.scan.planes import PLANES, in_plane
 from metaseg.scan.types import display_name
@@ -37,7 +37,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--model", default="attention_unet", help="default: attention_unet")
     parser.add_argument(
-        "--threshold", type=float, help="0 to 1; default: the checkpoint's own threshold"
+        "--threshold",
+        type=_threshold,
+        help=f"0 to 1, or {SENSITIVE} for the checkpoint's sensitive one; default: its own",
     )
     parser.add_argument("--plane", choices=PLANES, help="default: the one it was taken in")
     parser.add_argument(
@@ -60,11 +62,10 @@ def run(options: argparse.Namespace) -> int:
     earlier run has finished with the same input and options is not done again. A full disk ends
     the run."""
     checkpoint = load_models([options.model])[0]
-    threshold = checkpoint.config.threshold if options.threshold is None else options.threshold
-    threshold = check_threshold(threshold)
     if not options.min_lesion_mm3 >= 0:
         raise InputError("The smallest lesion must be 0 mm3 or more.")
     segmenter = Segmenter([checkpoint])
+    threshold = segmenter.threshold(checkpoint.name, options.threshold)
     paths = find_studies(options.scans)
     folder = output_folder(options.output)
     made_by = {
@@ -107,6 +108,10 @@ def run(options: argparse.Namespace) -> int:
     if len(rows) > 1:
         _print_table(rows)
     return 2 if any(status == "failed" for _, status, _ in rows) else 0
+
+
+def _threshold(text: str) -> float | str:
+    return text if text == SENSITIVE else float(text)
 
 
 def output_names(paths: list[Path]) -> list[str]:

@@ -46,7 +46,7 @@ def add_api(workbench: Workbench) -> None:
         scan: str,
         ground_truth: str | None = None,
         model: str | None = None,
-        threshold: float | None = None,
+        threshold: float | str | None = None,
         slice_index: int | None = None,
         plane: str | None = None,
     ) -> tuple:
@@ -57,7 +57,8 @@ def add_api(workbench: Workbench) -> None:
             scan: Slice or volume: PNG, JPEG, BMP, WebP, TIFF, NIfTI, DICOM or a zipped series.
             ground_truth: A black and white mask of the same size. Optional.
             model: Title or name of a network, as /models lists it.
-            threshold: Lowest probability (0 to 1) that counts as lesion. Default: the model's own.
+            threshold: Lowest probability (0 to 1) that counts as lesion, or "sensitive" to \
+find more lesions with more false positives. Default: the model's own.
             slice_index: Slice of a volume, counted from 0. Default: the middle slice.
             plane: Cut an oriented volume in this plane: axial, coronal or sagittal.
 
@@ -74,7 +75,7 @@ truth, seconds, notices.
     def compare(
         scan: str,
         ground_truth: str | None = None,
-        threshold: float | None = None,
+        threshold: float | str | None = None,
         slice_index: int | None = None,
         plane: str | None = None,
     ) -> list:
@@ -84,7 +85,8 @@ truth, seconds, notices.
         Args:
             scan: Slice or volume: PNG, JPEG, BMP, WebP, TIFF, NIfTI, DICOM or a zipped series.
             ground_truth: A black and white mask of the same size. Optional.
-            threshold: Lowest probability (0 to 1) that counts as lesion. Default: each model's own.
+            threshold: Lowest probability (0 to 1) that counts as lesion, or "sensitive" to \
+find more lesions with more false positives. Default: each model's own.
             slice_index: Slice of a volume, counted from 0. Default: the middle slice.
             plane: Cut an oriented volume in this plane: axial, coronal or sagittal.
 
@@ -101,7 +103,7 @@ truth, seconds, notices.
     def segment_volume(
         scan: str,
         model: str | None = None,
-        threshold: float | None = None,
+        threshold: float | str | None = None,
         min_lesion_mm3: float | None = None,
     ) -> tuple[str, str, dict]:
         """Outline brain tumours and metastases in a whole volume with one network.
@@ -110,7 +112,8 @@ truth, seconds, notices.
         Args:
             scan: The volume: NIfTI, a zipped DICOM series, or a TIFF stack.
             model: Title or name of a network, as /models lists it.
-            threshold: Lowest probability (0 to 1) that counts as lesion. Default: the model's own.
+            threshold: Lowest probability (0 to 1) that counts as lesion, or "sensitive" to \
+find more lesions with more false positives. Default: the model's own.
             min_lesion_mm3: Smallest lesion to report in mm3 (voxels if the file has no spacing).
 
         Returns:
@@ -126,8 +129,8 @@ truth, seconds, notices.
 
         Returns:
             models: For each network: name, title, revision (the Hub's commit, or the SHA-256 of \
-the weights), license of the weights, default threshold, and metrics by test set (null if none \
-were recorded).
+the weights), license of the weights, default threshold, sensitive threshold and metrics by test \
+set (null if there are none).
         """
         return list_models(workbench.segmenter)
 

@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 from gradio.utils import get_function_description
 
+from metaseg.prediction import SENSITIVE
 from metaseg.segmenter import Segmenter
 
 EXAMPLES: dict[str, Any] = {
@@ -45,6 +46,7 @@ def list_models(segmenter: Segmenter) -> list[dict[str, Any]]:
             "revision": checkpoint.revision,
             "license": checkpoint.config.license,
             "threshold": checkpoint.config.threshold,
+            "sensitive_threshold": checkpoint.config.sensitive_threshold,
             "metrics": {
                 data: {name: metrics.get(name) for name in LISTED_METRICS}
                 for data, metrics in checkpoint.metrics.items()
@@ -76,6 +78,8 @@ def _describe(component: gr.components.Component, text: str, example: Any = None
     info = {**component.api_info(), "description": text, "additional_description": text}
     if component.label == "slice_index":
         info["type"] = "integer"
+    if component.label == "threshold":
+        info["anyOf"] = [{"type": info.pop("type")}, {"type": "string", "const": SENSITIVE}]
     if isinstance(component, gr.File) and example is not None:
         example = {"path": example, "meta": {"_type": "gradio.FileData"}}
     component.api_info = lambda: info

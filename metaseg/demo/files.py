@@ -139,7 +139,7 @@ def write_volume(
     workbench: Workbench,
     scan: str,
     model: str,
-    threshold: float | None,
+    threshold: float | str | None,
     minimum: float,
 ) -> tuple[str, str, dict]:
     """Mask (NIfTI, the scan's own grid), lesion table (CSV) and report of a volume."""

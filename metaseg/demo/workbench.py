@@ -113,12 +113,7 @@ class Workbench:
         self, opened: OpenScan, model: str, progress: Callable = lambda batches: batches
     ) -> Prediction:
         """The prediction of ``model`` for ``opened``, computed once."""
-        if str(model).strip().lower() == BOTH.lower():
-            raise InputError(
-                '"Both" is not a model: call /compare to run each model, '
-                f"or choose one of {', '.join(self.segmenter.titles.values())}."
-            )
-        name = self.segmenter.find(model).name
+        name = self._one_network(model)
         key = ("prediction", opened.key, name)
         return self._once(key, lambda: self.run(opened.scan, name, progress))
 
@@ -129,13 +124,12 @@ class Workbench:
         return self.segmenter.predict(scan, model, lambda batches: _in_time(progress(batches)))
 
     def segment(
-        self, opened: OpenScan, model: str, threshold: float | None, index: int = 0
+        self, opened: OpenScan, model: str, threshold: float | str | None, index: int = 0
     ) -> Segmentation:
-        """Slice ``index`` of ``opened`` as ``model`` outlines it; None uses its threshold."""
-        threshold = None if threshold is None else check_threshold(threshold)
+        """Slice ``index`` of ``opened`` as ``model`` outlines it; ``threshold`` is as
+        ``Segmenter.threshold`` takes it."""
+        threshold = self.segmenter.threshold(self._one_network(model), threshold)
         whole = self.predict(opened, model)
-        if threshold is None:
-            threshold = self.default_threshold(whole.model)
         one = opened.only(index)
         prediction = replace(whole, probability=whole.probability[index : index + 1])
         found = find(one.scan, prediction, threshold, truth=one.truth)
@@ -149,16 +143,14 @@ class Workbench:
         )
 
     def find_in_volume(
-        self, opened: OpenScan, model: str, threshold: float | None, minimum: float = 0.0
+        self, opened: OpenScan, model: str, threshold: float | str | None, minimum: float = 0.0
     ) -> Findings:
-        """All lesions of at least ``minimum`` mm3 (voxels without a spacing) in ``opened``; a
-        threshold of None is the model's own."""
-        threshold = None if threshold is None else check_threshold(threshold)
+        """All lesions of at least ``minimum`` mm3 (voxels without a spacing) in ``opened``;
+        ``threshold`` is as ``Segmenter.threshold`` takes it."""
+        threshold = self.segmenter.threshold(self._one_network(model), threshold)
         if isinstance(minimum, bool) or not isinstance(minimum, int | float) or not minimum >= 0:
             raise InputError("The smallest lesion must be a number of mm3, 0 or more.")
         prediction = self.predict(opened, model)
-        if threshold is None:
-            threshold = self.default_threshold(prediction.model)
         known = (opened.key, opened.truth_key, prediction.model, threshold, minimum)
         return self._once(
             ("findings", *known),
@@ -185,6 +177,15 @@ class Workbench:
             numbers=self._numbers(opened, whole.model, threshold, index, outlines),
             report=found.report,
         )
+
+    def _one_network(self, model: str) -> str:
+        """The name of ``model``; InputError for "Both"."""
+        if str(model).strip().lower() == BOTH.lower():
+            raise InputError(
+                '"Both" is not a model: call /compare to run each model, '
+                f"or choose one of {', '.join(self.segmenter.titles.values())}."
+            )
+        return self.segmenter.find(model).name
 
     def explain(self, opened: OpenScan, model: str, index: int) -> Explanation | None:
         """The explanation of ``model`` for slice ``index``, computed once."""

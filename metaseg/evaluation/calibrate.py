@@ -1,73 +1,161 @@
-"""One temperature and the best threshold, from validation slices alone."""
+"""One temperature and two operating points, from validation slices alone."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit
 
 from metaseg.data.case import Case, read_case
 from metaseg.errors import InputError
+from metaseg.evaluation.lesionwise import Froc
 from metaseg.evaluation.pixels import PixelHistogram
 from metaseg.preprocess import brain_masks
+from metaseg.scan import Scan
 from metaseg.segmenter import Segmenter
+from metaseg.synthesis.validation import slices_with_metastases
 
 GRID = tuple(round(0.05 + 0.025 * k, 3) for k in range(37))
-"""Thresholds that are tried: 0.05 to 0.95."""
+"""Thresholds that are tried for the best Dice: 0.05 to 0.95."""
+
+LOGITS = np.arange(-6, 4.01, 0.25)
+"""Thresholds that are tried for the sensitive one, before the temperature."""
+FALSE_POSITIVES = 0.5
+"""Per slice: no more of them at the sensitive threshold."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What ``calibrate`` found; ``temperature`` and ``threshold`` go into the checkpoint."""
+    """What ``calibrate`` found; the first three values go into the checkpoint.
+
+    Means over data folders count the slices with synthetic metastases as folders of their own.
+    """
 
     temperature: float
+    """1 where none lowers the calibration error."""
     threshold: float
+    sensitive_threshold: float | None
+    """None where every threshold has more than FALSE_POSITIVES."""
     group_dice: float
-    """At that threshold, the mean over data folders."""
+    """At ``threshold``, the mean over data folders."""
+    sensitivity: float | None
+    """Share of the lesions found at ``sensitive_threshold``, the mean over data folders."""
+    false_positives_per_slice: float | None
+    """At ``sensitive_threshold``, the mean over data folders."""
     ece_before: float
     ece: float
     """Expected calibration error on brain pixels before and after the temperature."""
+    ece_by_data: dict[str, dict[str, float]]
+    """``ece_before`` and ``ece`` of each data folder."""
     cases: int
+    synthetic_slices: int
+    """Slices with synthetic metastases, which have no part in the temperature."""
+
+
+class _Seen:
+    """What a network said of the validation slices, in a form that stays small."""
+
+    def __init__(self) -> None:
+        self.brains: dict[str, PixelHistogram] = {}
+        self.pooled: dict[tuple[str, str], PixelHistogram] = {}
+        self.lesions: dict[str, Froc] = {}
+
+    def add(self, case: Case, probability: np.ndarray, truth: np.ndarray) -> None:
+        """Both (D, H, W), of ``case``."""
+        self.pooled.setdefault((case.source, case.group), PixelHistogram()).add(probability, truth)
+        froc = self.lesions.setdefault(case.source, Froc(expit(LOGITS)))
+        for said, real in zip(probability, truth):
+            froc.add(said, real)
+
+    def add_brain(
+        self, case: Case, probability: np.ndarray, truth: np.ndarray, brains: list
+    ) -> None:
+        """Pixels of the brain and of lesions, where ``brains`` are certain."""
+        histogram = self.brains.setdefault(case.source, PixelHistogram())
+        for said, real, brain in zip(probability, truth, brains):
+            if brain is not None:
+                inside = brain | real
+                histogram.add(said[inside], real[inside])
 
 
 def calibrate(
     segmenter: Segmenter,
     model: str,
     cases: list[Case],
-    progress: Callable[[Iterable[Case]], Iterable[Case]] = lambda cases: cases,
+    progress: Callable[[Iterable], Iterable] = lambda items: items,
 ) -> Calibration:
-    """The temperature that makes the brain pixels of ``cases`` most likely, and the threshold, on
-    probabilities under that temperature, with the highest Dice per group.
+    """The temperature and the operating points of ``model`` on ``cases`` of validation.
 
-    Dice per group counts slices without a lesion as well; each data folder weighs the same. The
-    checkpoint ``model`` must have a temperature of 1. InputError where no case has a lesion.
+    The temperature makes their brain pixels most likely, and stays 1 where the calibration error
+    is no lower for it. ``threshold`` has the highest Dice per group, ``sensitive_threshold`` finds
+    most lesions at no more than FALSE_POSITIVES per slice; both are chosen under the temperature,
+    on the cases and on copies of them with synthetic metastases, each data folder weighing the
+    same. Dice per group counts slices without a lesion as well.
+
+    The checkpoint ``model`` must have a temperature of 1. InputError where no case has a lesion.
     """
     config = segmenter.find(model).config
     if config.temperature != 1:
         raise ValueError(f"{model} is calibrated already")
-    brain_pixels = PixelHistogram()
-    pooled: dict[tuple[str, str], PixelHistogram] = {}
+    seen = _Seen()
+
+    def look(case: Case, scan: Scan, truth: np.ndarray) -> np.ndarray:
+        probability = segmenter.predict(scan, model).probability
+        seen.add(case, probability, truth)
+        return probability
+
     for case in progress(cases):
         scan, truth = read_case(case)
-        probability = segmenter.predict(scan, model).probability
-        pooled.setdefault((case.source, case.group), PixelHistogram()).add(probability, truth)
-        brains = brain_masks(scan, config.preprocessing)
-        for said, real, brain in zip(probability, truth, brains):
-            if brain is not None:
-                inside = brain | real
-                brain_pixels.add(said[inside], real[inside])
-    if not any(histogram.positives.any() for histogram in pooled.values()):
+        said = look(case, scan, truth)
+        seen.add_brain(case, said, truth, brain_masks(scan, config.preprocessing))
+    if not any(histogram.positives.any() for histogram in seen.pooled.values()):
         raise InputError("No validation case has a lesion: give other data folders.")
-    temperature = brain_pixels.fit_temperature()
-    scores = group_dice_by_threshold(pooled, temperature)
+    synthetic = list(slices_with_metastases(cases, config.preprocessing))
+    for made in progress(synthetic):
+        look(*made)
+    brain = sum(seen.brains.values(), PixelHistogram())
+    temperature = brain.fit_temperature()
+    if not brain.calibration_error(temperature) < brain.calibration_error():
+        temperature = 1.0
+    scores = group_dice_by_threshold(seen.pooled, temperature)
     best = int(scores.argmax())
+    sensitive = choose_sensitive(seen.lesions.values())
+    at, found, false = (None, None, None) if sensitive is None else sensitive
     return Calibration(
         temperature,
         GRID[best],
+        None if at is None else round(float(expit(at / temperature)), 4),
         float(scores[best]),
-        brain_pixels.calibration_error(),
-        brain_pixels.calibration_error(temperature),
+        found,
+        false,
+        brain.calibration_error(),
+        brain.calibration_error(temperature),
+        {
+            source: {
+                "ece_before": histogram.calibration_error(),
+                "ece": histogram.calibration_error(temperature),
+            }
+            for source, histogram in seen.brains.items()
+        },
         len(cases),
+        len(synthetic),
     )
+
+
+def choose_sensitive(lesions: Iterable[Froc]) -> tuple[float, float, float] | None:
+    """Of LOGITS the one that finds most lesions at no more than FALSE_POSITIVES per slice, the
+    highest of equals, and its sensitivity and false positives, all means over ``lesions`` of data
+    folders; None where all have more."""
+    curves = [froc.curve() for froc in lesions if froc.lesions]
+    found, false = (
+        np.mean([[point[key] for point in curve] for curve in curves], axis=0)
+        for key in ("sensitivity", "false_positives_per_slice")
+    )
+    allowed = np.flatnonzero(false <= FALSE_POSITIVES)
+    if not len(allowed):
+        return None
+    best = max(allowed, key=lambda k: (found[k], k))
+    return float(LOGITS[best]), float(found[best]), float(false[best])
 
 
 def group_dice_by_threshold(

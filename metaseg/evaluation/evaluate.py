@@ -23,8 +23,8 @@ def evaluate(
     interval of the paired bootstrap over groups.
     """
     tallies = {
-        name: Tally(checkpoint.config.threshold, checkpoint.config.temperature)
-        for name, checkpoint in segmenter.checkpoints.items()
+        name: Tally(config.threshold, config.temperature, config.sensitive_threshold)
+        for name, config in ((n, c.config) for n, c in segmenter.checkpoints.items())
     }
     for case in progress(cases):
         scan, truth = read_case(case)

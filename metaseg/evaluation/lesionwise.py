@@ -1,5 +1,6 @@
 """Lesions found and missed, slice by slice, and by volume as BraTS-METS scores it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -8,6 +9,7 @@ from scipy import ndimage
 
 from metaseg.evaluation.pixels import THRESHOLDS
 from metaseg.findings.lesions import EIGHT_CONNECTED
+from metaseg.prediction import reaches
 
 SIZES = (0, 5, 10, 20, 40, np.inf)
 """Limits of the diameter classes, in pixels of the scan (mm on the stress set)."""
@@ -76,8 +78,9 @@ def _share(part: float, whole: float) -> float:
 class Froc:
     """Free-response ROC (Bunch et al. 1978): sensitivity against false positives per slice."""
 
-    def __init__(self) -> None:
-        self.counts = np.zeros((len(THRESHOLDS), 2), np.int64)
+    def __init__(self, thresholds: Sequence[float] = THRESHOLDS) -> None:
+        self.thresholds = tuple(map(float, thresholds))
+        self.counts = np.zeros((len(self.thresholds), 2), np.int64)
         self.lesions = self.slices = 0
 
     def add(self, probability: np.ndarray, truth: np.ndarray) -> None:
@@ -85,19 +88,19 @@ class Froc:
         labels, count = ndimage.label(truth, EIGHT_CONNECTED)
         self.lesions += count
         self.slices += 1
-        for row, threshold in zip(self.counts, THRESHOLDS):
-            matched = match_lesions(probability >= threshold, labels)
+        for row, threshold in zip(self.counts, self.thresholds):
+            matched = match_lesions(reaches(probability, threshold), labels)
             row += matched.found.sum(), matched.false_positives
 
     def curve(self) -> list[dict[str, float]]:
-        """One point for each of THRESHOLDS; NaN where there is no lesion or no slice."""
+        """One point for each threshold; NaN where there is no lesion or no slice."""
         return [
             {
                 "threshold": threshold,
                 "sensitivity": _share(found, self.lesions),
                 "false_positives_per_slice": _share(false, self.slices),
             }
-            for threshold, (found, false) in zip(THRESHOLDS, self.counts)
+            for threshold, (found, false) in zip(self.thresholds, self.counts)
         ]
 
 

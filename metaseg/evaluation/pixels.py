@@ -34,6 +34,12 @@ class PixelHistogram:
         self.positives += np.bincount(bins[truth], minlength=len(CENTRES))
         self.negatives += np.bincount(bins[~truth], minlength=len(CENTRES))
 
+    def __add__(self, other: "PixelHistogram") -> "PixelHistogram":
+        total = PixelHistogram()
+        total.positives = self.positives + other.positives
+        total.negatives = self.negatives + other.negatives
+        return total
+
     @property
     def pixels(self) -> int:
         """How many pixels were counted."""

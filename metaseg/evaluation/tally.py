@@ -22,8 +22,9 @@ from metaseg.scan import Scan
 class Tally:
     """Takes predictions one by one and keeps no pictures."""
 
-    def __init__(self, threshold: float, temperature: float):
-        """``threshold`` makes the masks; ``temperature`` is in the probabilities already."""
+    def __init__(self, threshold: float, temperature: float, sensitive: float | None = None):
+        """``threshold`` makes the masks, ``sensitive`` is the other operating point;
+        ``temperature`` is in the probabilities already."""
         self.threshold, self.temperature = threshold, temperature
         self.slices: list[tuple[str, Counts]] = []
         self.cases: list[tuple[str, str, int, Counts]] = []
@@ -32,6 +33,8 @@ class Tally:
         self.volumes: dict[str, list[float]] = {}
         self.pixels, self.brain, self.brain_slices = PixelHistogram(), PixelHistogram(), 0
         self.froc = Froc()
+        named = {"threshold": threshold, "sensitive_threshold": sensitive}
+        self.points = {name: Froc([at]) for name, at in named.items() if at is not None}
         self.seconds = 0.0
 
     def add(
@@ -50,7 +53,8 @@ class Tally:
         for probability, mask, real, brain in zip(prediction.probability, masks, truth, brains):
             self.slices.append((group, Counts.of(mask, real)))
             self.lesions.append((group, match_lesions(mask, real)))
-            self.froc.add(probability, real)
+            for froc in (self.froc, *self.points.values()):
+                froc.add(probability, real)
             self.pixels.add(probability, real)
             if brain is not None:
                 inside = brain | real
@@ -66,8 +70,9 @@ class Tally:
     def summarise(self) -> dict:
         """What ``metrics.summarise`` says, and beside it: ``hd95`` (pixels) and ``surface_dice``,
         ``lesion_wise`` (8-connected lesions of slices, diameters in pixels), ``brats_lesion_dice``
-        of volumes, ``precision_recall``, ``froc`` and ``calibration`` on brain pixels, where the
-        brain is certain, without and with the checkpoint's temperature."""
+        of volumes, ``precision_recall``, ``froc``, its points at the ``operating_points`` of the
+        checkpoint, and ``calibration`` on brain pixels, where the brain is certain, without and
+        with the checkpoint's temperature."""
         brain = self.brain
         return {
             **summarise(self.slices),
@@ -76,6 +81,7 @@ class Tally:
             "brats_lesion_dice": mean_with_interval(self.volumes),
             "precision_recall": self.pixels.precision_recall(),
             "froc": self.froc.curve(),
+            "operating_points": {name: froc.curve()[0] for name, froc in self.points.items()},
             "calibration": {
                 "slices": self.brain_slices,
                 "ece_before": brain.calibration_error(1 / self.temperature),

@@ -17,6 +17,7 @@ from metaseg.scan.dicom_frames import (
     read_header,
     read_pixels,
 )
+from metaseg.scan.dicom_kind import odd_kind
 from metaseg.scan.dicom_stack import Stack, stack_frames
 from metaseg.scan.errors import CostError, FileError, decoding
 from metaseg.scan.planes import natural_plane, spacing_of, to_plane
@@ -119,7 +120,7 @@ def read_series(series: Series, notices: Sequence[str]) -> Scan:
     stack = stack_frames(series.frames)
     array, stack = _decode(stack)
     present = [frame for frame in stack.slots if frame is not None]
-    notices = (*notices, *stack.notices)
+    notices = (*notices, *stack.notices, *odd_kind(present[0].header))
     eight_bit = all(is_eight_bit(frame) for frame in present)
     sources = tuple(map(_source, stack.slots))
     if stack.affine is None:

@@ -16,6 +16,11 @@ TOO_MANY_PIXELS = (
     f"has more than {MAX_SLICE_PIXELS // 1_000_000} megapixels{{}}: give a smaller slice."
 )
 
+COLOUR = "It is a colour picture, and MR slices are grey: it was read as a grey one."
+SPREAD, COLOURED = 0.1, 0.01
+"""A pixel is coloured where its channels differ by this share of the largest value, and a picture
+where this share of its pixels is: compression and a viewer's marks colour less."""
+
 
 @decoding()
 def read_picture(data: bytes, channel: int | None = None) -> Scan:
@@ -31,7 +36,8 @@ def read_picture(data: bytes, channel: int | None = None) -> Scan:
                 pixels = _decode(picture)
     except Image.DecompressionBombError as error:
         raise FileError(TOO_MANY_PIXELS.format("")) from error
-    return Scan(to_grey(pixels, channel)[None], eight_bit=pixels.dtype == np.uint8)
+    notices = (COLOUR,) if channel is None and is_coloured(pixels) else ()
+    return Scan(to_grey(pixels, channel)[None], "", pixels.dtype == np.uint8, notices=notices)
 
 
 def _decode(picture: Image.Image) -> np.ndarray:
@@ -61,6 +67,14 @@ def to_grey(pixels: np.ndarray, channel: int | None = None) -> np.ndarray:
         full = np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else 1.0
         grey = grey * (pixels[..., -1].astype(np.float32) / np.float32(full))
     return grey
+
+
+def is_coloured(pixels: np.ndarray) -> bool:
+    """Whether ``pixels`` (..., 1 to 4 channels), or (H, W) without channels, show colours."""
+    if pixels.ndim < 3 or pixels.shape[-1] < 3:
+        return False
+    colours = pixels[..., :3].astype(np.float32)
+    return float(np.mean(np.ptp(colours, axis=-1) > SPREAD * colours.max())) > COLOURED
 
 
 def check_pixels(width: int, height: int) -> None:

@@ -8,7 +8,7 @@ import tifffile
 from metaseg.limits import MAX_SCAN_VOXELS, MAX_SLICES
 from metaseg.scan.code_stream import size_of
 from metaseg.scan.errors import DAMAGED, FileError, decoding
-from metaseg.scan.pictures import check_pixels, to_grey
+from metaseg.scan.pictures import COLOUR, check_pixels, is_coloured, to_grey
 from metaseg.scan.types import Scan
 
 PLAIN_CODECS = (
@@ -65,16 +65,17 @@ def read_tiff(data: bytes, channel: int | None = None) -> Scan:
         eight_bit = pixels.dtype == np.uint8
     elif photometric == tifffile.PHOTOMETRIC.MINISWHITE and pixels.dtype.kind == "u":
         pixels = np.iinfo(pixels.dtype).max - pixels
+    notices = ()
     if "S" in axes:
         pixels = np.moveaxis(pixels, axes.index("S"), -1)
+        notices = (COLOUR,) if channel is None and is_coloured(pixels) else ()
         height, width, channels = pixels.shape[-3:]
         voxels = to_grey(pixels.reshape(-1, width, channels), channel).reshape(-1, height, width)
     else:
         height, width = pixels.shape[-2:]
         voxels = pixels.reshape(-1, height, width).astype(np.float32)
-    notices = ()
     if left_out:
-        notices = (f"The file holds {left_out} more pages of another size or kind: not read.",)
+        notices += (f"The file holds {left_out} more pages of another size or kind: not read.",)
     return Scan(voxels, eight_bit=eight_bit, notices=notices)
 
 

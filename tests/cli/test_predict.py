@@ -8,11 +8,12 @@ import nibabel
 import numpy as np
 import pytest
 
+from metaseg.checkpoint import save_checkpoint
 from metaseg.cli.main import main
 from metaseg.hub.resolve import load_models
 from metaseg.scan import read_scan
 from metaseg.segmenter import Segmenter
-from tests.conftest import EXAMPLES, draw_head
+from tests.conftest import EXAMPLES, draw_head, small_checkpoint
 
 SLICE = EXAMPLES / "meningioma_axial.jpg"
 
@@ -49,6 +50,19 @@ def test_files_of_a_slice_and_of_a_volume(tmp_path):
     volume = nibabel.load(output / "vol_mask.nii.gz")
     assert volume.shape == voxels.shape and np.allclose(volume.affine, affine)
     assert set(np.unique(volume.dataobj)) <= {0, 1}
+
+
+def test_the_sensitive_threshold_is_an_option(tmp_path, capsys):
+    for name, threshold in (("with", 0.2), ("without", None)):
+        checkpoint = small_checkpoint("unet", sensitive_threshold=threshold)
+        save_checkpoint(tmp_path / name, checkpoint.config, checkpoint.network.state_dict())
+    arguments = ["predict", str(SLICE), "--output", str(tmp_path / "out"), "--threshold"]
+    assert main([*arguments, "sensitive", "--model", str(tmp_path / "with")]) == 0
+    assert json.loads((tmp_path / "out/meningioma_axial.json").read_text())["threshold"] == 0.2
+    assert main([*arguments, "sensitive", "--model", str(tmp_path / "without")]) == 2
+    assert "has no sensitive threshold" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main([*arguments, "careful", "--model", str(tmp_path / "with")])
 
 
 def test_equal_names_take_their_folder_in_front(tmp_path):

@@ -203,7 +203,7 @@ TYPES = {
     "scan": "filepath",
     "ground_truth": "filepath",
     "model": "str",
-    "threshold": "float",
+    "threshold": "float | Literal[sensitive]",
     "slice_index": "int",
     "plane": "str",
     "min_lesion_mm3": "float",
@@ -237,7 +237,9 @@ def test_models_lists_what_is_loaded(client):
     for model in models:
         folder = SHIPPED / model["name"]
         recorded = json.loads((folder / "metrics.json").read_text())
-        assert set(model) == {"name", "title", "revision", "license", "threshold", "metrics"}
+        assert set(model) == {
+            "name", "title", "revision", "license", "threshold", "sensitive_threshold", "metrics"
+        }  # fmt: skip
         assert model["title"] == TITLES[model["name"]]
         assert (
             model["revision"]

@@ -53,6 +53,14 @@ def show(workbench, **changes):
     return dict(zip([*names, "figures", "explain", "results", "prepare"], updates, strict=True))
 
 
+def test_the_sensitive_threshold_is_named():
+    checkpoint = small_checkpoint("unet", sensitive_threshold=0.2)
+    workbench = Workbench(Segmenter([checkpoint], device="cpu"))
+    opened = workbench.open(SLICE, None)
+    assert workbench.segment(opened, "unet", "sensitive").report.threshold == 0.2
+    assert workbench.segment(opened, "unet", None).report.threshold == 0.5
+
+
 def labels(page):
     return re.findall(r"<figcaption>.*?<b>(.*?)</b>", page["outlines"])
 
