@@ -135,3 +135,20 @@ def test_an_installed_package_segments_outside_the_clone(installed: Path, tmp_pa
     code = "import metaseg; print(metaseg.__file__, metaseg.segment('slice.jpg').mask.sum())"
     place, pixels = run(str(installed / "python"), "-c", code).split()
     assert place.startswith(str(installed.parent)) and int(pixels) > 0
+
+
+def test_importing_changes_nothing_in_the_process_but_pydicom():
+    """Whoever imports MetaSeg in a notebook keeps their OpenCV, matplotlib and environment."""
+    code = """
+import os, cv2, matplotlib, matplotlib.pyplot as plt
+plt.switch_backend("svg")
+cv2.setNumThreads(3)
+before = dict(os.environ), cv2.getNumThreads(), matplotlib.get_backend()
+import metaseg.api, metaseg.training.train, metaseg.evaluation.evaluate
+after = dict(os.environ), cv2.getNumThreads(), matplotlib.get_backend()
+assert after[1:] == before[1:], after[1:]
+changed = {key for key in after[0] | before[0] if after[0].get(key) != before[0].get(key)}
+assert not changed, changed
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr

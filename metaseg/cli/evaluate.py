@@ -11,14 +11,14 @@ from tqdm import tqdm
 from metaseg.cli.options import add_modality
 from metaseg.data.cases import cases_of_split
 from metaseg.errors import InputError
-from metaseg.evaluation.benchmark import evaluate_stress
+from metaseg.evaluation.benchmark import evaluate_benchmark
 from metaseg.evaluation.evaluate import evaluate
 from metaseg.evaluation.perturbations import evaluate_perturbed
 from metaseg.evaluation.record import record_metrics
 from metaseg.files import output_folder, to_json, write_json, write_whole
 from metaseg.hub.resolve import load_models, local_folder
 from metaseg.segmenter import Segmenter
-from metaseg.synthesis.benchmark import stress_set
+from metaseg.synthesis.benchmark import benchmark_slices
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
             "Cards show figures of the test split alone: leave out --record, or --split."
         )
     cases = cases_of_split([options.data], options.split, options.modality)
-    stress = list(stress_set(options.data)) if options.stress else []
+    stress = list(benchmark_slices(options.data)) if options.stress else []
     if options.stress and not stress:
         raise InputError("No slice of the test split shows a brain to put metastases into.")
     checkpoints = load_models(options.models)
@@ -79,7 +79,9 @@ def run(options: argparse.Namespace) -> int:
     if options.perturbed:
         more["perturbed"] = evaluate_perturbed(segmenter, cases, _progress("perturbed"))
     if options.stress:
-        more["stress"] = evaluate_stress(segmenter, stress, _progress("stress set"))
+        more["stress"] = evaluate_benchmark(
+            segmenter, stress, _progress("synthetic lesion benchmark")
+        )
     for title, measured in more.items():
         for name, of_model in measured.items():
             results[name][title] = of_model
@@ -105,12 +107,12 @@ def run(options: argparse.Namespace) -> int:
         for kind, changed in result.get("perturbed", {}).items():
             drop = changed["drop"]["mean"]
             print(f"  {kind}: Dice {changed['dice']:.3f} on {changed['slices']}, drop {drop:.3f}")
-        if on_stress := result.get("stress"):
-            found = on_stress["from_5_mm"]["sensitivity"]
-            false = on_stress["false_positives_per_slice"]
+        if on_drawn := result.get("stress"):
+            found = on_drawn["from_5_mm"]["sensitivity"]
+            false = on_drawn["false_positives_per_slice"]
             print(
-                f"  stress set {on_stress['fingerprint']}: finds {found:.1%} of the lesions from "
-                f"5 mm on, {false:.2f} false positives per slice"
+                f"  synthetic lesion benchmark {on_drawn['fingerprint']}: finds {found:.1%} of the "
+                f"lesions from 5 mm on, {false:.2f} false positives per slice"
             )
     print(f"Written to {folder / 'metrics.json'}. Pixel-wise F1 equals Dice.")
     return 0

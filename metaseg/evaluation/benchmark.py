@@ -1,4 +1,4 @@
-"""Scoring the stress set: metastases of known place and size on real slices."""
+"""Scoring the synthetic lesion benchmark: metastases of known place and size on real slices."""
 
 from collections.abc import Callable, Iterable
 
@@ -7,12 +7,12 @@ import numpy as np
 from metaseg.evaluation.lesionwise import Matched, match_lesions, summarise_lesions
 from metaseg.scan import Scan
 from metaseg.segmenter import Segmenter
-from metaseg.synthesis.benchmark import FROZEN, StressSlice, fingerprint
+from metaseg.synthesis.benchmark import FROZEN, BenchmarkSlice, fingerprint
 
 
-def evaluate_stress(
+def evaluate_benchmark(
     segmenter: Segmenter,
-    slices: list[StressSlice],
+    slices: list[BenchmarkSlice],
     progress: Callable[[Iterable], Iterable] = lambda slices: slices,
 ) -> dict[str, dict]:
     """By checkpoint: what ``summarise_lesions`` says, with diameters in mm, and ``fingerprint``.

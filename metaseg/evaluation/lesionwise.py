@@ -12,7 +12,7 @@ from metaseg.findings.lesions import EIGHT_CONNECTED
 from metaseg.prediction import reaches
 
 SIZES = (0, 5, 10, 20, 40, np.inf)
-"""Limits of the diameter classes, in pixels of the scan (mm on the stress set)."""
+"""Limits of the diameter classes, in pixels of the scan (mm on the synthetic lesion benchmark)."""
 
 BRATS_DILATION = ndimage.generate_binary_structure(3, 2)
 BRATS_SMALLEST_MM3 = 2.0

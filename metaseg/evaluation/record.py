@@ -28,8 +28,8 @@ def record_metrics(
 
     ``measured`` is one model's object of the evaluation's ``metrics.json``, ``slice_rows`` are
     those of ``Tally.slice_rows``. What was measured on other data sets stays, and so do the changed
-    copies and the stress set where they are not measured anew and the network is the same.
-    InputError as for ``write_card``.
+    copies and the synthetic lesion benchmark where they are not measured anew and the network is
+    the same. InputError as for ``write_card``.
     """
     metrics = read_metrics(folder)
     before = metrics.get(data_set, {})

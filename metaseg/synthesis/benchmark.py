@@ -1,4 +1,5 @@
-"""The stress set: real slices with synthetic metastases of known place and size, never trained on.
+"""The synthetic lesion benchmark: real slices, never trained on, with synthetic metastases of known
+place and size.
 
 It is made on brains of the test split of a data set of T1 with contrast medium and of known pixel
 size, slices or isotropic volumes, at their own resolution and before any preprocessing, always the
@@ -54,7 +55,7 @@ brain that a slice shows."""
 
 
 @dataclass(frozen=True)
-class StressSlice:
+class BenchmarkSlice:
     """One slice of the set."""
 
     name: str
@@ -82,9 +83,11 @@ class _Background:
     pixel_mm: float
 
 
-def stress_set(folder: Path) -> Iterator[StressSlice]:
-    """The stress set from the test split of ``folder``; InputError where the folder is at fault, is
-    of another modality than t1ce, or states no pixel size.
+def benchmark_slices(folder: Path) -> Iterator[BenchmarkSlice]:
+    """The synthetic lesion benchmark from the test split of ``folder``.
+
+    InputError where the folder is at fault, is of another modality than t1ce, or states no pixel
+    size.
 
     Slices on which the brain is not certain are left out, and lesions that find no room.
     """
@@ -93,7 +96,8 @@ def stress_set(folder: Path) -> Iterator[StressSlice]:
     modality = cases[0].dataset.modality
     if modality != "t1ce":
         raise InputError(
-            'The stress set is made of data whose dataset.toml says modality = "t1ce": '
+            "The synthetic lesion benchmark is made of data whose dataset.toml says "
+            'modality = "t1ce": '
             f"{folder.name} is of modality {modality}."
         )
     planes = _read_planes(folder / "cases.csv")
@@ -112,7 +116,7 @@ def stress_set(folder: Path) -> Iterator[StressSlice]:
             background.pixel_mm,
         )
         if made is not None:
-            yield StressSlice(
+            yield BenchmarkSlice(
                 background.name, background.group, made[0], made[1], background.tumour, made[2]
             )
 
@@ -122,7 +126,7 @@ def _from_slices(cases: list[Case], planes: dict[str, str]) -> Iterator[tuple[in
     dataset = cases[0].dataset
     if dataset.pixel_mm is None:
         raise InputError(
-            "The stress set is made of slices whose dataset.toml says a pixel_mm: "
+            "The synthetic lesion benchmark is made of slices whose dataset.toml says a pixel_mm: "
             f"{cases[0].source} is of modality {dataset.modality} and states no pixel_mm."
         )
     outside = next((names for of, names in OUTSIDE.items() if of in dataset.citation), frozenset())
@@ -133,7 +137,9 @@ def _from_slices(cases: list[Case], planes: dict[str, str]) -> Iterator[tuple[in
             continue
         scan, truth = read_case(case)
         if not scan.eight_bit:
-            raise InputError(f"The stress set is made of 8-bit slices: {case.name} is none.")
+            raise InputError(
+                f"The synthetic lesion benchmark is made of 8-bit slices: {case.name} is none."
+            )
         grey = scan.voxels[0].astype(np.uint8)
         upright = planes.get(case.name, "axial") != "axial"
         yield index, _Background(case.name, case.group, grey, truth[0], upright, dataset.pixel_mm)
@@ -147,7 +153,8 @@ def _from_volumes(cases: list[Case]) -> Iterator[tuple[int, _Background]]:
         scan, truth = read_case(case)
         if scan.spacing is None or not case.dataset.skull_stripped:
             raise InputError(
-                "The stress set is made of volumes without skull whose files state a spacing: "
+                "The synthetic lesion benchmark is made of volumes without skull whose files state "
+                "a spacing: "
                 f"{case.name} of {case.source} is none."
             )
         # The brain so dark that what enhances is not cut off at 255.
@@ -209,7 +216,7 @@ def place_for_test(
     return changed, labels, tuple(lesion.diameter for lesion in lesions)
 
 
-def fingerprint(slices: Iterable[StressSlice]) -> str:
+def fingerprint(slices: Iterable[BenchmarkSlice]) -> str:
     """Twelve hexadecimal digits that change with any pixel or label of the set."""
     digest = hashlib.sha256()
     for item in slices:

@@ -1,12 +1,14 @@
 """Random changes to a training slice, the same ones for the same seed, epoch and index."""
 
 import os
+from unittest.mock import patch
 
-os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # it would ask the network on import
-
-import albumentations as A
 import cv2
 import numpy as np
+
+# It would ask the network on import; the variable goes again afterwards.
+with patch.dict(os.environ, {"NO_ALBUMENTATIONS_UPDATE": "1"}):
+    import albumentations as A
 
 
 def build_augmentation(strength: float = 1.0) -> A.Compose:

@@ -38,9 +38,6 @@ class TrainingConfig(Variation, Sampling):
     """Strength of flips, zoom, rotation, contrast and noise; 1 is strong, 0 none but mirroring."""
     loss: str = "bce+dice"
     """Losses joined by +, of bce, dice, jaccard, tversky and focal."""
-    supervision: tuple[float, ...] = ()
-    """Weights of the supervised outputs, the prediction last; empty: all weigh the same. A network
-    with fewer outputs takes the last weights."""
     learning_rate: float = 2e-3
     """Peak of the one-cycle schedule (Smith and Topin 2018) of AdamW: warm-up, then a cosine."""
     warm_up: float = 0.15
@@ -52,8 +49,6 @@ class TrainingConfig(Variation, Sampling):
     drop_path: float = 0.0
     """Probability of leaving out the encoder's last residual branch in a step, growing evenly up to
     there (Huang et al. 2016); timm's encoders alone have a place for it."""
-    gradient_clip: float = 1.0
-    """Largest norm of the gradient of one step."""
     ema_decay: float = 0.995
     """Decay per step of the averaged weights, which are the ones validated and kept."""
     freeze_batch_norm: bool = False

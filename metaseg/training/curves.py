@@ -3,19 +3,19 @@
 import math
 from pathlib import Path
 
-import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 from torch.utils.tensorboard import SummaryWriter
 
 from metaseg.files import write_json
-
-plt.switch_backend("agg")
 
 
 def write_curves(folder: Path, title: str, history: list[dict]) -> None:
     """``curves.json`` and ``curves.png`` from one entry an epoch."""
     write_json(folder / "curves.json", history)
     epochs = [entry["epoch"] for entry in history]
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
+    # Not by pyplot, which would choose a backend for the whole process.
+    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
     left.plot(epochs, [entry["loss"] for entry in history], marker=".")
     left.set(title=f"{title}: training loss", xlabel="epoch", ylabel="loss")
     for key in history[-1]:
@@ -26,7 +26,6 @@ def write_curves(folder: Path, title: str, history: list[dict]) -> None:
     right.legend()
     partial = folder / "curves.partial.png"
     figure.savefig(partial, dpi=110)
-    plt.close(figure)
     partial.replace(folder / "curves.png")
 
 

@@ -34,6 +34,9 @@ from metaseg.training.fine_tuning import (
 from metaseg.training.losses import build_loss
 from metaseg.training.validation import validate
 
+GRADIENT_CLIP = 1.0
+"""Largest norm of the gradient of one step."""
+
 
 def train_network(
     architecture: str,
@@ -83,7 +86,7 @@ def train_network(
         parameter_groups(network, config.learning_rate, config.encoder_rate, config.weight_decay)
     )
     network, optimizer = accelerator.prepare(network, optimizer)
-    loss_function = build_loss(config.loss, config.supervision)
+    loss_function = build_loss(config.loss)
     epoch_loader = _epoch_loader(config, training, settings, accelerator)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer.optimizer,
@@ -125,7 +128,7 @@ def train_network(
                     logits = network(images)
                 loss = loss_function(logits, masks)
                 accelerator.backward(loss)
-                accelerator.clip_grad_norm_(network.parameters(), config.gradient_clip)
+                accelerator.clip_grad_norm_(network.parameters(), GRADIENT_CLIP)
                 optimizer.step()
                 schedule.step()
                 optimizer.zero_grad()

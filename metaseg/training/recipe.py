@@ -22,7 +22,7 @@ SHARES = {
     *(field.name for field in fields(Variation)),
 }  # fmt: skip
 """Fields between 0 and 1."""
-POSITIVE = {"epochs", "batch_size", "learning_rate", "encoder_rate", "gradient_clip"}
+POSITIVE = {"epochs", "batch_size", "learning_rate", "encoder_rate"}
 NOT_NEGATIVE = {
     "patience", "epoch_slices", "empty_share", "weight_decay", "augmentation", "workers", "seed",
 }  # fmt: skip
@@ -61,7 +61,7 @@ def read_config(recipe: Path | None, given: dict[str, Any]) -> TrainingConfig:
     config = TrainingConfig(**checked)
     faults += _out_of_range(config)
     try:
-        build_loss(config.loss, config.supervision)
+        build_loss(config.loss)
     except InputError as error:
         faults.append(str(error).rstrip("."))
     if faults:

@@ -11,7 +11,7 @@ from metaseg.checkpoint import load_checkpoint, save_checkpoint
 from metaseg.cli.main import main
 from metaseg.data.case import read_case
 from metaseg.data.cases import read_cases
-from metaseg.evaluation.benchmark import evaluate_stress
+from metaseg.evaluation.benchmark import evaluate_benchmark
 from metaseg.evaluation.calibrate import (
     GRID,
     LOGITS,
@@ -26,7 +26,7 @@ from metaseg.evaluation.record import read_slice_dice
 from metaseg.metrics import OVERLAP_NAMES
 from metaseg.prediction import Prediction
 from metaseg.scan import read_mask, read_scan
-from metaseg.synthesis.benchmark import StressSlice, place_for_test
+from metaseg.synthesis.benchmark import BenchmarkSlice, place_for_test
 from metaseg.synthesis.validation import slices_with_metastases
 from tests.conftest import DRAWN, preprocessing, small_checkpoint
 
@@ -162,7 +162,7 @@ def test_volumes_count_slice_by_slice(tmp_path, small_segmenter):
     assert [row["lesion_pixels"] for row in rows] == mask.sum(axis=(1, 2)).tolist()
 
 
-def test_perturbed_copies_and_the_stress_set(small_segmenter, data_folder):
+def test_perturbed_copies_and_the_benchmark_slices(small_segmenter, data_folder):
     from tests.phantom import head_slice
 
     cases = read_cases(data_folder)[:2]
@@ -176,15 +176,15 @@ def test_perturbed_copies_and_the_stress_set(small_segmenter, data_folder):
     grey = head_slice(200)
     own = np.zeros(grey.shape, bool)
     made = place_for_test(grey, own, False, [6.0, 12.0], np.random.default_rng(0), 0.49)
-    item = StressSlice("1", "a", made[0], made[1], own, made[2])
-    result = evaluate_stress(small_segmenter, [item, item])["unet"]
+    item = BenchmarkSlice("1", "a", made[0], made[1], own, made[2])
+    result = evaluate_benchmark(small_segmenter, [item, item])["unet"]
     assert result["slices"] == 2 and result["lesions"] == 2 * len(made[2])
     sizes = result["sensitivity_by_size"]
     assert sum(entry["lesions"] for entry in sizes.values()) == result["lesions"]
     assert len(result["fingerprint"]) == 12
 
 
-def test_the_stress_set_needs_enhancing_slices_of_known_size(data_folder, tmp_path, capsys):
+def test_the_benchmark_needs_enhancing_slices_of_known_size(data_folder, tmp_path, capsys):
     options = ["--stress", "--output", str(tmp_path / "out")]
     assert main(["evaluate", str(data_folder), *options]) == 2
     assert "heads is of modality t1ce and states no pixel_mm" in capsys.readouterr().err

@@ -1,4 +1,5 @@
-"""The stress set is the same every time; with the data folder at hand, as large as promised."""
+"""The synthetic lesion benchmark is the same every time; with the data folder at hand, as large as
+promised."""
 
 import os
 from pathlib import Path
@@ -10,7 +11,13 @@ from scipy.ndimage import gaussian_filter
 
 from metaseg.data.dataset import Dataset, write_dataset
 from metaseg.errors import InputError
-from metaseg.synthesis.benchmark import FROZEN, StressSlice, fingerprint, place_for_test, stress_set
+from metaseg.synthesis.benchmark import (
+    FROZEN,
+    BenchmarkSlice,
+    benchmark_slices,
+    fingerprint,
+    place_for_test,
+)
 from tests.phantom import ellipse, head_slice
 
 GREY = head_slice(400)
@@ -42,11 +49,11 @@ def test_lesions_stay_well_inside_the_brain(upright: bool) -> None:
 
 def test_the_fingerprint_tells_a_changed_pixel() -> None:
     grey, labels, diameters = made()
-    first = StressSlice("1", "a", grey, labels, TUMOUR, diameters)
-    again = StressSlice("1", "a", *made()[:2], TUMOUR, diameters)
+    first = BenchmarkSlice("1", "a", grey, labels, TUMOUR, diameters)
+    again = BenchmarkSlice("1", "a", *made()[:2], TUMOUR, diameters)
     touched = grey.copy()
     touched[0, 0] += 1
-    other = StressSlice("1", "a", touched, labels, TUMOUR, diameters)
+    other = BenchmarkSlice("1", "a", touched, labels, TUMOUR, diameters)
     assert fingerprint([first]) == fingerprint([again]) != fingerprint([other])
 
 
@@ -77,16 +84,16 @@ def write_volume(folder: Path, skull_stripped: bool) -> None:
 
 def test_the_set_of_skull_stripped_volumes(tmp_path: Path) -> None:
     write_volume(tmp_path / "bare", skull_stripped=True)
-    slices = list(stress_set(tmp_path / "bare"))
+    slices = list(benchmark_slices(tmp_path / "bare"))
     assert len(slices) > 0.8 * FROZEN.slices
-    assert fingerprint(slices) == fingerprint(stress_set(tmp_path / "bare"))
+    assert fingerprint(slices) == fingerprint(benchmark_slices(tmp_path / "bare"))
     for item in slices[::10]:
         assert item.labels.max() == len(item.diameters) and item.grey.dtype == np.uint8
         assert not (item.labels[item.own_tumour] > 0).any()
         assert (item.grey[item.labels > 0] > 0).all()
     write_volume(tmp_path / "whole", skull_stripped=False)
     with pytest.raises(InputError, match="volumes without skull"):
-        list(stress_set(tmp_path / "whole"))
+        list(benchmark_slices(tmp_path / "whole"))
 
 
 @pytest.mark.slow
@@ -97,7 +104,7 @@ def test_the_sets_from_the_data_folder(name: str, mark: str) -> None:
     folder = Path(os.environ.get("METASEG_DATA", "")) / name
     if "METASEG_DATA" not in os.environ or not folder.is_dir():
         pytest.skip(f"METASEG_DATA does not name a folder that holds {name}")
-    slices = list(stress_set(folder))
+    slices = list(benchmark_slices(folder))
     assert fingerprint(slices) == mark
     assert 100 <= len(slices) <= FROZEN.slices
     diameters = np.concatenate([item.diameters for item in slices])
