@@ -16,6 +16,7 @@ from safetensors.torch import load, save
 
 from metaseg.errors import InputError
 from metaseg.files import to_json, write_json, write_whole
+from metaseg.input_check import InputCheck
 from metaseg.models import ARCHITECTURES, TITLES, Network, build_network
 from metaseg.preprocess import VERSION, Preprocessing
 
@@ -35,19 +36,6 @@ def _known_architecture(name: str) -> str:
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Width = Annotated[int, Field(ge=1, le=4096)]
-
-
-@pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
-class InputCheck:
-    """By what a slice is told to be unlike those of the training: its distance (Mahalanobis 1936)
-    from them, in the encoder's last features, averaged over the slice."""
-
-    mean: tuple[float, ...]
-    """Of the training slices' features."""
-    precision: tuple[tuple[float, ...], ...]
-    """The inverse of their covariance."""
-    limit: Annotated[float, Field(gt=0)]
-    """A slice farther away than this is unlike them."""
 
 
 @pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
@@ -71,7 +59,7 @@ class Config:
     rotations: bool
     """Test-time augmentation: average over four 90-degree rotations of a slice."""
     input_check: InputCheck | None
-    """None where the training fitted none."""
+    """What says that a slice is unlike those of the training; None where none was fitted."""
     training: dict[str, Any]
     """The training's record: its configuration, data, provenance and what came of it."""
     license: str

@@ -2,10 +2,14 @@
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
 from metaseg.errors import InputError
+
+ROW = re.compile(r"\[\s+(-?\d[-+.,eE\d\s]*?)\s+\]")
+"""Numbers alone, which JSON with indents would give a line each."""
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -21,7 +25,12 @@ def write_whole(path: Path, data: bytes) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as JSON, whole or not at all; every NaN becomes null."""
-    write_whole(path, (json.dumps(to_json(value), indent=2) + "\n").encode())
+    text = json.dumps(to_json(value), indent=2)
+    write_whole(path, (ROW.sub(_on_one_line, text) + "\n").encode())
+
+
+def _on_one_line(row: re.Match) -> str:
+    return f"[{' '.join(row[1].split())}]"
 
 
 def to_json(value: Any) -> Any:

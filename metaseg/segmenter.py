@@ -10,14 +10,26 @@ import torch
 
 from metaseg.checkpoint import Checkpoint, Config
 from metaseg.errors import InputError
+from metaseg.input_check import OF_A_VOLUME, find_unlike
 from metaseg.models import AttentionUNet
 from metaseg.prediction import SENSITIVE, Prediction, check_threshold
-from metaseg.preprocess import enhance, grey_slices, network_input, prepare, to_grey_levels
+from metaseg.preprocess import (
+    enhance,
+    grey_slices,
+    has_panels,
+    network_input,
+    prepare,
+    to_grey_levels,
+)
 from metaseg.scan import Scan
 from metaseg.scan.burnt_in import has_letters
 from metaseg.zero_gpu import lend_gpu
 
 CUDA_BATCH = 16
+PANELS = (
+    "This may be a figure of several pictures: cut out one slice, because the network sees one at "
+    "a time."
+)
 ON_PROCESSOR = (
     "The GPU ran out of memory, so the processor segmented this scan, which takes longer."
 )
@@ -60,6 +72,7 @@ class Segmenter:
         self._spares: dict[str, Segmenter] = {}
         self._run = lend_gpu(self._forward)
         self._look = lend_gpu(self._look_inside)
+        self._pool = lend_gpu(self._pool_features)
 
     @property
     def titles(self) -> dict[str, str]:
@@ -107,9 +120,10 @@ class Segmenter:
         started = time.perf_counter()
         settings = checkpoint.config.preprocessing
         probability = np.zeros(scan.voxels.shape, np.float32)
-        inputs, lettered = [], 0
+        inputs, lettered, panels = [], 0, False
         for index, slice_ in enumerate(grey_slices(scan, settings)):
             lettered += has_letters(slice_)
+            panels |= not scan.is_volume and has_panels(slice_)
             prepared = prepare(slice_, settings, scan.aspect)
             if prepared is not None:
                 inputs.append((index, *prepared))
@@ -121,14 +135,36 @@ class Segmenter:
             outputs = self._run_in_memory(checkpoint.name, images, short)
             for (index, _, geometry), output in zip(batch, outputs):
                 probability[index] = geometry.inverse(output)
+        unlike: Iterable[str] = ()
+        if checkpoint.config.input_check is not None:
+            images = [network_input(grey, settings) for _, grey, _ in _few_of(inputs)]
+            runner = self._on_processor(checkpoint.name) if short else self
+            features = runner._features(checkpoint.name, images)
+            unlike = find_unlike(checkpoint.config.input_check, features)
         return Prediction(
             probability.clip(0, 1),
             checkpoint.name,
             checkpoint.config.title,
             checkpoint.revision,
             time.perf_counter() - started,
-            (*scan.notices, *_notices(len(scan.voxels), len(inputs), lettered), *short),
+            (
+                *scan.notices,
+                *([PANELS] if panels else []),
+                *unlike,
+                *_notices(len(scan.voxels), len(inputs), lettered),
+                *short,
+            ),
         )
+
+    def features(self, scan: Scan, model: str) -> np.ndarray:
+        """(N, C) features by which the input check tells the slices of ``scan``: of all that hold
+        tissue, or of OF_A_VOLUME at even distances."""
+        checkpoint = self.find(model)
+        settings = checkpoint.config.preprocessing
+        prepared = [prepare(grey, settings, scan.aspect) for grey in grey_slices(scan, settings)]
+        shown = _few_of([found[0] for found in prepared if found is not None])
+        images = [network_input(grey, settings) for grey in shown]
+        return self._features(checkpoint.name, images)
 
     def explain(self, scan: Scan, model: str) -> Explanation | None:
         """Internal maps of ``model`` for ``scan``, one slice; None without tissue.
@@ -200,6 +236,18 @@ class Segmenter:
         difference = _calibrate(pair, temperature).diff(dim=0)[0].abs()
         return tuple(part.float().cpu().numpy() for part in (attention, supervised, difference))
 
+    def _features(self, name: str, images: list[np.ndarray]) -> np.ndarray:
+        """(N, F): the encoder's last features of ``images``, each (C, S, S), averaged over each."""
+        pooled = [self._pool(name, image[None]) for image in images]
+        return np.concatenate(pooled) if pooled else np.empty((0, 1), np.float32)
+
+    def _pool_features(self, name: str, images: np.ndarray) -> np.ndarray:
+        """``_features`` of ``images`` (N, C, S, S)."""
+        batch = torch.from_numpy(images).to(self.device, memory_format=torch.channels_last)
+        with torch.inference_mode(), self._autocast():
+            last = self.checkpoints[name].network.features(batch)[-1]
+        return last.float().mean((2, 3)).cpu().numpy()
+
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self._has_bf16())
 
@@ -217,6 +265,12 @@ class Segmenter:
         if self.device.type == "cuda":
             return torch.cuda.is_bf16_supported()
         return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+
+
+def _few_of(slices: list) -> list:
+    """All of ``slices``, or OF_A_VOLUME of them at even distances."""
+    count = min(OF_A_VOLUME, len(slices))
+    return [slices[int((k + 0.5) * len(slices) / count)] for k in range(count)]
 
 
 def _rotations(config: Config) -> range:

@@ -1,6 +1,7 @@
 """python -m metaseg calibrate CHECKPOINT --data DIR: temperature and thresholds from validation"""
 
 import argparse
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from tqdm import tqdm
 from metaseg.checkpoint import load_checkpoint, write_config
 from metaseg.cli.options import add_modality
 from metaseg.data.cases import carve_validation, cases_of_split
-from metaseg.evaluation.calibrate import FALSE_POSITIVES, calibrate
+from metaseg.evaluation.calibrate import FALSE_POSITIVES, calibrate, check_input
 from metaseg.hub.card import write_card
 from metaseg.segmenter import Segmenter
 
@@ -26,26 +27,30 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write all into the checkpoint's config and its card.
+    """Write all into the checkpoint's config and its card, and what tells a strange slice.
 
     The cases are the validation groups that its training set aside; none of the test split.
     """
     checkpoint = load_checkpoint(options.checkpoint)
     plain = replace(checkpoint, config=replace(checkpoint.config, temperature=1.0))
     settings = checkpoint.config.training.get("config", {})
-    _, validation = carve_validation(
+    training, validation = carve_validation(
         cases_of_split(options.data, "train", options.modality),
         settings.get("validation_share", 0.1),
         settings.get("validation_by", "group"),
     )
-    found = calibrate(
-        Segmenter([plain]), plain.name, validation, lambda items: tqdm(items, unit="case")
-    )
+    segmenter = Segmenter([plain])
+
+    def progress(items: Iterable) -> Iterable:
+        return tqdm(items, unit="case")
+
+    found = calibrate(segmenter, plain.name, validation, progress)
     config = replace(
         checkpoint.config,
         temperature=round(found.temperature, 4),
         threshold=found.threshold,
         sensitive_threshold=found.sensitive_threshold,
+        input_check=check_input(segmenter, plain.name, training, validation, progress),
         training={**checkpoint.config.training, "calibration": asdict(found)},
     )
     write_config(options.checkpoint, config)

@@ -10,6 +10,7 @@ from metaseg.data.case import Case, read_case
 from metaseg.errors import InputError
 from metaseg.evaluation.lesionwise import Froc
 from metaseg.evaluation.pixels import PixelHistogram
+from metaseg.input_check import InputCheck, fit_input_check
 from metaseg.preprocess import brain_masks
 from metaseg.scan import Scan
 from metaseg.segmenter import Segmenter
@@ -22,6 +23,8 @@ LOGITS = np.arange(-6, 4.01, 0.25)
 """Thresholds that are tried for the sensitive one, before the temperature."""
 FALSE_POSITIVES = 0.5
 """Per slice: no more of them at the sensitive threshold."""
+MOST_CASES = 240
+"""Of a data folder, to say what slices look like."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,33 @@ def calibrate(
         len(cases),
         len(synthetic),
     )
+
+
+def check_input(
+    segmenter: Segmenter,
+    model: str,
+    training: list[Case],
+    validation: list[Case],
+    progress: Callable[[Iterable], Iterable] = lambda items: items,
+) -> InputCheck:
+    """What tells ``model`` a slice unlike those of ``training``: fitted on its features of them,
+    with the limit that ``validation`` sets; both on MOST_CASES of each data folder at most."""
+    known, tried = (
+        np.concatenate(
+            [segmenter.features(read_case(case)[0], model) for case in progress(_some(cases))]
+        )
+        for cases in (training, validation)
+    )
+    return fit_input_check(known, tried)
+
+
+def _some(cases: list[Case]) -> list[Case]:
+    chosen = []
+    for source in dict.fromkeys(case.source for case in cases):
+        own = [case for case in cases if case.source == source]
+        places = np.linspace(0, len(own) - 1, min(MOST_CASES, len(own))).round().astype(int)
+        chosen += [own[place] for place in places]
+    return chosen
 
 
 def choose_sensitive(lesions: Iterable[Froc]) -> tuple[float, float, float] | None:

@@ -5,6 +5,7 @@ from metaseg.preprocess.channels import CHANNELS, network_input, to_channels
 from metaseg.preprocess.geometry import Box, Geometry
 from metaseg.preprocess.grid import prepare
 from metaseg.preprocess.intensity import enhance, grey_slices, standardise, to_grey_levels
+from metaseg.preprocess.panels import has_panels
 from metaseg.preprocess.screenshot import find_picture
 from metaseg.preprocess.settings import VERSION, Preprocessing
 from metaseg.preprocess.tissue import find_tissue
@@ -21,6 +22,7 @@ __all__ = [
     "find_picture",
     "find_tissue",
     "grey_slices",
+    "has_panels",
     "network_input",
     "prepare",
     "standardise",
