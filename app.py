@@ -8,7 +8,7 @@ from metaseg.demo.store import remove_on_signals
 from metaseg.hub.resolve import resolve_checkpoints
 from metaseg.segmenter import Segmenter
 
-# OpenCV's own threads fight with torch's for the same cores, and slices are small.
+# OpenCV's threads compete with torch's for the same cores, and slices are small.
 cv2.setNumThreads(1)
 checkpoints, notices = resolve_checkpoints()
 demo = build_page(Segmenter(checkpoints), notices)

@@ -20,9 +20,9 @@ from metaseg.training.train import is_main_process, train
 
 
 def main() -> int:
-    """Train as the options say. Bad input is one sentence and the exit status 2."""
+    """Train as the options say. Bad input gives one sentence and exit status 2."""
     parser = argparse.ArgumentParser(
-        description="Trains the named networks in turn on the training split of data folders."
+        description="Train one or more networks on the training split of data folders."
     )
     parser.add_argument(
         "--model", action="append", required=True, choices=list(ARCHITECTURES), dest="models"
@@ -33,7 +33,7 @@ def main() -> int:
         required=True,
         type=Path,
         metavar="DIR",
-        help="a data folder, or «synthetic» for drawn heads",
+        help='data folder, or "synthetic" for drawn heads; repeatable',
     )
     parser.add_argument(
         "--judge",
@@ -41,35 +41,39 @@ def main() -> int:
         default=[],
         type=Path,
         metavar="DIR",
-        help="a data folder to learn nothing from and to measure every epoch on",
+        help="data folder to evaluate every epoch on, never trained on; repeatable",
     )
     add_modality(parser)
     parser.add_argument("--output", required=True, type=Path, metavar="DIR")
     parser.add_argument(
-        "--start", type=Path, metavar="DIR", help="the output of a training to go on from"
+        "--start", type=Path, metavar="DIR", help="output of an earlier training to fine-tune from"
     )
-    parser.add_argument("--resume", action="store_true", help="go on after the last finished epoch")
+    parser.add_argument(
+        "--resume", action="store_true", help="continue after the last finished epoch"
+    )
     parser.add_argument(
         "--push-to-hub",
         metavar="USER/PREFIX",
-        help="publish each network on the Hub, as USER/PREFIX-nested-unet and so on",
+        help="publish each network on the Hub as USER/PREFIX-nested-unet and so on",
     )
-    parser.add_argument("--private", action="store_true", help="publish for your eyes only")
+    parser.add_argument("--private", action="store_true", help="create private repositories")
     recipe = parser.add_argument_group(
-        "recipe", "What is given here wins over the recipe, and that over the defaults."
+        "recipe", "These options override the recipe, and the recipe overrides the defaults."
     )
-    recipe.add_argument("--recipe", type=Path, metavar="YAML", help="for example recipes/unet.yaml")
+    recipe.add_argument(
+        "--recipe", type=Path, metavar="YAML", help="recipe file, for example recipes/unet.yaml"
+    )
     add_options(recipe)
     options = vars(parser.parse_args())
     given = {f.name: options[f.name] for f in fields(TrainingConfig) if f.name in options}
     prefix = options["push_to_hub"]
-    # OpenCV's own threads fight with torch's for the same cores, and slices are small.
+    # OpenCV's threads compete with torch's for the same cores, and slices are small.
     cv2.setNumThreads(1)
     try:
         if prefix:
-            # Hours of training must not end without a push for want of a token.
+            # Check the token before hours of training.
             check_login(plain_repo_id(prefix))
-        # Both are read before either is complained of, to list all faults at once.
+        # Read everything first, to report all problems at once.
         config, *_ = together(
             partial(read_config, options["recipe"], given),
             *(
@@ -93,7 +97,7 @@ def main() -> int:
         print(f"train.py: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\nStopped. The same command with --resume goes on after the last finished epoch.")
+        print("\nStopped. The same command with --resume continues after the last finished epoch.")
         return 130
     return 0
 

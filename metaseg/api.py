@@ -24,17 +24,17 @@ DEFAULT_MODEL = "attention_unet"
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What a network found in a scan. Arrays are (D, H, W) in the scan's own grid; a single slice
-    has D = 1.
+    """The result of a network on a scan. Arrays are (D, H, W) in the scan's own grid; a single
+    slice has D = 1.
 
-    ``dataclasses.replace(result, threshold=0.3)`` looks at the same prediction anew; the network
-    does not run again.
+    ``dataclasses.replace(result, threshold=0.3)`` applies another threshold without running the
+    network again.
     """
 
     scan: Scan = field(repr=False)
     prediction: Prediction = field(repr=False)
     threshold: float
-    """Probability from which a pixel counts as lesion."""
+    """Lowest probability that counts as lesion."""
     ground_truth: np.ndarray | None = field(repr=False)
     """(D, H, W) bool, or None."""
     segmenter: Segmenter = field(repr=False)
@@ -52,12 +52,12 @@ class Result:
     @property
     def lesions(self) -> tuple[Lesion, ...]:
         """Connected components, the largest first: 8-connected in a slice, 26-connected in a
-        volume. What is in mm is None where the scan has no spacing."""
+        volume. What is in mm is None if the scan has no spacing."""
         return self._found.report.lesions
 
     @property
     def metrics(self) -> dict[str, float] | None:
-        """``dice``, ``iou``, ``precision``, ``recall`` and ``f1`` over all voxels; NaN where the
+        """``dice``, ``iou``, ``precision``, ``recall`` and ``f1`` over all voxels; NaN if the
         ground truth is empty. None without a ground truth."""
         return self._found.report.metrics
 
@@ -73,7 +73,7 @@ class Result:
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """Sentences about what was odd in the scan, and what the result may be used for."""
+        """Notices about the scan and the use of the result."""
         return self._found.report.notices
 
     @cached_property
@@ -84,8 +84,8 @@ class Result:
         """Write mask, overlay, table of lesions and report into ``folder``; a volume gives NIfTI
         and a contact sheet as well, and what comes from DICOM a DICOM-SEG.
 
-        The files begin with ``name``, by default the scan's. Returns their paths. InputError where
-        the folder cannot be made or written to.
+        The files begin with ``name``, by default the scan's. Returns their paths. Raises InputError
+        if the folder cannot be made or written to.
         """
         folder = output_folder(Path(folder))
         with disk_errors():

@@ -23,7 +23,7 @@ from metaseg.preprocess import VERSION, Preprocessing
 FORMAT = 2
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 METRICS = "metrics.json"
-"""What the evaluation measured: one object per data set."""
+"""Metrics of the evaluation: one object per data set."""
 
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -40,7 +40,7 @@ Width = Annotated[int, Field(ge=1, le=4096)]
 
 @pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
 class Config:
-    """What ``config.json`` holds. No field has a default, so that nothing takes today's in silence.
+    """Contents of ``config.json``. No field has a default, so that nothing falls back silently.
 
     ValueError (pydantic's) for a value of a wrong type or out of range.
     """
@@ -50,36 +50,37 @@ class Config:
     decoder_channels: tuple[Width, Width, Width, Width]
     preprocessing: Preprocessing
     threshold: Probability
-    """Probability from which a pixel counts as lesion, unless a caller says otherwise."""
+    """Default threshold: lowest probability that counts as lesion."""
     sensitive_threshold: Probability | None
-    """The one that finds most lesions at no more than 0.5 false positives per slice; None where it
-    was not looked for."""
+    """Threshold that finds the most lesions at up to 0.5 false positives per slice; None if not
+    determined."""
     temperature: Annotated[float, Field(ge=0.01, le=100)]
-    """Divides the logits, so that probabilities mean what they say (Guo et al. 2017)."""
+    """Divides the logits to calibrate the probabilities (Guo et al. 2017)."""
     rotations: bool
     """Test-time augmentation: average over four 90-degree rotations of a slice."""
     input_check: InputCheck | None
-    """What says that a slice is unlike those of the training; None where none was fitted."""
+    """What says that a slice is unlike those of the training; None if none was fitted."""
     training: dict[str, Any]
-    """The training's record: its configuration, data, provenance and what came of it."""
+    """The training's record: configuration, data, provenance and outcome."""
     license: str
     """SPDX-like name of the weights' licence, which follows from the data."""
     format: Literal[2]
 
     @property
     def conditions(self) -> dict[str, Any]:
-        """What besides the weights makes a mask, as metrics name it: ``view`` is how the network
-        gets to see a slice."""
+        """Everything besides the weights that determines a mask, as recorded in metrics. ``view``
+        holds preprocessing and test-time augmentation."""
         view = {"preprocessing": to_json(asdict(self.preprocessing)), "rotations": self.rotations}
         return {"threshold": self.threshold, "temperature": self.temperature, "view": view}
 
     @property
     def title(self) -> str:
-        """What people read, for example ``Attention U-Net``."""
+        """Displayed name, for example ``Attention U-Net``."""
         return TITLES[self.architecture]
 
     def build(self) -> Network:
-        """The network without its weights; InputError where there is none of this description."""
+        """The network without its weights; raises InputError if there is none of this
+        description."""
         channels = len(self.preprocessing.channels)
         return build_network(self.architecture, self.encoder, self.decoder_channels, channels)
 
@@ -94,7 +95,7 @@ class Checkpoint:
     revision: str
     """The Hub commit, or the SHA-256 of the weights for a local folder."""
     metrics: dict[str, Any] = field(default_factory=dict)
-    """What ``metrics.json`` says of these weights, by data set; empty where it says nothing."""
+    """Metrics of these weights from ``metrics.json``, by data set; empty if there are none."""
 
 
 def save_checkpoint(folder: Path, config: Config, state: dict[str, torch.Tensor]) -> None:
@@ -114,7 +115,7 @@ def save_checkpoint(folder: Path, config: Config, state: dict[str, torch.Tensor]
 
 def _pack(state: dict[str, torch.Tensor]) -> bytes:
     """``state`` as safetensors whose header holds the SHA-256 of the tensors, so that a flipped bit
-    is seen: in the file itself, since two files cannot be replaced at once."""
+    is detected. It is in the file itself, since two files cannot be replaced at once."""
     _, digest = _seal(save(state))
     return save(state, metadata={"format": "pt", "sha256": digest})
 
@@ -202,7 +203,7 @@ def read_record(folder: Path, name: str) -> Config:
     try:
         text = (Path(folder) / CONFIG).read_bytes()
     except OSError as error:
-        raise InputError(f"{name} is no checkpoint: it has no {CONFIG}.") from error
+        raise InputError(f"{name} is not a checkpoint: it has no {CONFIG}.") from error
     try:
         version = json.loads(text)["format"]
     except (ValueError, KeyError, TypeError):
@@ -237,7 +238,7 @@ def list_faults(error: ValidationError) -> list[str]:
         elif fault["type"] == "value_error":
             faults.append(str(fault["ctx"]["error"]))  # pyright: ignore[reportTypedDictNotRequiredAccess]
         elif fault["type"] == "json_invalid":
-            faults.append("it is no JSON")
+            faults.append("it is not JSON")
         else:
             value = json.dumps(fault["input"])
             faults.append(f"{place} cannot be {value if len(value) < 30 else 'what it is'}")
@@ -247,7 +248,7 @@ def list_faults(error: ValidationError) -> list[str]:
 def read_metrics(folder: Path, name: str | None = None) -> dict[str, dict[str, Any]]:
     """What was measured of the checkpoint in ``folder``, by data set; empty where nothing was.
 
-    InputError where the file is damaged.
+    Raises InputError if the file is damaged.
     """
     folder = Path(folder)
     try:

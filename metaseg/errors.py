@@ -1,4 +1,4 @@
-"""The one exception type for what a user can cause."""
+"""The exception type for errors that a user can cause."""
 
 import errno
 from collections.abc import Callable, Iterator
@@ -10,8 +10,8 @@ _DISK = {
     errno.EDQUOT: "your share of the disk is used up: free some space",
     errno.EFBIG: "a file would be larger than this system allows: raise that limit",
     errno.EROFS: "the disk is read-only: choose another folder",
-    errno.EACCES: "the folder is not yours to write to: choose another",
-    errno.EPERM: "the folder is not yours to write to: choose another",
+    errno.EACCES: "you cannot write to this folder: choose another",
+    errno.EPERM: "you cannot write to this folder: choose another",
     errno.EIO: "the disk has a fault: choose another",
 }
 
@@ -26,7 +26,7 @@ class InputError(Exception):
 
 @contextmanager
 def memory_errors(name: str) -> Iterator[None]:
-    """Turn a want of memory while ``name`` is handled into one InputError."""
+    """Turn a lack of memory while handling ``name`` into one InputError."""
     try:
         yield
     except Exception as error:
@@ -48,15 +48,15 @@ def disk_errors() -> Iterator[None]:
         if error.errno not in _DISK:
             raise
         raise InputError(
-            f"Nothing more could be written: {_DISK[error.errno]}, and give the command again."
+            f"Nothing more could be written: {_DISK[error.errno]}, and run the command again."
         ) from error
 
 
 def together(*steps: Callable[[], Any]) -> list[Any]:
     """What each of ``steps`` returns.
 
-    Every step is taken even where an earlier one fails, and one InputError then says all that is
-    wrong, so that nobody mends one fault only to meet the next.
+    Every step runs even if an earlier one fails. One InputError then lists all problems, so that
+    users can fix them at once.
     """
     results, faults = [], []
     for step in steps:

@@ -19,7 +19,7 @@ def write_whole(path: Path, data: bytes) -> None:
         partial.write_bytes(data)
         partial.replace(path)
     except OSError:
-        partial.unlink(missing_ok=True)  # where the disk is full, half a file helps nobody
+        partial.unlink(missing_ok=True)  # leave no partial file on a full disk
         raise
 
 
@@ -45,9 +45,9 @@ def to_json(value: Any) -> Any:
 
 
 def output_folder(path: Path) -> Path:
-    """``path`` as an existing folder; InputError where it cannot be made."""
+    """``path`` as an existing folder; raises InputError if it cannot be made."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"The output folder {path} cannot be made: choose another.") from error
+        raise InputError(f"The output folder {path} cannot be created: choose another.") from error
     return path

@@ -12,7 +12,7 @@ def setting(name: str, default: int, least: int = 1) -> int:
     """The whole number that the environment variable ``name`` holds. InputError if it is none."""
     text = os.environ.get(name, "").strip() or str(default)
     if not text.isdecimal() or int(text) < least:
-        raise InputError(f"{name} is «{text}»: set it to a whole number from {least} on.")
+        raise InputError(f'{name} is "{text}": set it to a whole number of at least {least}.')
     return int(text)
 
 
@@ -31,7 +31,7 @@ MAX_SLICES = 4000
 """Most slices of a scan, and most frames of a DICOM file: eight times a head in steps of 0.5 mm."""
 
 MIN_SIDE = 16
-"""Smallest height and width in which anything of a brain could be seen."""
+"""Smallest height and width that can show a brain."""
 
 MAX_UNPACKED_BYTES = 2048 * MEGABYTE
 """Largest sum of what a compressed file or an archive unpacks to."""
@@ -49,7 +49,7 @@ KEEP_MINUTES = setting("METASEG_KEEP_MINUTES", 60)
 """How long a server keeps an upload or a result at most. Most go earlier, with their visitor."""
 
 SWEEP_MINUTES = 1
-"""How often a server looks for files to remove."""
+"""How often a server removes old files."""
 
 SPACING_MM = (0.01, 100.0)
 """Distances of voxels that can be true of a head; others are ignored."""

@@ -1,9 +1,9 @@
-"""Overlap of masks, and the one convention by which it is averaged.
+"""Overlap of masks, and how it is averaged.
 
-Means of Dice, IoU, precision, recall and F1 are taken over the slices whose truth is not empty, and
-an empty prediction there scores 0 in all five. Slices with an empty truth are reported beside them
-as a false-positive rate. Pooled and per-group figures include both. Pixel-wise F1 equals Dice. What
-is undefined is NaN here and null in JSON.
+Means of Dice, IoU, precision, recall and F1 cover slices with a lesion in the ground truth; an
+empty prediction there scores 0 in all five. Slices without a lesion give a false-positive rate.
+Pooled metrics and metrics by patient include both. Pixel-wise F1 equals Dice. Undefined values are
+NaN here and null in JSON.
 """
 
 import math
@@ -19,7 +19,7 @@ BOOTSTRAP_SEED = 0
 
 @dataclass(frozen=True)
 class Counts:
-    """Pixels (or voxels) of a prediction against its truth."""
+    """Pixel (or voxel) counts of a prediction against its ground truth."""
 
     true_positives: int
     false_positives: int
@@ -47,12 +47,12 @@ class Counts:
 
     @property
     def dice(self) -> float:
-        """2 TP / (2 TP + FP + FN) (Dice 1945); NaN where both masks are empty."""
+        """2 TP / (2 TP + FP + FN) (Dice 1945); NaN if both masks are empty."""
         wrong = self.false_positives + self.false_negatives
         return _ratio(2 * self.true_positives, 2 * self.true_positives + wrong)
 
     def overlap(self) -> dict[str, float]:
-        """The five measures by name; all NaN where the truth is empty."""
+        """The five metrics by name; all NaN if the ground truth is empty."""
         if self.truth_is_empty:
             return dict.fromkeys(OVERLAP_NAMES, math.nan)
         hits = self.true_positives
@@ -74,9 +74,9 @@ def dice_by_threshold(
     probability: np.ndarray, truth: np.ndarray, thresholds: np.ndarray
 ) -> np.ndarray:
     """Dice of ``probability`` against ``truth`` (bool, same shape) at each of ``thresholds``, which
-    rise: (T,) float, NaN where truth and prediction are both empty.
+    rise: (T,) float, NaN if ground truth and prediction are both empty.
 
-    A pixel counts from its threshold on, and never at a probability of zero.
+    A pixel counts if it reaches the threshold and its probability is not zero.
     """
     reached = np.searchsorted(thresholds, probability, side="right")
     reached[probability <= 0] = 0
@@ -90,7 +90,7 @@ def dice_by_threshold(
 
 
 def summarise(slices: list[tuple[str, Counts]]) -> dict:
-    """What the evaluation reports of (group, counts) of every slice; ``cases`` counts slices."""
+    """The evaluation's summary of (patient, counts) of every slice. ``cases`` counts slices."""
     groups: dict[str, list[Counts]] = {}
     for group, counts in slices:
         groups.setdefault(group, []).append(counts)
@@ -117,9 +117,9 @@ def summarise(slices: list[tuple[str, Counts]]) -> dict:
 
 
 def mean_with_interval(by_group: dict[str, list[float]]) -> dict[str, float]:
-    """Mean of all values, and its 95 % percentile bootstrap interval over groups.
+    """Mean of all values, and its 95 % percentile bootstrap interval over patients.
 
-    Whole groups are drawn, because slices of one patient are not independent (Efron and
+    Whole patients are drawn, because slices of one patient are not independent (Efron and
     Tibshirani 1993).
     """
     values = [of_group for of_group in by_group.values() if of_group]
@@ -147,11 +147,11 @@ SCORES = {
     "precision": "Precision",
     "recall": "Recall",
     "f1": "F1",
-    "group_dice": "Dice per group",
+    "group_dice": "Dice by patient",
     "pooled_dice": "Pooled Dice",
     "empty_false_positive_rate": "False-positive rate on empty slices",
 }
-"""Keys of an object in ``metrics.json``, in the order of the card, and what people read."""
+"""Keys of an object in ``metrics.json`` with their displayed names, in the order of the card."""
 
 
 def is_defined(score: object) -> bool:
@@ -160,8 +160,7 @@ def is_defined(score: object) -> bool:
 
 
 def show_score(score: float | dict[str, float] | None) -> str:
-    """A score as people read it, for example ``0.712 (0.690 to 0.734)``; a dash where it is not
-    defined."""
+    """A score for display, for example ``0.712 (0.690 to 0.734)``; a dash if undefined."""
     if not isinstance(score, int | float | dict) or not is_defined(score):
         return "–"
     if not isinstance(score, dict):

@@ -58,7 +58,7 @@ class Segmenter:
     def __init__(self, checkpoints: Iterable[Checkpoint], device: str | None = None):
         """``device`` is ``cpu`` or ``cuda``; None asks METASEG_DEVICE, then takes a GPU if any.
 
-        InputError where the device does not exist.
+        Raises InputError if the device does not exist.
         """
         wanted = device or os.environ.get("METASEG_DEVICE")
         try:

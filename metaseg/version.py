@@ -1,4 +1,4 @@
-"""Which MetaSeg this is."""
+"""MetaSeg's version."""
 
 import platform
 import subprocess
@@ -11,7 +11,7 @@ __version__ = "0.2.0"
 
 def git_commit() -> str | None:
     """The commit of the clone that this code runs from, with ``-dirty`` after it where the code
-    was changed since; None where MetaSeg is installed or git is missing."""
+    was changed since; None if MetaSeg is installed or git is missing."""
     root = Path(__file__).parent.parent
     if not (root / ".git").exists():
         return None

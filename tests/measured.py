@@ -86,8 +86,8 @@ def figures(dice: float) -> dict:
         ],
         "calibration": {
             "slices": 12, "ece_before": 0.04, "ece": 0.02,
-            "reliability_before": [{"said": 0.5, "lesion": 0.3, "pixels": 9}],
-            "reliability": [{"said": 0.4, "lesion": 0.3, "pixels": 9}],
+            "reliability_before": [{"confidence": 0.5, "lesion": 0.3, "pixels": 9}],
+            "reliability": [{"confidence": 0.4, "lesion": 0.3, "pixels": 9}],
         },
         "cost": {"parameters": 5_000_000, "gflop": 2.5, "seconds_per_slice": 0.06},
         "perturbed": {"dark": {"slices": 8, "dice": dice, "drop": interval}},

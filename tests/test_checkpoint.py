@@ -62,15 +62,15 @@ def seen(**values):
         (seen(version=VERSION + 1), f"under version {VERSION + 1} .* update MetaSeg"),
         (lambda f: change(f, architecture="transformer"), "architecture transformer is unknown"),
         (lambda f: change(f, decoder_channels=[8, 8, 8, 8]), "another architecture"),
-        (lambda f: (f / CONFIG).write_text("{"), "damaged .it is no JSON"),
+        (lambda f: (f / CONFIG).write_text("{"), "damaged .it is not JSON"),
         (lambda f: (f / CONFIG).write_text("[2]"), "damaged"),
         (lambda f: (f / CONFIG).write_bytes(b"\xff\xfe{}"), "damaged"),
-        (lambda f: (f / CONFIG).unlink(), "no checkpoint"),
+        (lambda f: (f / CONFIG).unlink(), "not a checkpoint"),
         (lambda f: (f / WEIGHTS).unlink(), "has no model.safetensors"),
         (lambda f: (f / WEIGHTS).write_bytes(b"x" * 50), "damaged"),
         (lambda f: (f / WEIGHTS).write_bytes((f / WEIGHTS).read_bytes()[:-100]), "damaged"),
         (lambda f: (f / METRICS).write_text('{"a": 1}'), "metrics.json .*a cannot be 1"),
-        (lambda f: (f / METRICS).write_text("["), "metrics.json .*no JSON"),
+        (lambda f: (f / METRICS).write_text("["), "metrics.json .*not JSON"),
     ],
 )
 def test_a_damaged_checkpoint_is_refused_in_a_sentence(folder, damage, sentence):

@@ -52,7 +52,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _write(path: Path, tiles: list[np.ndarray]) -> None:
-    """``tiles`` in rows of six as one PNG; InputError where none is given or ``path`` is wrong."""
+    """``tiles`` in rows of six as one PNG; raises InputError if none is given or ``path`` is
+    wrong."""
     if not tiles:
         raise InputError("No slice shows a brain to draw metastases into: give other data.")
     columns = min(6, len(tiles))

@@ -1,4 +1,4 @@
-"""python -m metaseg calibrate CHECKPOINT --data DIR: temperature and thresholds from validation"""
+"""python -m metaseg calibrate CHECKPOINT --data DIR: fit temperature and thresholds"""
 
 import argparse
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from metaseg.checkpoint import load_checkpoint, write_config
 from metaseg.cli.options import add_modality
-from metaseg.data.cases import carve_validation, cases_of_split
+from metaseg.data.cases import cases_of_split, hold_out_validation
 from metaseg.evaluation.calibrate import FALSE_POSITIVES, calibrate, check_input
 from metaseg.hub.card import write_card
 from metaseg.segmenter import Segmenter
@@ -17,10 +17,10 @@ from metaseg.segmenter import Segmenter
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the command's options to ``parser``."""
-    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="a checkpoint folder")
+    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="checkpoint folder")
     parser.add_argument(
         "--data", action="append", required=True, type=Path, metavar="DIR",
-        help="a data folder that it was trained on",
+        help="data folder that the checkpoint was trained on; repeatable",
     )  # fmt: skip
     add_modality(parser)
     parser.set_defaults(run=run)
@@ -29,12 +29,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write all into the checkpoint's config and its card, and what tells a strange slice.
 
-    The cases are the validation groups that its training set aside; none of the test split.
+    Uses the validation patients that training held out, and nothing of the test split.
     """
     checkpoint = load_checkpoint(options.checkpoint)
     plain = replace(checkpoint, config=replace(checkpoint.config, temperature=1.0))
     settings = checkpoint.config.training.get("config", {})
-    training, validation = carve_validation(
+    training, validation = hold_out_validation(
         cases_of_split(options.data, "train", options.modality),
         settings.get("validation_share", 0.1),
         settings.get("validation_by", "group"),
@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
         )
     print(
         f"{checkpoint.name}: temperature {found.temperature:.3f}, threshold {found.threshold:g}, "
-        f"Dice per group {found.group_dice:.3f}, {sensitive}; calibration error "
+        f"Dice by patient {found.group_dice:.3f}, {sensitive}; calibration error "
         f"{found.ece_before:.4f} before and {found.ece:.4f} after, on {found.cases} validation "
         f"cases and {found.synthetic_slices} slices with synthetic metastases"
     )

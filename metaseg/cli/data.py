@@ -21,23 +21,25 @@ SHOWN_FAULTS = 20
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the command's options to ``parser``."""
     actions = parser.add_subparsers(required=True, metavar="ACTION")
-    check = actions.add_parser("check", help="say what a data folder holds and what is wrong")
+    check = actions.add_parser("check", help="describe a data folder and list its problems")
     check.add_argument("folder", type=Path, metavar="DIR")
-    check.add_argument("--layout", choices=["cases.csv", *LAYOUTS], help="default: whichever fits")
+    check.add_argument("--layout", choices=["cases.csv", *LAYOUTS], help="default: detected")
     add_modality(check)
     check.set_defaults(run=run)
     making = actions.add_parser(
-        "convert", help="make a data folder from what a publisher distributes, with our split"
+        "convert", help="make a data folder from an unpacked download, with MetaSeg's split"
     )
     making.add_argument("kind", choices=KINDS)
-    making.add_argument("source", type=Path, metavar="SOURCE", help="folder of the unpacked files")
-    making.add_argument("destination", type=Path, metavar="DEST", help="folder to make")
+    making.add_argument(
+        "source", type=Path, metavar="SOURCE", help="folder with the unpacked download"
+    )
+    making.add_argument("destination", type=Path, metavar="DEST", help="data folder to write")
     add_modality(making)
     making.set_defaults(run=run_convert)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Read every case. Returns 2 where anything is wrong."""
+    """Read every case. Returns 2 if there is a problem."""
     name, cases, remarks = _find(options.folder, options.layout, options.modality)
     groups = {case.group for case in cases}
     print(f"{options.folder.resolve().name}: {name}, {len(cases)} cases of {len(groups)} groups")
@@ -63,30 +65,32 @@ def run(options: argparse.Namespace) -> int:
     for remark in [*remarks, *notices]:
         print(f"  note: {remark}")
     for fault in faults[:SHOWN_FAULTS]:
-        print(f"  wrong: {fault}")
+        print(f"  problem: {fault}")
     if len(faults) > SHOWN_FAULTS:
-        print(f"  wrong: {len(faults) - SHOWN_FAULTS} more cases")
-    print(f"{len(faults)} of {len(cases)} cases are faulty." if faults else "Nothing is wrong.")
+        print(f"  problem: {len(faults) - SHOWN_FAULTS} more cases")
+    print(
+        f"{len(faults)} of {len(cases)} cases have a problem." if faults else "No problems found."
+    )
     return 2 if faults else 0
 
 
 def run_convert(options: argparse.Namespace) -> int:
-    """Make a data folder, whole or not at all."""
+    """Write a data folder, complete or not at all."""
     bar = partial(tqdm, desc="Converting", unit="case", leave=False, disable=None)
     cases = convert(options.kind, options.source, options.destination, options.modality, bar)
     groups = len({case.group for case in cases})
     print(f"{options.destination}: {len(cases)} cases of {groups} groups")
     if options.kind == "nifti" and groups == len(cases):
         print(
-            "  note: each scan counts as a patient of its own; put the scans of a patient into a "
-            "folder if there are several"
+            "  note: each scan counts as its own patient; put several scans of one patient into "
+            "one folder"
         )
     return 0
 
 
 def _describe(dataset: Dataset) -> list[str]:
-    """The description of a data folder, a line for each thing that it says."""
-    skull = {True: "removed", False: "there", None: "not stated"}[dataset.skull_stripped]
+    """The description of a data folder, one line for each entry."""
+    skull = {True: "removed", False: "present", None: "not stated"}[dataset.skull_stripped]
     spacing = "as in the files"
     if dataset.header_spacing_is_wrong:
         spacing = "wrong in the files, ignored"
@@ -107,7 +111,7 @@ def _find(
 ) -> tuple[str, list[Case], list[str]]:
     own = (folder / "cases.csv").is_file()
     if layout == "cases.csv" and not own:
-        raise InputError(f"{folder.name} has no cases.csv: give a data folder that holds one.")
+        raise InputError(f"{folder.name} has no cases.csv: give a data folder with one.")
     if layout == "cases.csv" or (layout is None and own) or not folder.is_dir():
         return "cases.csv", read_cases(folder, modality=modality), []
     name, cases, remarks = read_layout(folder, layout, modality)

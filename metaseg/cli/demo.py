@@ -1,4 +1,4 @@
-"""metaseg demo: the page, as app.py serves it"""
+"""metaseg demo: serve the page, like app.py"""
 
 import argparse
 
@@ -14,7 +14,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve until interrupted; METASEG_MODELS, METASEG_DEVICE and GRADIO_SERVER_PORT choose how."""
+    """Serve until interrupted, as METASEG_MODELS, METASEG_DEVICE and GRADIO_SERVER_PORT say."""
     checkpoints, notices = resolve_checkpoints()
     build_page(Segmenter(checkpoints), notices).launch(**LAUNCH_OPTIONS)
     return 0

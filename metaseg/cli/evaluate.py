@@ -23,53 +23,60 @@ from metaseg.synthesis.benchmark import benchmark_slices
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the command's options to ``parser``."""
-    parser.add_argument("data", type=Path, metavar="DATA", help="a folder with a cases.csv")
+    parser.add_argument("data", type=Path, metavar="DATA", help="data folder with cases.csv")
     add_modality(parser)
-    parser.add_argument("--split", default="test", help="default: test")
+    parser.add_argument("--split", default="test", help="split to evaluate (default: test)")
     parser.add_argument(
-        "--model", action="append", dest="models", default=[], help="default: all shipped"
+        "--model",
+        action="append",
+        dest="models",
+        default=[],
+        help="shipped name, folder or Hub name; repeatable (default: all shipped)",
     )
     parser.add_argument("--output", required=True, type=Path, metavar="DIR")
     parser.add_argument(
         "--record",
         action="store_true",
-        help="also keep the figures in the folders of the models and in their cards; test split",
+        help="also store the metrics in each model's folder and card (test split only)",
     )
     parser.add_argument(
         "--perturbed",
         action="store_true",
-        help="also measure copies without skull, with a frame, turned, darker and so on",
+        help="also evaluate altered copies: without skull, framed, rotated, darker and so on",
     )
     parser.add_argument(
         "--stress",
         action="store_true",
-        help="also measure synthetic metastases by size, put into the slices of the test split: T1 "
-        "with contrast medium, with a pixel_mm or as skull-stripped volumes",
+        help="also run the synthetic lesion benchmark: metastases of known size drawn into test "
+        "slices (contrast-enhanced T1, with pixel_mm or as skull-stripped volumes)",
     )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write ``metrics.json`` and ``case_dice.csv``, a row for each case; print the main figures.
+    """Write ``metrics.json`` and ``case_dice.csv`` (one row per case); print the main metrics.
 
-    ``perturbed`` and ``stress`` are objects of their own beside each model's other figures.
+    ``perturbed`` and ``stress`` are separate objects beside each model's other metrics.
     """
     if options.record and options.split != "test":
         raise InputError(
-            "Cards show figures of the test split alone: leave out --record, or --split."
+            "Cards show only metrics of the test split: leave out --record or --split."
         )
     cases = cases_of_split([options.data], options.split, options.modality)
     stress = list(benchmark_slices(options.data)) if options.stress else []
     if options.stress and not stress:
-        raise InputError("No slice of the test split shows a brain to put metastases into.")
+        raise InputError(
+            "The synthetic lesion benchmark needs contrast-enhanced T1 slices that show a brain, "
+            "and the test split has none: leave out --stress."
+        )
     checkpoints = load_models(options.models)
     names = [checkpoint.name for checkpoint in checkpoints]
     if len(set(names)) < len(names):
-        raise InputError("Two of the models have the same name: evaluate one after the other.")
+        raise InputError("Two models have the same name: evaluate them one at a time.")
     homes = _homes(options.models or names) if options.record else []
     segmenter = Segmenter(checkpoints)
     folder = output_folder(options.output)
-    results = evaluate(segmenter, cases, _progress("as they are"))
+    results = evaluate(segmenter, cases, _progress("unaltered"))
     slice_rows = {name: result.pop("slice_rows") for name, result in results.items()}
     rows = [
         {"model": name} | row for name, result in results.items() for row in result.pop("case_rows")
@@ -92,7 +99,7 @@ def run(options: argparse.Namespace) -> int:
     for home, name in zip(homes, names):
         record_metrics(home, data["data"], to_json(metrics[name]), slice_rows[name])
     for name, result in results.items():
-        dice, empty = result["dice"], "no slice is empty"
+        dice, empty = result["dice"], "no empty slices"
         if result["empty_cases"]:
             empty = (
                 f"false positives on {result['empty_false_positive_rate']:.1%} of "
@@ -100,9 +107,9 @@ def run(options: argparse.Namespace) -> int:
             )
         print(
             f"{segmenter.titles[name]} on {data['data']}, {options.split}: "
-            f"{result['cases']} slices of {result['groups']} groups, "
+            f"{result['cases']} slices of {result['groups']} patients, "
             f"mean Dice {dice['mean']:.3f} ({dice['low']:.3f} to {dice['high']:.3f}), "
-            f"per group {result['group_dice']:.3f}, pooled {result['pooled_dice']:.3f}, {empty}"
+            f"by patient {result['group_dice']:.3f}, pooled {result['pooled_dice']:.3f}, {empty}"
         )
         for kind, changed in result.get("perturbed", {}).items():
             drop = changed["drop"]["mean"]
@@ -119,18 +126,18 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _homes(models: list[str]) -> list[Path]:
-    """The folders of ``models``; InputError where one has none here, because it is on the Hub."""
+    """The folders of ``models``. Raises InputError if one is only on the Hub."""
     homes = []
     for model in models:
         home = local_folder(model)
         if home is None:
-            raise InputError(f"{model} has no folder here to record in: leave out --record.")
+            raise InputError(f"{model} has no local folder to record in: leave out --record.")
         homes.append(home)
     return homes
 
 
 def _table(rows: list[dict]) -> str:
-    """``rows`` as CSV; what is undefined stays empty."""
+    """``rows`` as CSV. Undefined values stay empty."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]))
     writer.writeheader()

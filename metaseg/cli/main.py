@@ -10,20 +10,20 @@ from metaseg.version import __version__
 
 COMMANDS = {
     "predict": "segment slices, volumes or studies into files",
-    "evaluate": "measure models on a data folder",
-    "calibrate": "choose a checkpoint's temperature and threshold on validation groups",
-    "data": "check data folders, or make them from published files",
+    "evaluate": "evaluate models on a data folder",
+    "calibrate": "fit a checkpoint's temperature and threshold on validation patients",
+    "data": "check data folders, or make them from public downloads",
     "demo": "serve the page, the API and the MCP tools on this machine",
-    "publish": "put a checkpoint or the demo on the Hub",
+    "publish": "publish a checkpoint or the demo on the Hub",
 }
-"""What each command does; it lies in the module of its name."""
+"""What each command does. The module of the same name implements it."""
 
 EXTRAS = {"data": "train", "demo": "demo", "evaluate": "eval"}
-"""The extra that a command needs, as ``pip install "metaseg[demo]"`` brings it."""
+"""The extra that a command needs, as in ``pip install "metaseg[demo]"``."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command. Bad input is one sentence on standard error and the exit status 2."""
+    """Run one command. Bad input gives one sentence on standard error and exit status 2."""
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         with disk_errors():
@@ -50,21 +50,21 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="metaseg",
-        description="Outlines brain metastases on MR images. Research software, not for diagnosis.",
+        description="Outline brain metastases on MR images. Research software, not for diagnosis.",
     )
     parser.add_argument("--version", action="version", version=f"metaseg {__version__}")
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, purpose in COMMANDS.items():
         command = subparsers.add_parser(name, help=purpose, description=purpose)
-        # Only the command that runs is imported: --help need not wait for torch.
+        # Import only the command that runs, so that --help does not load torch.
         if arguments[:1] == [name]:
             import_module(f"metaseg.cli.{name}").add_options(command)
     options = parser.parse_args(arguments)
-    import cv2  # only now: --help need not wait for it
+    import cv2  # late, so that --help does not load it
 
-    # OpenCV's own threads fight with torch's for the same cores, and slices are small.
+    # OpenCV's threads compete with torch's for the same cores, and slices are small.
     cv2.setNumThreads(1)
     if arguments[:1] != ["demo"]:
-        # The sentence is enough here; where a decoder failed is for those who run a server.
+        # The error sentence is enough here. Decoder logs are for operators of a server.
         logging.getLogger("metaseg").setLevel(logging.ERROR)
     return options.run(options)

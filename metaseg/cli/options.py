@@ -1,4 +1,4 @@
-"""What several commands share."""
+"""Options that several commands share."""
 
 import argparse
 
@@ -6,9 +6,9 @@ from metaseg.data.dataset import FILE, MODALITIES
 
 
 def add_modality(parser: argparse.ArgumentParser) -> None:
-    """The option for data folders that do not describe themselves."""
+    """Add the option for data folders without a description."""
     parser.add_argument(
         "--modality",
         choices=MODALITIES,
-        help=f"of the images in data folders without a {FILE} that are of no published layout",
+        help=f"modality of data folders that have no {FILE} and no published layout",
     )

@@ -33,34 +33,45 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=Path,
         metavar="SCAN",
-        help="images, NIfTI volumes, DICOM files, folders or zips, or folders of these",
+        help="picture, NIfTI volume, DICOM file, folder or zip, or a folder of these",
     )
-    parser.add_argument("--model", default="attention_unet", help="default: attention_unet")
+    parser.add_argument(
+        "--model",
+        default="attention_unet",
+        help="shipped name, checkpoint folder or Hub name (default: attention_unet)",
+    )
     parser.add_argument(
         "--threshold",
         type=_threshold,
-        help=f"0 to 1, or {SENSITIVE} for the checkpoint's sensitive one; default: its own",
+        help=f"lowest probability that counts as lesion, 0 to 1, or {SENSITIVE} for the "
+        "checkpoint's sensitive threshold (default: its own)",
     )
-    parser.add_argument("--plane", choices=PLANES, help="default: the one it was taken in")
     parser.add_argument(
-        "--min-lesion-mm3", type=float, default=0.0, help="leave out smaller lesions of volumes"
+        "--plane", choices=PLANES, help="plane to cut volumes in (default: as acquired)"
+    )
+    parser.add_argument(
+        "--min-lesion-mm3", type=float, default=0.0, help="leave out smaller lesions in volumes"
     )
     parser.add_argument(
         "--ignore-spacing",
         action="store_true",
-        help="for wrong headers: measure in pixels and voxels",
+        help="ignore a wrong header: measure in pixels and voxels",
     )
-    parser.add_argument("--series", help="number or description, where there are several")
-    parser.add_argument("--volume", type=int, help="from 0, of a 4-D NIfTI; default: the first")
-    parser.add_argument("--slices", action="store_true", help="PNG files of every slice as well")
+    parser.add_argument(
+        "--series", help="number or description of the DICOM series, if there are several"
+    )
+    parser.add_argument(
+        "--volume", type=int, help="volume of a 4-D NIfTI, counted from 0 (default: the first)"
+    )
+    parser.add_argument("--slices", action="store_true", help="also write PNG files of every slice")
     parser.add_argument("--output", required=True, type=Path, metavar="DIR")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Segment every scan. A bad one is named on standard error, and the others go on; what an
-    earlier run has finished with the same input and options is not done again. A full disk ends
-    the run."""
+    """Segment every scan. An unreadable scan is named on standard error and does not stop the
+    others. Results of an earlier run with the same input and options are kept. A full disk ends the
+    run."""
     checkpoint = load_models([options.model])[0]
     if not options.min_lesion_mm3 >= 0:
         raise InputError("The smallest lesion must be 0 mm3 or more.")
@@ -115,7 +126,7 @@ def _threshold(text: str) -> float | str:
 
 
 def output_names(paths: list[Path]) -> list[str]:
-    """A name for the results of each path: its own, with its parent folder's where two agree."""
+    """A name for each path's results: its own, with the parent folder's if two are equal."""
     names = [display_name(path.resolve()) for path in paths]
     counts = Counter(names)
     names = [
@@ -130,8 +141,8 @@ def output_names(paths: list[Path]) -> list[str]:
 
 @contextmanager
 def _all_or_none(folder: Path, name: str) -> Iterator[Path]:
-    """A folder whose files move to ``folder`` at the end: a run that is killed or meets a full disk
-    leaves no half file among the results."""
+    """A folder whose files move to ``folder`` at the end, so that a killed run or a full disk
+    leaves no partial file among the results."""
     partial_folder = folder / f".{name}.partial"
     shutil.rmtree(partial_folder, ignore_errors=True)
     partial_folder.mkdir()

@@ -10,28 +10,30 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     kinds = parser.add_subparsers(required=True, metavar="KIND")
 
     model = kinds.add_parser("model", help="push a checkpoint as a model repository")
-    model.add_argument("checkpoint", metavar="CHECKPOINT", help="a folder, or a shipped name")
+    model.add_argument("checkpoint", metavar="CHECKPOINT", help="checkpoint folder or shipped name")
     model.add_argument("repository", metavar="USER/NAME")
-    model.add_argument("--private", action="store_true", help="for your eyes only, if it is new")
-    model.add_argument("--tag", metavar="TAG", help="a name for this version, for example v1")
+    model.add_argument("--private", action="store_true", help="create a private repository")
+    model.add_argument("--tag", metavar="TAG", help="tag for this version, for example v1")
     model.set_defaults(run=run_model)
 
-    space = kinds.add_parser("space", help="publish the demo as a Space of your own")
+    space = kinds.add_parser("space", help="publish the demo as your own Space")
     space.add_argument("repository", metavar="USER/NAME")
     space.add_argument(
         "--models",
         action="append",
         default=[],
         metavar="MODEL",
-        help="one it serves: USER/NAME[@REVISION] on the Hub, or a folder, which is pushed first; "
-        "give it once for each (default: the shipped ones)",
+        help="model to serve: USER/NAME[@REVISION] on the Hub, or a folder, which is pushed first; "
+        "repeatable (default: the shipped models)",
     )
-    space.add_argument("--private", action="store_true", help="for your eyes only, if it is new")
-    space.add_argument("--hardware", metavar="NAME", help="for example zero-a10g or cpu-upgrade")
+    space.add_argument("--private", action="store_true", help="create a private repository")
+    space.add_argument(
+        "--hardware", metavar="NAME", help="Space hardware, for example zero-a10g or cpu-upgrade"
+    )
     space.set_defaults(run=run_space)
 
 
-# The Hub's client takes a moment to import, and the other commands do not need it.
+# The Hub client is slow to import, and the other commands do not need it.
 
 
 def run_model(options: argparse.Namespace) -> int:
@@ -52,8 +54,8 @@ def run_space(options: argparse.Namespace) -> int:
     print_push(publish_space(options.repository, options.models, options.private, options.hardware))
     if options.private:
         print(
-            "Models of yours that are private need a token that may read them: add it to the "
-            "Space's settings as the secret HF_TOKEN. Until then it serves the shipped ones."
+            "Private models need a token with read access: add it to the Space's settings as the "
+            "secret HF_TOKEN. Until then the Space serves the shipped models."
         )
     return 0
 

@@ -75,8 +75,9 @@ def _read_table(folder: Path, table: Path) -> list[dict]:
 
 
 def cases_of_split(folders: list[Path], split: str, modality: str | None = None) -> list[Case]:
-    """The cases of one split over several data folders; InputError where there are none, or two of
-    the folders have the same name. ``modality`` is that of folders that do not describe theirs."""
+    """The cases of one split over several data folders; raises InputError if there are none, or two
+    of the folders have the same name. ``modality`` is that of folders that do not describe
+    theirs."""
     tables = together(*(partial(read_cases, folder, modality=modality) for folder in folders))
     for name, count in Counter(Path(folder).resolve().name for folder in folders).items():
         if count > 1:
@@ -84,27 +85,29 @@ def cases_of_split(folders: list[Path], split: str, modality: str | None = None)
     cases = [case for table in tables for case in table if case.split == split]
     if not cases:
         names = ", ".join(Path(folder).name for folder in folders)
-        raise InputError(f"No case of the split «{split}» in {names}.")
+        raise InputError(
+            f'There is no case of the split "{split}" in {names}: choose another split.'
+        )
     return cases
 
 
-def carve_validation(
+def hold_out_validation(
     cases: list[Case], share: float, by: str = "group"
 ) -> tuple[list[Case], list[Case]]:
-    """Training and validation cases; about ``share`` of the groups of each data folder move whole,
-    or with ``by`` slice that share of its cases, whatever their group.
+    """Training and validation cases. Holds out about ``share`` of the patients of each data folder,
+    or with ``by`` slice that share of its cases.
 
-    Every run takes the same ones, in whatever order ``cases`` come. InputError names the folders
-    that have too few.
+    Every run holds out the same ones, in whatever order ``cases`` come. Raises InputError that
+    names folders with too few.
     """
-    kind, name_of, choose = CARVED_BY[by]
+    kind, name_of, choose = HELD_OUT_BY[by]
     chosen, faults = set(), []
     for source in sorted({case.source for case in cases}):
         names = sorted({name_of(case) for case in cases if case.source == source})
         count = max(1, round(share * len(names)))
         if count >= len(names):
             faults.append(
-                f"{source} has {len(names)} training {kind}, too few to set some aside for "
+                f"{source} has {len(names)} training {kind}, too few to hold some out for "
                 f"validation: give more {kind}."
             )
             continue
@@ -128,8 +131,8 @@ def _at_random(names: list[str], count: int) -> list[str]:
     return np.random.default_rng(0).permutation(names)[:count].tolist()
 
 
-CARVED_BY: dict[str, tuple[str, Callable[[Case], str], Callable[[list[str], int], list[str]]]] = {
+HELD_OUT_BY: dict[str, tuple[str, Callable[[Case], str], Callable[[list[str], int], list[str]]]] = {
     "group": ("groups", lambda case: case.group, _evenly),
     "slice": ("cases", lambda case: case.name, _at_random),
 }
-"""What validation sets aside: what it is called, a case's name for it, and how it is chosen."""
+"""Units that validation can hold out: their name, their key in a case, and how they are chosen."""

@@ -42,7 +42,7 @@ class Planned:
     group: str
     split: str
     write: Callable[[Path], tuple[str, str]]
-    """Writes image and mask below a folder and returns their places in it; InputError where the
+    """Writes image and mask below a folder and returns their places in it; raises InputError if the
     publisher's files are not as they must be."""
     plane: str = ""
 
@@ -60,9 +60,9 @@ def convert(
     Returns the cases written. InputError lists every fault, and then nothing is left behind.
     """
     if not source.is_dir():
-        raise InputError(f"There is no folder {source.name}: unpack what was downloaded into one.")
+        raise InputError(f"There is no folder {source.name}: unpack the download into it.")
     if destination.exists():
-        raise InputError(f"{destination.name} is there already: give the name of a new folder.")
+        raise InputError(f"{destination.name} already exists: give the name of a new folder.")
     dataset, planned = KINDS[kind](source, modality)
     partial_folder = destination.with_name(f".{destination.name}.partial")
     # What a run that was killed has left.
@@ -166,7 +166,7 @@ def _pair(source: Path) -> dict[str, tuple[str, Path, Path]]:
         if mask is None:
             faults.append(f"{image.name} has no {masks[0].name}: add it, or remove the scan.")
         elif name in pairs:
-            faults.append(f"{image.name} of {group} is there twice: remove one of them.")
+            faults.append(f"{image.name} of {group} appears twice: remove one of them.")
         else:
             pairs[name] = group, image, mask
     _raise(faults)
@@ -205,13 +205,15 @@ def _split_name(path: Path) -> tuple[str, str]:
 
 
 def _unique(paths: Iterable[Path]) -> dict[str, Path]:
-    """``paths`` by file name; InputError where two files of a name differ."""
+    """``paths`` by file name; raises InputError if two files of a name differ."""
     found: dict[str, Path] = {}
     faults = []
     for path in sorted(paths):
         first = found.setdefault(path.name, path)
         if first != path and not cmp(first, path, shallow=False):
-            faults.append(f"{path.name} is there twice and differs: remove the wrong one.")
+            faults.append(
+                f"{path.name} appears twice with different content: remove the wrong one."
+            )
     _raise(faults)
     return found
 

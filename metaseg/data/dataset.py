@@ -40,7 +40,7 @@ class Dataset(BaseModel):
     target: str = Field(min_length=1)
     """What the masks outline."""
     skull_stripped: bool | None = None
-    """None where nobody has said."""
+    """None if unknown."""
     pixel_mm: float | None = Field(None, gt=0, le=10, allow_inf_nan=False)
     """Size of the square pixels where the files do not carry it."""
     header_spacing_is_wrong: bool = False

@@ -1,7 +1,7 @@
 """Published data sets, read as they are handed out; ``published/`` describes them.
 
-None of them says which patients are for testing (nnU-Net's ``imagesTs`` apart), so that every
-fifth patient, by a hash of the name, is set aside: the same ones on every machine.
+Except for nnU-Net's ``imagesTs``, none of them defines test patients, so every fifth patient, by a
+hash of the name, is held out: the same ones on every machine.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ class Found:
     mask: Path
     labels: tuple[int, ...] | None = None
     split: str | None = None
-    """None where the publisher has set no patients aside for testing."""
+    """None if the publisher holds out no test patients."""
     channel: int | None = None
 
 
@@ -43,7 +43,7 @@ class Layout:
     title: str
     find: Callable[[Path], Iterator[Found]]
     describe: Callable[[Path], Dataset | None]
-    """The description of the data set in a folder of this layout; None where nothing is known."""
+    """The description of the data set in a folder of this layout; None if nothing is known."""
 
 
 def read_published(name: str) -> Dataset:
@@ -58,16 +58,16 @@ def read_layout(
     """The name of the layout of ``folder``, its cases, and remarks about what was passed over.
 
     ``name`` is one of ``LAYOUTS``; None tries them all. ``modality`` describes data that neither
-    the folder nor its layout describes. InputError where no layout fits.
+    the folder nor its layout describes. Raises InputError if no layout fits.
     """
     if name is not None and name not in LAYOUTS:
-        raise InputError(f"There is no layout «{name}»: choose one of {', '.join(LAYOUTS)}.")
+        raise InputError(f'There is no layout "{name}": choose one of {", ".join(LAYOUTS)}.')
     for key in [name] if name else LAYOUTS:
         found = list(LAYOUTS[key].find(folder))
         masked = [one for one in found if one.mask.is_file()]
         if masked:
             without = len(found) - len(masked)
-            remarks = [f"{without} images have no mask and are passed over"] if without else []
+            remarks = [f"{without} images have no mask and are skipped"] if without else []
             dataset = read_dataset(folder, modality, LAYOUTS[key].describe(folder))
             cases = [_to_case(one, folder, dataset) for one in masked]
             return key, cases, remarks
@@ -133,7 +133,7 @@ def _nnunet(folder: Path) -> Iterator[Found]:
 
 
 def _describe_nnunet(folder: Path) -> Dataset | None:
-    """From the name of the channel that is taken; None where that tells no modality."""
+    """From the name of the channel that is taken; None if that tells no modality."""
     content = _dataset_json(folder)
     modality = _modality_of(_channel(content)[1])
     if modality is None:
@@ -204,7 +204,7 @@ def _by_slice(path: Path) -> tuple:
 
 
 def split_of(group: str) -> str:
-    """``test`` for about every fifth group, else ``train``; the same on every machine."""
+    """``test`` for about every fifth patient, else ``train``; the same on every machine."""
     hashed = int(hashlib.sha256(group.encode()).hexdigest(), 16)
     return "test" if hashed % 5 == 0 else "train"
 

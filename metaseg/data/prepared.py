@@ -38,7 +38,7 @@ FOR_VALIDATION = Cuts(all_planes=False, step_mm=3)
 
 @dataclass(frozen=True)
 class PreparedSlices:
-    """N slices on the network's grid. Slices without tissue are left out: no network sees them.
+    """N slices on the network's grid. Slices without tissue are left out.
 
     The pictures lie in memory-mapped files, which several trainings share.
     """
@@ -52,7 +52,7 @@ class PreparedSlices:
     areas: np.ndarray
     """(N,) pixels of the mask."""
     pixel_mm: np.ndarray
-    """(N,) size of the grid's pixels in mm, NaN where nobody knows."""
+    """(N,) size of the grid's pixels in mm, NaN if unknown."""
     sources: np.ndarray
     """(N,) the data folder's name of each slice."""
     modalities: np.ndarray
@@ -179,7 +179,7 @@ def _stripped(grey: np.ndarray) -> np.ndarray:
 
 
 def _pixel_on_grid(geometry: Geometry, scan: Scan, case: Case) -> float:
-    """Size in mm of the grid's pixels; NaN where nobody knows."""
+    """Size in mm of the grid's pixels; NaN if unknown."""
     pixel_mm = scan.spacing[2] if scan.spacing else case.dataset.pixel_mm
     if pixel_mm is None:
         return float("nan")

@@ -1,4 +1,4 @@
-"""What the record of a training says about its data, and the licence that follows from them."""
+"""Data in a training's record, and the licence of the weights that follows from them."""
 
 import re
 from collections.abc import Iterable
@@ -33,7 +33,7 @@ def describe_data(training: list[Case], validation: list[Case]) -> list[dict]:
 
 def training_data(record: dict[str, Any]) -> dict[str, dict]:
     """The data folders in a training's record by name, as ``describe_data`` wrote them; those of
-    the trainings before are included. InputError where the record is damaged."""
+    the trainings before are included. Raises InputError if the record is damaged."""
     earlier = record.get("started_from")
     found = training_data(earlier) if earlier else {}
     try:
@@ -43,7 +43,7 @@ def training_data(record: dict[str, Any]) -> dict[str, dict]:
 
 
 def learned_from(record: dict[str, Any]) -> dict[str, Dataset]:
-    """The descriptions in ``training_data``; InputError where one is damaged or incomplete."""
+    """The descriptions in ``training_data``; raises InputError if one is damaged or incomplete."""
     fields = Dataset.model_fields.keys()
     try:
         return {

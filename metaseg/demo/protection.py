@@ -75,7 +75,7 @@ class Protection:
             elif scope["method"] == "POST" and not scope["path"].startswith(f"{API}/upload"):
                 refusal, receive = await _whole_body(scope, receive)
         except TimeoutError:
-            refusal = PlainTextResponse("The request came too slowly: send it again.", 408)
+            refusal = PlainTextResponse("The request was too slow: send it again.", 408)
         except ClientDisconnect:
             return
         await (refusal or self.app)(scope, receive, send_guarded)

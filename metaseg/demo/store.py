@@ -30,7 +30,7 @@ from metaseg.errors import InputError
 from metaseg.limits import KEEP_MINUTES, MAX_UPLOADED_BYTES, MAX_UPLOADS, SWEEP_MINUTES
 
 SCAN, TRUTH, BATCH = "scan", "ground truth", "batch"
-"""What files are used for: «Clear» ends one use, and the others' files stay."""
+"""Uses of files. "Clear" ends one use and keeps the files of the others."""
 PREFIX = "metaseg-"
 LOCK = "lock"
 NOT_YOURS = "This file is not one of your uploads: upload it here and try again."
@@ -63,8 +63,8 @@ class Store:
         }
 
     def new_upload(self, visitor: str = "", size: int = 0) -> Path:
-        """An empty folder for one upload of ``size`` bytes. InputError where ``visitor`` has had
-        enough."""
+        """An empty folder for one upload of ``size`` bytes. Raises InputError if ``visitor`` has
+        had enough."""
         folder = self.uploads / secrets.token_hex(16)
         with self._guard:
             self._sizes = {f: known for f, known in self._sizes.items() if f.exists()}

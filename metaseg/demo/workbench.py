@@ -222,7 +222,7 @@ class Workbench:
 
 
 def check_slices(scan: Scan) -> Scan:
-    """``scan``. InputError where it has more slices than a server segments."""
+    """``scan``. Raises InputError if it has more slices than a server segments."""
     if len(scan.voxels) > MAX_SERVED_SLICES:
         raise InputError(
             f"{scan.name} has {len(scan.voxels)} slices, and this server segments at most "

@@ -1,1 +1,1 @@
-"""Measuring checkpoints on data folders. Begin with evaluate.py."""
+"""Evaluation of checkpoints on data folders. Start with evaluate.py."""

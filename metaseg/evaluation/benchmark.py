@@ -15,9 +15,10 @@ def evaluate_benchmark(
     slices: list[BenchmarkSlice],
     progress: Callable[[Iterable], Iterable] = lambda slices: slices,
 ) -> dict[str, dict]:
-    """By checkpoint: what ``summarise_lesions`` says, with diameters in mm, and ``fingerprint``.
+    """By checkpoint: the result of ``summarise_lesions``, with diameters in mm, and
+    ``fingerprint``.
 
-    Predictions that touch the slice's own tumour and no metastasis are left out. ``from_5_mm``
+    Predictions that touch the slice's own tumour and no metastasis are ignored. ``from_5_mm``
     repeats the sensitivity for all lesions of at least that diameter.
     """
     matched: dict[str, list[tuple[str, Matched]]] = {name: [] for name in segmenter.checkpoints}

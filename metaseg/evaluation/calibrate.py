@@ -1,4 +1,4 @@
-"""One temperature and two operating points, from validation slices alone."""
+"""Fit one temperature and choose two operating points on validation slices."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -17,28 +17,28 @@ from metaseg.segmenter import Segmenter
 from metaseg.synthesis.validation import slices_with_metastases
 
 GRID = tuple(round(0.05 + 0.025 * k, 3) for k in range(37))
-"""Thresholds that are tried for the best Dice: 0.05 to 0.95."""
+"""Candidate thresholds for the best Dice: 0.05 to 0.95."""
 
 LOGITS = np.arange(-6, 4.01, 0.25)
-"""Thresholds that are tried for the sensitive one, before the temperature."""
+"""Candidate logits for the sensitive threshold, before the temperature."""
 FALSE_POSITIVES = 0.5
-"""Per slice: no more of them at the sensitive threshold."""
+"""Most false positives per slice at the sensitive threshold."""
 MOST_CASES = 240
 """Of a data folder, to say what slices look like."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What ``calibrate`` found; the first three values go into the checkpoint.
+    """Result of ``calibrate``. The first three values go into the checkpoint.
 
-    Means over data folders count the slices with synthetic metastases as folders of their own.
+    Means over data folders count slices with synthetic metastases as separate folders.
     """
 
     temperature: float
-    """1 where none lowers the calibration error."""
+    """1 if none lowers the calibration error."""
     threshold: float
     sensitive_threshold: float | None
-    """None where every threshold has more than FALSE_POSITIVES."""
+    """None if every threshold has more than FALSE_POSITIVES."""
     group_dice: float
     """At ``threshold``, the mean over data folders."""
     sensitivity: float | None
@@ -56,7 +56,7 @@ class Calibration:
 
 
 class _Seen:
-    """What a network said of the validation slices, in a form that stays small."""
+    """A network's outputs on the validation slices, in compact form."""
 
     def __init__(self) -> None:
         self.brains: dict[str, PixelHistogram] = {}
@@ -67,18 +67,18 @@ class _Seen:
         """Both (D, H, W), of ``case``."""
         self.pooled.setdefault((case.source, case.group), PixelHistogram()).add(probability, truth)
         froc = self.lesions.setdefault(case.source, Froc(expit(LOGITS)))
-        for said, real in zip(probability, truth):
-            froc.add(said, real)
+        for confidence, real in zip(probability, truth):
+            froc.add(confidence, real)
 
     def add_brain(
         self, case: Case, probability: np.ndarray, truth: np.ndarray, brains: list
     ) -> None:
         """Pixels of the brain and of lesions, where ``brains`` are certain."""
         histogram = self.brains.setdefault(case.source, PixelHistogram())
-        for said, real, brain in zip(probability, truth, brains):
+        for confidence, real, brain in zip(probability, truth, brains):
             if brain is not None:
                 inside = brain | real
-                histogram.add(said[inside], real[inside])
+                histogram.add(confidence[inside], real[inside])
 
 
 def calibrate(
@@ -89,13 +89,14 @@ def calibrate(
 ) -> Calibration:
     """The temperature and the operating points of ``model`` on ``cases`` of validation.
 
-    The temperature makes their brain pixels most likely, and stays 1 where the calibration error
-    is no lower for it. ``threshold`` has the highest Dice per group, ``sensitive_threshold`` finds
-    most lesions at no more than FALSE_POSITIVES per slice; both are chosen under the temperature,
-    on the cases and on copies of them with synthetic metastases, each data folder weighing the
-    same. Dice per group counts slices without a lesion as well.
+    The temperature minimises the negative log-likelihood of their brain pixels; it stays 1 if that
+    does not lower the calibration error. ``threshold`` has the highest Dice by patient.
+    ``sensitive_threshold`` finds the most lesions at up to FALSE_POSITIVES per slice. Both are
+    chosen after temperature scaling, on the cases and on copies with synthetic metastases; each
+    data folder weighs the same. Dice by patient includes slices without a lesion.
 
-    The checkpoint ``model`` must have a temperature of 1. InputError where no case has a lesion.
+    The checkpoint ``model`` must have a temperature of 1. Raises InputError if no case has a
+    lesion.
     """
     config = segmenter.find(model).config
     if config.temperature != 1:
@@ -109,8 +110,8 @@ def calibrate(
 
     for case in progress(cases):
         scan, truth = read_case(case)
-        said = look(case, scan, truth)
-        seen.add_brain(case, said, truth, brain_masks(scan, config.preprocessing))
+        confidence = look(case, scan, truth)
+        seen.add_brain(case, confidence, truth, brain_masks(scan, config.preprocessing))
     if not any(histogram.positives.any() for histogram in seen.pooled.values()):
         raise InputError("No validation case has a lesion: give other data folders.")
     synthetic = list(slices_with_metastases(cases, config.preprocessing))
@@ -175,7 +176,7 @@ def _some(cases: list[Case]) -> list[Case]:
 def choose_sensitive(lesions: Iterable[Froc]) -> tuple[float, float, float] | None:
     """Of LOGITS the one that finds most lesions at no more than FALSE_POSITIVES per slice, the
     highest of equals, and its sensitivity and false positives, all means over ``lesions`` of data
-    folders; None where all have more."""
+    folders; None if all have more."""
     curves = [froc.curve() for froc in lesions if froc.lesions]
     found, false = (
         np.mean([[point[key] for point in curve] for curve in curves], axis=0)
@@ -191,13 +192,13 @@ def choose_sensitive(lesions: Iterable[Froc]) -> tuple[float, float, float] | No
 def group_dice_by_threshold(
     pooled: dict[tuple[str, str], PixelHistogram], temperature: float
 ) -> np.ndarray:
-    """(len(GRID),) mean Dice per group, the mean over data folders."""
+    """(len(GRID),) mean Dice by patient, averaged over data folders."""
     by_source: dict[str, list[np.ndarray]] = {}
     for (source, _), histogram in pooled.items():
         hits, false = histogram.counts_from(GRID, temperature)
         lesion = histogram.positives.sum()
         with np.errstate(invalid="ignore"):
             by_source.setdefault(source, []).append(2 * hits / (hits + false + lesion))
-    # A group without lesion in which nothing is predicted has no Dice, and then does not count.
+    # A patient without lesion and without prediction has no Dice and is not counted.
     means = [np.ma.masked_invalid(scores).mean(axis=0).filled(0) for scores in by_source.values()]
     return np.mean(means, axis=0)

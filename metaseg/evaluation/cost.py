@@ -1,4 +1,4 @@
-"""What a network costs."""
+"""The cost of a network."""
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode

@@ -1,4 +1,4 @@
-"""Measuring checkpoints on the cases of a data folder."""
+"""Evaluate checkpoints on the cases of a data folder."""
 
 from collections.abc import Callable, Iterable
 
@@ -15,12 +15,13 @@ def evaluate(
     cases: list[Case],
     progress: Callable[[Iterable[Case]], Iterable[Case]] = lambda cases: cases,
 ) -> dict[str, dict]:
-    """Per checkpoint of ``segmenter``, by name, what ``Tally.summarise`` makes of ``cases``.
+    """Metrics of ``cases`` from ``Tally.summarise``, by the name of each checkpoint of
+    ``segmenter``.
 
-    Every slice of a volume counts by itself and pools with the others of its group. The masks are
-    those of each checkpoint's own threshold, in the scan's own grid. With several checkpoints,
+    Every slice of a volume counts separately and is pooled with the others of its patient. Masks
+    use each checkpoint's own threshold and the scan's own grid. With several checkpoints,
     ``differences`` holds the mean of this one's Dice minus another's, slice by slice, with the
-    interval of the paired bootstrap over groups.
+    interval of a paired bootstrap over patients.
     """
     tallies = {
         name: Tally(config.threshold, config.temperature, config.sensitive_threshold)
@@ -50,7 +51,7 @@ def evaluate(
 
 
 def _differences(first: Tally, second: Tally) -> dict[str, list[float]]:
-    """Dice of ``first`` minus that of ``second`` on each slice with a lesion, by group."""
+    """Dice of ``first`` minus that of ``second`` on each slice with a lesion, by patient."""
     by_group: dict[str, list[float]] = {}
     for (group, one), (_, other) in zip(first.slices, second.slices):
         if not one.truth_is_empty:

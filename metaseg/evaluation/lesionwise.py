@@ -1,4 +1,4 @@
-"""Lesions found and missed, slice by slice, and by volume as BraTS-METS scores it."""
+"""Lesion detection slice by slice, and by volume with the BraTS-METS score."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,19 +23,20 @@ class Matched:
     """The lesions of one slice: 8-connected parts. One pixel in common is a match."""
 
     found: np.ndarray
-    """(lesions of the truth,) bool."""
+    """(lesions of the ground truth,) bool."""
     diameters: np.ndarray
-    """(lesions of the truth,) of the disc of the same area, in pixels."""
+    """(lesions of the ground truth,) diameters of discs of the same area, in pixels."""
     false_positives: int
-    """Predicted lesions that touch none of the truth."""
+    """Predicted lesions that touch no lesion of the ground truth."""
 
 
 def match_lesions(
     prediction: np.ndarray, truth: np.ndarray, ignored: np.ndarray | None = None
 ) -> Matched:
-    """``prediction`` and ``truth`` (H, W); the truth is bool, or int with its lesions numbered.
+    """Match ``prediction`` (H, W) bool and ``truth`` (H, W), bool or int with numbered lesions.
 
-    Predicted lesions that touch ``ignored`` (H, W) bool and none of the truth are not counted.
+    Predicted lesions that touch ``ignored`` (H, W) bool and no lesion of the ground truth are not
+    counted.
     """
     labels = ndimage.label(truth, EIGHT_CONNECTED)[0] if truth.dtype == bool else truth
     areas = np.bincount(labels.ravel())[1:]
@@ -47,10 +48,10 @@ def match_lesions(
 
 
 def summarise_lesions(slices: list[tuple[str, Matched]], sizes: tuple[float, ...] = SIZES) -> dict:
-    """Of (group, matched) of every slice: sensitivity, also by diameter (``sizes`` are the limits
-    of the classes), false positives per slice and per group, and the lesion-wise F1.
+    """Summary of (patient, matched) of every slice: sensitivity, also by diameter (``sizes`` are
+    the class limits), false positives per slice and per patient, and lesion-wise F1.
 
-    F1 is 2 TP / (2 TP + FP + FN) over all lesions. What has no lesion is NaN.
+    F1 is 2 TP / (2 TP + FP + FN) over all lesions. Values without a lesion are NaN.
     """
     found = np.concatenate([matched.found for _, matched in slices] or [np.zeros(0, bool)])
     diameters = np.concatenate([matched.diameters for _, matched in slices] or [np.zeros(0)])
@@ -93,7 +94,7 @@ class Froc:
             row += matched.found.sum(), matched.false_positives
 
     def curve(self) -> list[dict[str, float]]:
-        """One point for each threshold; NaN where there is no lesion or no slice."""
+        """One point for each threshold; NaN if there is no lesion or no slice."""
         return [
             {
                 "threshold": threshold,
@@ -108,10 +109,10 @@ def brats_lesion_dice(prediction: np.ndarray, truth: np.ndarray, voxel_mm3: floa
     """Lesion-wise Dice of a volume as BraTS-METS 2023 defines it (github.com/rachitsaluja/
     BraTS-2023-Metrics); both are (D, H, W) bool.
 
-    26-connected parts; parts of the truth that one dilation joins are one lesion; a predicted part
-    belongs to every lesion whose dilation it touches. The sum of the Dice of all lesions above
-    2 mm3 is divided by their number plus that of the predicted parts that belong to no lesion.
-    1 where both are empty.
+    Parts are 26-connected. Parts of the ground truth that one dilation joins are one lesion. A
+    predicted part belongs to every lesion whose dilation it touches. The sum of the Dice of all
+    lesions above 2 mm3 is divided by their number plus that of the predicted parts that belong to
+    no lesion. 1 where both are empty.
     """
     everywhere = np.ones((3, 3, 3), bool)
     joined, count = ndimage.label(ndimage.binary_dilation(truth, BRATS_DILATION), everywhere)

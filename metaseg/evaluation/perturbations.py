@@ -1,4 +1,4 @@
-"""The same slices as others would send them: how much Dice falls when they look different."""
+"""Altered copies of slices, as users may send them, and the drop of Dice on them."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -13,14 +13,14 @@ from metaseg.scan import Scan
 from metaseg.segmenter import Segmenter
 
 Changed = tuple[np.ndarray, np.ndarray] | None
-"""A slice (h, w) uint8 and its mask (h, w) bool; None where the change is not possible."""
+"""A slice (h, w) uint8 and its mask (h, w) bool; None if the change is not possible."""
 
 PAGE = 235
 """Grey level of a screenshot's page."""
 
 
 def remove_skull(grey: np.ndarray, mask: np.ndarray) -> Changed:
-    """Nothing but the brain; None where it is not certain or the lesion is not the brain's own."""
+    """Only the brain; None if it is uncertain or the lesion lies outside it."""
     brain = brain_mask(grey)
     if brain is None or np.count_nonzero(mask & ~brain) > 0.2 * np.count_nonzero(mask):
         return None
@@ -30,13 +30,13 @@ def remove_skull(grey: np.ndarray, mask: np.ndarray) -> Changed:
 def widen_view(grey: np.ndarray, mask: np.ndarray) -> Changed:
     """Air around the slice: 40 % of its size on each side."""
     width = [(round(0.4 * side),) * 2 for side in grey.shape]
-    # As dark and as noisy as the air that is there, or the border would show.
+    # As dark and noisy as the existing air, or the border would show.
     air = int(np.percentile(grey, 1))
     return np.pad(grey, width, constant_values=air), np.pad(mask, width)
 
 
 def tighten_view(grey: np.ndarray, mask: np.ndarray, settings: Preprocessing) -> Changed:
-    """Cut close to the head, 2 % of it lost on each side; None where that would cut the lesion."""
+    """Cut close to the head, 2 % of it lost on each side; None if that would cut the lesion."""
     box = find_tissue(grey, settings)
     if box is None:
         return None
@@ -60,7 +60,7 @@ def brighten(grey: np.ndarray, mask: np.ndarray) -> Changed:
 
 
 def rotate(grey: np.ndarray, mask: np.ndarray) -> Changed:
-    """Turned by 15 degrees."""
+    """Rotated by 15 degrees."""
     height, width = grey.shape
     turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), 15, 1)
     air = int(np.percentile(grey, 1))
@@ -70,7 +70,7 @@ def rotate(grey: np.ndarray, mask: np.ndarray) -> Changed:
 
 
 def turn_quarter(grey: np.ndarray, mask: np.ndarray) -> Changed:
-    """Turned by 90 degrees."""
+    """Rotated by 90 degrees."""
     return np.rot90(grey).copy(), np.rot90(mask).copy()
 
 
@@ -100,7 +100,7 @@ def frame(grey: np.ndarray, mask: np.ndarray) -> Changed:
 def perturbations(
     settings: Preprocessing,
 ) -> dict[str, Callable[[np.ndarray, np.ndarray], Changed]]:
-    """All of them, by name; ``settings`` say what counts as tissue."""
+    """All perturbations by name. ``settings`` define what counts as tissue."""
     return {
         "skull_removed": remove_skull,
         "wide_view": widen_view,
@@ -123,8 +123,8 @@ def evaluate_perturbed(
     """By checkpoint and perturbation: ``slices``, mean ``dice`` on the changed copies,
     ``unperturbed`` on the same slices as they are, and their ``drop`` with its interval.
 
-    Only slices with a lesion are taken. Both are 8-bit grey, in the window of the checkpoint's
-    own preprocessing, so that the change is all that differs.
+    Uses only slices with a lesion. Both versions are 8-bit grey, in the window of the checkpoint's
+    preprocessing, so they differ only by the perturbation.
     """
     changes = {
         name: perturbations(checkpoint.config.preprocessing)

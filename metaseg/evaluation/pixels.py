@@ -19,8 +19,8 @@ ECE_BINS = 15
 
 
 class PixelHistogram:
-    """How many pixels of lesion and of no lesion have which logit. Grows with every slice, stays
-    small, and any temperature can be tried on it afterwards."""
+    """Histogram of the logits of lesion pixels and other pixels. Every slice adds to it, it stays
+    small, and any temperature can be tried afterwards."""
 
     def __init__(self) -> None:
         self.positives = np.zeros(len(CENTRES), np.int64)
@@ -48,8 +48,8 @@ class PixelHistogram:
     def counts_from(
         self, thresholds: Sequence[float], temperature: float = 1.0
     ) -> tuple[np.ndarray, np.ndarray]:
-        """How many pixels of lesion and of no lesion reach each of ``thresholds``, their logits
-        divided by ``temperature``: two arrays (len(thresholds),)."""
+        """Lesion pixels and other pixels that reach each of ``thresholds`` after division of the
+        logits by ``temperature``: two arrays (len(thresholds),)."""
         first = np.searchsorted(CENTRES, np.asarray(logit(thresholds)) * temperature)
         reaching = (
             np.append(np.cumsum(c[::-1])[::-1], 0) for c in (self.positives, self.negatives)
@@ -60,7 +60,7 @@ class PixelHistogram:
     def precision_recall(self) -> dict:
         """``average_precision`` and a ``curve`` of precision and recall at THRESHOLDS.
 
-        Undefined without a lesion, and precision where nothing reaches a threshold: NaN.
+        NaN without a lesion; precision is NaN if no pixel reaches a threshold.
         """
         hits = np.cumsum(self.positives[::-1])[::-1].astype(float)
         found = hits + np.cumsum(self.negatives[::-1])[::-1]
@@ -81,39 +81,39 @@ class PixelHistogram:
         ``temperature`` (Guo et al. 2017, ICML); NaN without a pixel."""
         if not self.pixels:
             return float("nan")
-        said, lesion, _ = self._by_probability(temperature)
-        return float(np.abs(said - lesion).sum() / self.pixels)
+        confidence, lesion, _ = self._by_probability(temperature)
+        return float(np.abs(confidence - lesion).sum() / self.pixels)
 
     def reliability(self, temperature: float = 1.0) -> list[dict[str, float]]:
-        """The bins of ``calibration_error``: the mean probability ``said`` in each, the share of
-        its pixels that are ``lesion``, and how many ``pixels`` it has; NaN where it has none."""
-        said, lesion, count = self._by_probability(temperature)
+        """The bins of ``calibration_error``: the mean predicted probability (``confidence``), the
+        share of ``lesion`` pixels, and the number of ``pixels``; NaN for an empty bin."""
+        confidence, lesion, count = self._by_probability(temperature)
         with np.errstate(invalid="ignore"):
             return [
-                {"said": float(s), "lesion": float(share), "pixels": int(n)}
-                for s, share, n in zip(said / count, lesion / count, count)
+                {"confidence": float(s), "lesion": float(share), "pixels": int(n)}
+                for s, share, n in zip(confidence / count, lesion / count, count)
             ]
 
     def _by_probability(self, temperature: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """For each of ECE_BINS: the sum of probabilities, the pixels of lesion, all pixels."""
-        said = expit(CENTRES / temperature)
-        bins = np.minimum((said * ECE_BINS).astype(int), ECE_BINS - 1)
+        confidence = expit(CENTRES / temperature)
+        bins = np.minimum((confidence * ECE_BINS).astype(int), ECE_BINS - 1)
         count = self.positives + self.negatives
         return tuple(  # pyright: ignore[reportReturnType]
             np.bincount(bins, weights, minlength=ECE_BINS)
-            for weights in (said * count, self.positives, count)
+            for weights in (confidence * count, self.positives, count)
         )
 
     def fit_temperature(self) -> float:
-        """The temperature, 0.1 to 10, under which the pixels are most likely; 1 where they do not
-        tell: without lesion, or without anything else."""
+        """The temperature, 0.1 to 10, with the lowest negative log-likelihood; 1 if there are only
+        lesion pixels or none."""
         if not self.positives.any() or not self.negatives.any():
             return 1.0
 
-        def surprise(log_temperature: float) -> float:
+        def negative_log_likelihood(log_temperature: float) -> float:
             values = CENTRES / np.exp(log_temperature)
             wrong = self.positives * np.logaddexp(0, -values)
             return float((wrong + self.negatives * np.logaddexp(0, values)).sum() / self.pixels)
 
-        found = minimize_scalar(surprise, bounds=np.log((0.1, 10)), method="bounded")
+        found = minimize_scalar(negative_log_likelihood, bounds=np.log((0.1, 10)), method="bounded")
         return float(np.exp(found.x))  # pyright: ignore[reportAttributeAccessIssue]

@@ -1,4 +1,4 @@
-"""What was measured, kept beside the checkpoint that it was measured of."""
+"""Metrics, kept beside the checkpoint that they belong to."""
 
 import csv
 import io
@@ -13,18 +13,18 @@ from metaseg.files import write_json, write_whole
 from metaseg.hub.card import write_card
 
 SLICE_DICE = "slice_dice.csv"
-"""Dice of every slice that was measured: for paired differences, and to find the best and worst."""
+"""Dice of every evaluated slice, for paired differences and for the best and worst slices."""
 SLICE_COLUMNS = ("data", "case", "slice", "group", "lesion_pixels", "dice")
 IDENTITY = ("split", "revision", "threshold", "temperature", "view")
-"""Metrics with the same of these belong to the same masks."""
+"""Metrics with equal values of these belong to the same masks."""
 EXTRA = ("perturbed", "stress")
-"""Measured only where asked for."""
+"""Evaluated only on request."""
 
 
 def record_metrics(
     folder: Path, data_set: str, measured: dict[str, Any], slice_rows: Iterable[dict] = ()
 ) -> None:
-    """Keep what the evaluation measured on ``data_set`` beside the checkpoint, and in its card.
+    """Store the metrics of ``data_set`` beside the checkpoint and in its card.
 
     ``measured`` is one model's object of the evaluation's ``metrics.json``, ``slice_rows`` are
     those of ``Tally.slice_rows``. What was measured on other data sets stays, and so do the changed

@@ -1,29 +1,30 @@
-"""How far the outlines of prediction and truth lie apart, by MONAI."""
+"""Distances between the outlines of prediction and ground truth, by MONAI."""
 
 import math
 
 import numpy as np
 
 TOLERANCE = 2.0
-"""Outlines that lie this many pixels apart or nearer agree, for the surface Dice."""
+"""Outlines at most this many pixels apart agree, for the surface Dice."""
 
 
 def surface_measures(prediction: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     """``hd95`` in pixels and ``surface_dice`` of two masks (H, W) bool.
 
     hd95 is the larger one of both directions' 95th percentiles (Taha and Hanbury 2015); surface
-    Dice the share of both outlines within TOLERANCE (Nikolov et al. 2021). An empty prediction
-    scores the slice's diagonal and 0; an empty truth is undefined: NaN.
+    Dice the share of both outlines within TOLERANCE (Nikolov et al. 2021). If the prediction is
+    empty, hd95 is the slice's diagonal and surface Dice 0. If the ground truth is empty, both are
+    NaN.
     """
     if not truth.any():
         return {"hd95": math.nan, "surface_dice": math.nan}
     if not prediction.any():
         return {"hd95": math.hypot(*truth.shape), "surface_dice": 0.0}
-    # MONAI takes seconds to import, which no other command need wait for.
+    # MONAI takes seconds to import, so other commands do not load it.
     import torch
     from monai.metrics import compute_hausdorff_distance, compute_surface_dice
 
-    # Far from both nothing is measured, and a small window is quicker.
+    # Crop to both masks: a small window is faster and gives the same result.
     rows, columns = (np.flatnonzero((prediction | truth).any(axis=axis)) for axis in (1, 0))
     window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     pair = [torch.from_numpy(np.pad(m[window], 1).astype(np.float32))[None, None]

@@ -1,4 +1,4 @@
-"""What one checkpoint's predictions add up to, slice by slice."""
+"""Metrics of one checkpoint, collected slice by slice."""
 
 from dataclasses import asdict
 
@@ -20,11 +20,11 @@ from metaseg.scan import Scan
 
 
 class Tally:
-    """Takes predictions one by one and keeps no pictures."""
+    """Collects predictions one by one and keeps no pictures."""
 
     def __init__(self, threshold: float, temperature: float, sensitive: float | None = None):
-        """``threshold`` makes the masks, ``sensitive`` is the other operating point;
-        ``temperature`` is in the probabilities already."""
+        """``threshold`` gives the masks and ``sensitive`` the other operating point. The
+        probabilities already include ``temperature``."""
         self.threshold, self.temperature = threshold, temperature
         self.slices: list[tuple[str, Counts]] = []
         self.cases: list[tuple[str, str, int, Counts]] = []
@@ -68,7 +68,7 @@ class Tally:
             self.volumes.setdefault(group, []).append(brats_lesion_dice(masks, truth, voxel))
 
     def summarise(self) -> dict:
-        """What ``metrics.summarise`` says, and beside it: ``hd95`` (pixels) and ``surface_dice``,
+        """The result of ``metrics.summarise``, and also: ``hd95`` (pixels) and ``surface_dice``,
         ``lesion_wise`` (8-connected lesions of slices, diameters in pixels), ``brats_lesion_dice``
         of volumes, ``precision_recall``, ``froc``, its points at the ``operating_points`` of the
         checkpoint, and ``calibration`` on brain pixels, where the brain is certain, without and

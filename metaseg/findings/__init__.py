@@ -1,1 +1,1 @@
-"""What a prediction means to a person: lesions, outlines, pictures, the report, the files."""
+"""Results for people: lesions, outlines, pictures, reports and files."""

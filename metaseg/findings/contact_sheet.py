@@ -1,4 +1,4 @@
-"""A volume on one page: its slices with what was found, side by side."""
+"""A volume on one page: its slices with the lesions found, side by side."""
 
 from collections.abc import Callable
 
@@ -23,9 +23,9 @@ def contact_sheet(
 ) -> np.ndarray:
     """The slices of a volume with ``mask`` (D, H, W) bool drawn on them: (h, w, 3) uint8 RGB.
 
-    ``view`` gives a slice as grey levels (H, W) uint8. Slices with a lesion are shown, spread
-    evenly where they are more than fit; without any, slices from all over the volume. ``aspect``
-    is a pixel's height over its width.
+    ``view`` gives a slice as grey levels (H, W) uint8. It shows slices with a lesion, evenly spaced
+    if there are too many, or slices from the whole volume if there are none. ``aspect`` is a
+    pixel's height over its width.
     """
     tiles = [_tile(view(index), mask[index], index, colour, aspect) for index in pick_slices(mask)]
     height, width = tiles[0].shape[:2]

@@ -1,4 +1,4 @@
-"""The files that come out of a prediction: the same from the command line and the API."""
+"""Result files of a prediction, the same for the command line and the API."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +28,7 @@ def write_results(
     found: Findings,
     each_slice: bool = False,
 ) -> tuple[Report, list[str]]:
-    """Everything about one scan into ``folder``; returns the report and the names of the files.
+    """Write all results of one scan to ``folder``; return the report and the file names.
 
     A slice gives mask, overlay, lesion table and report. A volume gives mask and probability as
     NIfTI and a contact sheet as well; ``each_slice`` adds mask and overlay of every slice. Whatever

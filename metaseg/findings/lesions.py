@@ -24,7 +24,7 @@ Window = tuple[slice, slice, slice]
 
 @dataclass(frozen=True)
 class Lesion:
-    """One 26-connected component. What is in mm is None where the scan has no spacing."""
+    """One 26-connected component. What is in mm is None if the scan has no spacing."""
 
     number: int
     """From 1, the largest first."""
@@ -92,7 +92,7 @@ def label_lesions(
     sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
     order = np.argsort(-sizes, kind="stable")
     unit = 1.0 if spacing is None else float(np.prod(spacing))
-    # A hair of tolerance: a lesion of exactly the minimum stays, whatever the rounding.
+    # A small tolerance keeps a lesion of exactly the minimum despite rounding.
     kept = order[sizes[order] * unit >= minimum * (1 - 1e-6)]
     numbers = np.zeros(count + 1, np.int32)
     numbers[kept + 1] = np.arange(1, len(kept) + 1)
@@ -173,7 +173,7 @@ def _longest_in_plane(
     """The longest diameter within one slice of ``component`` (d, h, w), in pixels and in the units
     of ``spacing``, and the slice of the latter.
 
-    Parts of a slice that hang together only through other slices are measured one by one.
+    Parts that are connected only through other slices are measured separately.
     """
     pixels, longest, where = 0.0, 0.0, 0
     for index, slice_ in enumerate(component):

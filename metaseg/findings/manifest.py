@@ -1,4 +1,4 @@
-"""The machine-readable record of a run, by which a run that was stopped also goes on."""
+"""The machine-readable record of a run, which also lets an interrupted run resume."""
 
 import hashlib
 import json
@@ -18,12 +18,12 @@ CHUNK = 1 << 20
 class Manifest:
     """``metaseg_manifest.json`` of an output folder: what made the results, and each scan's state.
 
-    Written whole after every scan. Entries of an earlier run are kept; ``is_done`` says which of
-    them still hold.
+    Written whole after every scan. Entries of an earlier run are kept; ``is_done`` tells which are
+    still valid.
     """
 
     def __init__(self, folder: Path, run: dict[str, Any]):
-        """``run`` names model, revision, device and options: whatever the results depend on."""
+        """``run`` holds everything the results depend on: model, revision, device and options."""
         self.path = folder / MANIFEST
         self.run = run
         self.made_by = {"metaseg": __version__, "commit": git_commit()}
@@ -74,5 +74,5 @@ def _read_scans(path: Path) -> dict[str, dict[str, Any]]:
     try:
         scans = json.loads(path.read_text(encoding="utf-8"))["scans"]
     except (OSError, ValueError, KeyError, TypeError):
-        return {}  # none yet, or one that is no use
+        return {}  # missing or unusable
     return {name: entry for name, entry in scans.items() if isinstance(entry, dict)}

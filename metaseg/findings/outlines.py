@@ -1,4 +1,4 @@
-"""Outlines of masks and probabilities as polygons, finer than a pixel, so that they stay sharp."""
+"""Outlines of masks and probabilities as polygons with subpixel accuracy."""
 
 from dataclasses import dataclass
 
@@ -32,7 +32,7 @@ def outline_lesions(values: np.ndarray, threshold: float, components: Components
 
     Marching squares (Lorensen and Cline 1987) between the centres of the pixels.
     """
-    # A hair below the threshold: a pixel that just reaches it must lie inside its line.
+    # Slightly below the threshold: a pixel that just reaches it must lie inside its outline.
     level = max(threshold * (1 - 1e-4), 1e-6)
     padded, lesions = np.pad(values.astype(np.float64), 1), np.pad(components.mask[0], 1)
     outlines = []

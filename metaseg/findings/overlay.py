@@ -3,14 +3,14 @@
 import cv2
 import numpy as np
 
-# Okabe and Ito (2008): told apart with every common kind of colour blindness.
+# Okabe and Ito (2008): distinguishable with common kinds of colour blindness.
 TRUTH_COLOUR = (0, 158, 115)
 PREDICTION_COLOURS = {
     "attention_unet": (86, 180, 233),
     "nested_unet": (230, 159, 0),
     "unet": (204, 121, 167),
 }
-# Of the same palette: what is in both masks, and what a prediction has wrong.
+# From the same palette: agreement, and errors of a prediction.
 BOTH_COLOUR = (240, 228, 66)
 FALSE_POSITIVE_COLOUR = (213, 94, 0)
 MISSED_COLOUR = (204, 121, 167)

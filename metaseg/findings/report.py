@@ -26,19 +26,19 @@ class Report:
     revision: str
     threshold: float
     plane: str | None
-    """The plane of the slices; None where the scan does not say how it lies in the patient."""
+    """The plane of the slices; None if the scan does not say how it lies in the patient."""
     slices: int
     slices_with_lesion: tuple[int, ...]
     """From 0."""
     spacing_mm: tuple[float, float, float] | None
-    """Distance of slices, rows and columns; None where it is unknown or ignored."""
+    """Distance of slices, rows and columns; None if it is unknown or ignored."""
     min_lesion_mm3: float | None
     """Smaller lesions were left out; None without a spacing, where the next one counts."""
     min_lesion_voxels: float | None
     lesions: tuple[Lesion, ...]
     """The largest first."""
     metrics: dict[str, float] | None
-    """``dice``, ``iou``, ``precision``, ``recall`` and ``f1`` over all voxels, NaN where the ground
+    """``dice``, ``iou``, ``precision``, ``recall`` and ``f1`` over all voxels, NaN if the ground
     truth is empty; None without one."""
     seconds: float
     notices: tuple[str, ...]

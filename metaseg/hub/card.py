@@ -19,7 +19,7 @@ UNKNOWN = "not recorded"
 def write_card(folder: Path, repo_id: str | None = None) -> Path:
     """Write the README.md of the checkpoint in ``folder`` and return its path.
 
-    InputError where ``folder`` holds no checkpoint, or files beside it are damaged.
+    Raises InputError if ``folder`` holds no checkpoint or a file is damaged.
     """
     path = Path(folder) / CARD
     write_whole(path, render_card(folder, repo_id).encode())
@@ -29,7 +29,7 @@ def write_card(folder: Path, repo_id: str | None = None) -> Path:
 def render_card(folder: Path, repo_id: str | None = None) -> str:
     """The card of the checkpoint in ``folder``: metadata for the Hub, then text for people.
 
-    ``repo_id`` is its place on the Hub, for the example. InputError as for ``write_card``.
+    ``repo_id`` is its name on the Hub, for the example. Errors as in ``write_card``.
     """
     folder = Path(folder)
     picture = CURVES_PICTURE if (folder / CURVES_PICTURE).is_file() else None
@@ -43,8 +43,9 @@ def card_text(checkpoint: Checkpoint) -> str:
 
 
 def training_notes(records: dict[str, dict[str, Any]]) -> list[str]:
-    """What the ``notes`` of training records say about limits, each once. ``records`` are named by
-    the networks' titles, with which a note begins that not all of them have."""
+    """The ``notes`` on limits in training records, each once. ``records`` are keyed by the
+    networks' titles. A note that not all networks share starts with the titles of those it
+    concerns."""
     notes: dict[str, list[str]] = {}
     for title, record in records.items():
         for note in record.get("notes") or [f"Limits are {UNKNOWN}."]:
@@ -56,8 +57,7 @@ def training_notes(records: dict[str, dict[str, Any]]) -> list[str]:
 
 
 def data_title(name: str, measured: dict[str, Any]) -> str:
-    """What people read for the data folder ``name``, whose object in metrics.json is
-    ``measured``."""
+    """Displayed title of the data folder ``name``. ``measured`` is its object in metrics.json."""
     return measured.get("dataset", {}).get("title", name)
 
 
@@ -81,7 +81,7 @@ def _fill(config: Config, metrics: dict[str, dict], place: str, picture: str | N
         scores=SCORES,
         show=show_score,
         known=lambda text: str(text or UNKNOWN).rstrip("."),
-        count=lambda part: _count(part) if part else UNKNOWN,
+        count=lambda part, groups: _count(part, groups) if part else UNKNOWN,
         epochs=_epochs,
     )
 
@@ -118,7 +118,7 @@ def _metadata(config: Config, metrics: dict[str, dict]) -> ModelCardData:
 
 
 def _value(score: float | dict[str, float]) -> dict[str, Any]:
-    """A score as what EvalResult takes; the interval stands beside the value."""
+    """A score as arguments of EvalResult, with its interval."""
     if not isinstance(score, dict):
         return {"metric_value": round(score, 4)}
     interval = {f"interval_95_{end}": score.get(end) for end in ("low", "high")}
@@ -126,11 +126,12 @@ def _value(score: float | dict[str, float]) -> dict[str, Any]:
     return {"metric_value": round(score["mean"], 4), "metric_args": interval or None}
 
 
-def _count(part: dict[str, int]) -> str:
-    return f"{part['cases']} cases in {part['groups']} group{'s' * (part['groups'] != 1)}"
+def _count(part: dict[str, int], groups: str | None) -> str:
+    word = "patient" if groups == "patients" else "group"
+    return f"{part['cases']} cases from {part['groups']} {word}{'s' * (part['groups'] != 1)}"
 
 
 def _epochs(record: dict[str, Any]) -> int:
-    """Epochs until the weights were kept, those of earlier trainings included."""
+    """Epochs up to the chosen weights, including earlier trainings."""
     earlier = record.get("started_from")
     return record.get("best", {}).get("epoch", 0) + (_epochs(earlier) if earlier else 0)

@@ -1,4 +1,4 @@
-"""What goes wrong with the Hub, in words for people."""
+"""Errors of the Hub as sentences for people."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,19 +27,18 @@ TIMEOUT = 3.0 * constants.HF_HUB_DOWNLOAD_TIMEOUT
 """Seconds without a sign of life after which the Hub counts as unreachable: 30, or as set."""
 
 TOKENS = "https://huggingface.co/settings/tokens"
-LOG_IN = f"log in with «hf auth login» or set HF_TOKEN to a token from {TOKENS}"
+LOG_IN = f"log in with hf auth login or set HF_TOKEN to a token from {TOKENS}"
 
 _BY_STATUS = {
     401: f"The Hub does not accept your token for {{place}}: {LOG_IN}.",
-    402: "The Hub asks for payment for {place}: choose hardware that your account has.",
-    403: "Your token may not do this with {place}: use a token that may write there, and a name "
-    "that belongs to you.",
-    404: "The Hub knows no {place}, or you may not see it: check the name, and log in for a "
-    "private one.",
-    409: "The Hub says that {place} changed meanwhile or exists already: try again.",
-    413: "The Hub finds what was sent to {place} too large.",
+    402: "The Hub asks for payment for {place}: choose hardware that your account includes.",
+    403: "Your token is not allowed to do this with {place}: use a token with write access and a "
+    "name that you own.",
+    404: "The Hub has no {place} that you can see: check the name, and log in if it is private.",
+    409: "{place} changed on the Hub in the meantime or already exists: try again.",
+    413: "The upload to {place} is too large for the Hub: send smaller files.",
     429: "The Hub received too many requests from here (429): wait a few minutes and try again; "
-    "what has arrived already is not sent again.",
+    "finished uploads are not sent again.",
 }
 
 
@@ -47,7 +46,7 @@ _BY_STATUS = {
 def hub_errors(place: str) -> Iterator[None]:
     """Turn whatever the Hub's client raises into one InputError about ``place``.
 
-    The client waits for ever by default; here it waits for ``TIMEOUT`` seconds.
+    By default the client waits forever; here it waits ``TIMEOUT`` seconds.
     """
     get_session().timeout = TIMEOUT
     try:
@@ -62,14 +61,14 @@ def hub_errors(place: str) -> Iterator[None]:
 
 
 def _explain(error: BaseException, place: str) -> str | None:
-    """The sentence for ``error``; None where it is not the Hub's doing, but a fault of ours."""
+    """The sentence for ``error``; None if it is not the Hub's doing, but a fault of ours."""
     match error:
         case LocalTokenNotFoundError():
             return f"You are not logged in to the Hub: {LOG_IN}; it must be allowed to write."
         case OfflineModeIsEnabled():
             return f"HF_HUB_OFFLINE is set, and {place} is not in the cache: unset it to ask."
         case GatedRepoError():
-            return f"The owner of {place} must let you in first: ask on its page, and log in."
+            return f"{place} needs its owner's permission: request access on its page, and log in."
         case RevisionNotFoundError():
             return f"The Hub has no such revision of {place}: check what follows the @."
         case RepositoryNotFoundError():
@@ -80,28 +79,28 @@ def _explain(error: BaseException, place: str) -> str | None:
         case HfHubHTTPError() if error.response is not None:
             status = error.response.status_code
             if isinstance(error, EntryNotFoundError):
-                return f"A file is missing in {place}: it is no MetaSeg checkpoint."
+                return f"A file is missing in {place}: it is not a MetaSeg checkpoint."
             if status in _BY_STATUS:
                 return _BY_STATUS[status].format(place=place)
             if status >= 500:
-                return f"The Hub has a fault of its own ({status}) at {place}: try again later."
+                return f"The Hub has an internal error ({status}) for {place}: try again later."
             return f"The Hub refused {place} ({status})."
         case HFValidationError():
-            return f"{place} is no name that the Hub takes: it has the form USER/NAME."
+            return f"{place} is not a valid Hub name: use the form USER/NAME."
         case httpx2.TimeoutException() | httpx2.NetworkError() | httpx2.ProxyError():
             return _unreachable(place)
         case httpx2.RemoteProtocolError():
-            return f"The connection broke while {place} was on its way: try again."
+            return f"The connection broke during the transfer of {place}: try again."
         case httpx2.HTTPError() | httpx2.InvalidURL():
             return _unreachable(place)
         case OSError() if "Consistency check failed" in str(error):
-            return f"{place} did not arrive whole: try again."
+            return f"{place} arrived incomplete: try again."
         case ValueError() if str(error).startswith("Invalid metadata"):
             return f"The Hub refuses the README.md of {place}: {' '.join(str(error).split())}"
         case JSONDecodeError() | FileMetadataError():
             return (
-                f"What answered for {place} is no Hub: check HF_ENDPOINT, and whether the network "
-                "wants you to log in first."
+                f"The server that answered for {place} is not the Hub: check HF_ENDPOINT, and "
+                "whether your network requires a login."
             )
         case ValueError() | RuntimeError() | OSError() if error.__cause__ is not None:
             # The client wraps what happened while a file was on its way.
@@ -109,12 +108,12 @@ def _explain(error: BaseException, place: str) -> str | None:
         case OSError() if error.strerror:
             return f"{place} could not be read or stored on this computer: {error.strerror}."
         case RuntimeError() | OSError() | XetDownloadError():
-            return f"The transfer of {place} failed: try again, or set HF_HUB_DISABLE_XET=1 before."
+            return f"The transfer of {place} failed: try again, or set HF_HUB_DISABLE_XET=1 first."
     return None
 
 
 def _unreachable(place: str) -> str:
     return (
         f"The Hub could not be reached for {place}: check the network and try again, or set "
-        "HF_HUB_OFFLINE=1 to use what is in the cache."
+        "HF_HUB_OFFLINE=1 to use the cache."
     )

@@ -21,12 +21,12 @@ class HubName:
     def parse(cls, text: str, revision: str | None = None) -> "HubName":
         """``USER/NAME`` or ``USER/NAME@REVISION``; ``revision`` says the same apart from it.
 
-        InputError where ``text`` is neither, or both name a revision.
+        Raises InputError if ``text`` is neither, or both name a revision.
         """
         match = _NAME.fullmatch(text)
         if match is None or ".." in match[1] or "--" in match[1]:
             raise InputError(
-                f"«{text}» is no name on the Hub: it has the form USER/NAME or USER/NAME@REVISION."
+                f'"{text}" is not a Hub name: use the form USER/NAME or USER/NAME@REVISION.'
             )
         if match[2] and revision:
             raise InputError(f"Two revisions were given, {match[2]} and {revision}: leave one out.")

@@ -1,4 +1,4 @@
-"""From the Hub: a checkpoint at one commit, every file proved against its hash there."""
+"""From the Hub: a checkpoint at one commit, every file checked against its hash."""
 
 import hashlib
 import logging
@@ -17,7 +17,7 @@ from metaseg.hub.names import HubName
 log = logging.getLogger(__name__)
 
 FILES = (CONFIG, WEIGHTS)
-"""All that inference needs; nothing else is fetched, and no code ever."""
+"""All that inference needs. Nothing else is fetched, and never code."""
 
 _SHA256, _SHA1 = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{40}")
 
@@ -34,7 +34,7 @@ def pull(name: HubName) -> Checkpoint:
 
 
 def _find_in_cache(name: HubName) -> Path | None:
-    """The snapshot folder of ``name`` in the cache, if it is whole; None where it is not.
+    """The snapshot folder of ``name`` in the cache, if it is whole; None if it is not.
 
     Only a commit counts, since a branch may have moved; offline, the last one known does.
     """
@@ -57,7 +57,7 @@ def _find_in_cache(name: HubName) -> Path | None:
     if all(_fits(path, _blob(path).name) for path in paths if path.is_symlink()):
         return paths[0].parent
     if constants.HF_HUB_OFFLINE:
-        raise InputError(f"The cache holds a damaged {name}: unset HF_HUB_OFFLINE to mend it.")
+        raise InputError(f"The cache holds a damaged {name}: unset HF_HUB_OFFLINE to repair it.")
     log.warning("The cache holds a damaged %s, which is fetched again.", name)
     return None
 
@@ -70,7 +70,7 @@ def _download(name: HubName) -> Path:
     there = {sibling.rfilename: sibling for sibling in info.siblings or []}
     for file in FILES:
         if file not in there:
-            raise InputError(f"{name} has no {file}: it is no MetaSeg checkpoint.")
+            raise InputError(f"{name} has no {file}: it is not a MetaSeg checkpoint.")
     for file in FILES:
         wanted = _hash(there[file])
         path = Path(hf_hub_download(name.repo_id, file, revision=info.sha))
@@ -81,7 +81,7 @@ def _download(name: HubName) -> Path:
             _blob(path).unlink()
             raise InputError(
                 f"{file} of {name} is not what the Hub says it is (its hash differs): it was "
-                "thrown away; try again."
+                "deleted; try again."
             )
     if not name.is_pinned:
         # The client notes which commit the branch or tag is, for when it is offline.

@@ -45,15 +45,15 @@ def check_login(repo_id: str) -> None:
         )
     token = account.get("auth", {}).get("accessToken", {})
     if token.get("role") == "read":
-        raise InputError(f"Your token may only read: make one that may write, at {TOKENS}.")
+        raise InputError(f"Your token is read-only: create one with write access at {TOKENS}.")
 
 
 def push_model(folder: Path, repo_id: str, private: bool = False, tag: str | None = None) -> Pushed:
     """Push the checkpoint in ``folder`` to ``repo_id`` on the Hub, which is created if need be.
 
-    Config, weights, card, curves and figures go up in one commit. A push that broke off goes on
-    where it stopped when it is repeated; with the same content it makes no new commit. ``tag``
-    names the commit, as v1 does. InputError says what is wrong with the folder or on the Hub.
+    Config, weights, card, curves and metrics go up in one commit. A repeated push resumes an
+    interrupted one; the same content makes no new commit. ``tag`` names the commit, as v1 does.
+    InputError says what is wrong with the folder or on the Hub.
     """
     folder = Path(folder)
     load_checkpoint(folder)  # what could not be loaded is not published
@@ -80,7 +80,7 @@ def commit(
 ) -> Pushed:
     """One commit to a repository of ``kind`` model or space; none where nothing changed.
 
-    InputError where ``private`` is wanted and the repository is public: nothing is sent then.
+    Raises InputError if ``private`` is wanted and the repository is public: nothing is sent then.
     """
     api = HfApi()
     with hub_errors(repo_id):

@@ -31,14 +31,14 @@ def from_pretrained(name: str, revision: str | None = None) -> Checkpoint:
     strict and takes safetensors alone, and files from the Hub must have the hash that it names.
     InputError says what is wrong; nothing is ever half loaded.
 
-    ``metaseg.segment("slice.png", model=name)`` loads and runs it in one call; a checkpoint by
-    itself is for ``metaseg.segmenter.Segmenter``, or to look into.
+    ``metaseg.segment("slice.png", model=name)`` loads and runs it in one call; use a checkpoint
+    itself with ``metaseg.segmenter.Segmenter``.
     """
     name = str(name)
     folder = None if revision else local_folder(name)
     if folder is not None:
         return load_checkpoint(folder)
-    # The Hub's client takes a moment to import, which local checkpoints need not wait for.
+    # The Hub client is slow to import, and local checkpoints do not need it.
     from metaseg.hub.names import HubName
     from metaseg.hub.pull import pull
 
@@ -70,9 +70,9 @@ def resolve_checkpoints(
     """The checkpoints that the demo serves, and notices for the page and the log.
 
     METASEG_MODELS names them, separated by commas, or else ``checkpoints/hub.toml``, or else they
-    are the shipped ones. Each bears the name of its architecture, so that clients need not know
-    where it came from. Where one cannot be had, the shipped ones are served and a notice says why.
-    ``report`` receives a line of progress for each.
+    are the shipped ones. Each is named by its architecture, so that clients need not know its
+    source. If one cannot be loaded, the shipped ones are served and a notice says why. ``report``
+    receives a line of progress for each.
     """
     try:
         names = _named_models()
@@ -84,7 +84,7 @@ def resolve_checkpoints(
             checkpoint = from_pretrained(name)
             checkpoints.append(replace(checkpoint, name=checkpoint.config.architecture))
         if len({checkpoint.name for checkpoint in checkpoints}) < len(checkpoints):
-            raise InputError("Two of them have the same architecture: name one of each.")
+            raise InputError("Two models have the same architecture: name one of each.")
         return checkpoints, []
     except InputError as error:
         notice = (

@@ -1,4 +1,4 @@
-"""A Space of one's own: the demo, with its models pinned to commits on the Hub."""
+"""Publish a Space: the demo, with its models pinned to commits on the Hub."""
 
 import re
 from collections.abc import Callable
@@ -38,13 +38,13 @@ TEXT = """
 # MetaSeg
 
 Outlines brain metastases and other brain tumours on single MR slices. Research software: it is not
-a medical device, and no diagnosis or treatment may rest on it. Do not upload images of patients
-that you have no right to share.
+a medical device: do not base diagnosis or treatment on it. Do not upload patient images that you
+have no right to share.
 
 {models}
 
-The code is under Apache-2.0. The weights are under {license}, which follows from the data they were
-trained on; their cards say which data these were.
+The code is under Apache-2.0. The weights are under {license}, which their training data
+requires. Their cards list the data.
 """
 
 
@@ -65,14 +65,14 @@ def publish_space(
     repo_id = plain_repo_id(repo_id)
     if hardware and hardware not in set(SpaceHardware):
         known = ", ".join(SpaceHardware)
-        raise InputError(f"The Hub has no hardware «{hardware}»: choose one of {known}.")
+        raise InputError(f'The Hub has no hardware "{hardware}": choose one of {known}.')
     files = space_files()
     gradio = pinned_gradio()
     check_login(repo_id)
     checkpoints = [_on_hub(model, repo_id, private, report) for model in models]
     architectures = [checkpoint.config.architecture for checkpoint in checkpoints]
     if len(set(architectures)) < len(architectures):
-        raise InputError("Two of the models have the same architecture: name one of each.")
+        raise InputError("Two models have the same architecture: name one of each.")
     texts = {
         CARD: _readme(checkpoints, gradio, hardware),
         HUB_FILE.relative_to(ROOT).as_posix(): _hub_file(checkpoints),
@@ -98,7 +98,7 @@ def publish_space(
 def space_files(root: Path = ROOT) -> list[str]:
     """Paths, relative to ``root``, of the files that the Space gets unchanged.
 
-    InputError where ``root`` is no clone of the repository.
+    Raises InputError if ``root`` is no clone of the repository.
     """
     if not (root / APP).is_file():
         raise InputError("There is no app.py here: publish the Space from a clone of MetaSeg.")

@@ -25,7 +25,7 @@ def build_network(
 ) -> Network:
     """An untrained network of one of ``ARCHITECTURES``; ``KeyError`` for another name.
 
-    InputError where there is no such encoder, or the widths do not fit it.
+    Raises InputError if there is no such encoder, or the widths do not fit it.
     """
     try:
         return ARCHITECTURES[architecture](encoder, tuple(decoder_channels), in_channels)
@@ -34,8 +34,8 @@ def build_network(
             raise
         widths = ", ".join(map(str, decoder_channels))
         raise InputError(
-            f"No network can be built of the encoder «{encoder}» and the widths {widths}: give an "
-            "encoder by its SMP name and four widths."
+            f'No network can be built from the encoder "{encoder}" and the widths {widths}: give '
+            "an encoder by its SMP name and four widths."
         ) from error
 
 

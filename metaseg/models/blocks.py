@@ -1,4 +1,4 @@
-"""What the three networks share: the encoder, the padding, the convolution block."""
+"""Shared parts of the three networks: encoder, padding, convolution block."""
 
 import segmentation_models_pytorch as smp
 from torch import Tensor, nn

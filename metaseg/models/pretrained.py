@@ -47,7 +47,7 @@ IMAGENET = {
 def read_imagenet(encoder: str) -> dict[str, Tensor]:
     """The ImageNet weights of ``encoder`` in their file's order, without those of the classifier.
 
-    InputError where there are none for it, or the package that holds them is not installed.
+    Raises InputError if there are none for it, or the package that holds them is not installed.
     """
     if encoder not in IMAGENET:
         raise InputError(
@@ -80,7 +80,7 @@ def load_imagenet(encoder: nn.Module, weights: dict[str, Tensor]) -> None:
 
     The two name their tensors differently but hold them in the same order: they are mapped by
     order, and the kind and shape of every tensor are checked. The first convolution is fitted to
-    the encoder's number of input channels. InputError where the weights are of another encoder.
+    the encoder's number of input channels. Raises InputError if the weights are of another encoder.
     """
     state = encoder.state_dict()
     names = [name for name in state if _kind(name) != "num_batches_tracked"]

@@ -1,4 +1,4 @@
-"""From a slice to what the network sees, and exactly back. Training and serving share this code."""
+"""From a slice to the network's input, and exactly back. Training and serving share this code."""
 
 from metaseg.preprocess.brain import brain_mask, brain_masks
 from metaseg.preprocess.channels import CHANNELS, network_input, to_channels

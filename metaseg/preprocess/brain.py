@@ -31,7 +31,7 @@ def brain_masks(scan: Scan, settings: Preprocessing) -> list[np.ndarray | None]:
 
 
 def brain_mask(grey: np.ndarray) -> np.ndarray | None:
-    """The brain on ``grey`` (H, W) uint8 as a boolean mask (H, W), or None where it is not certain.
+    """The brain on ``grey`` (H, W) uint8 as a boolean mask (H, W), or None if it is not certain.
 
     ``grey`` is T1 or FLAIR in any plane, before CLAHE, with the skull or without it. None is the
     usual answer at the skull base, where muscle, eyes and brain touch, and above the vertex.

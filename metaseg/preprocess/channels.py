@@ -1,6 +1,6 @@
-"""What a network sees, derived from one grey image on its grid.
+"""Input channels of a network, derived from one grey image on its grid.
 
-Training may change the grey image as it likes and then takes the same way as serving.
+Training may alter the grey image first, and then uses the same code as serving.
 """
 
 from collections.abc import Callable

@@ -77,7 +77,7 @@ def _folder(path: Path) -> list[Entry]:
     _check_count(len(files))
     for file in files:
         if file.stat().st_size > MAX_FILE_BYTES:
-            raise FileError(f"holds a file larger than {MAX_FILE_BYTES >> 20} MB: take it out.")
+            raise FileError(f"holds a file larger than {MAX_FILE_BYTES >> 20} MB: remove it.")
     return [Entry(file.relative_to(path).as_posix(), partial(file.open, "rb")) for file in files]
 
 
@@ -87,11 +87,13 @@ def _zip(archive: zipfile.ZipFile) -> list[Entry]:
     for member in members:
         parts = PurePosixPath(member.filename.replace("\\", "/")).parts
         if ".." in parts or parts[:1] == ("/",) or ":" in member.filename[:2]:
-            raise FileError("holds a path that leads out of the zip: pack it again.")
+            raise FileError("contains a path outside the zip: pack it again.")
         if member.flag_bits & 1:
             raise FileError("is encrypted: give a zip without a password.")
         if member.compress_type not in PLAIN:
-            raise FileError("is packed in a way that cannot be read: use plain zip compression.")
+            raise FileError(
+                "uses an unsupported zip compression: pack it again with the standard one."
+            )
     # The directory of the zip may lie about sizes; the reading itself stops at what it says.
     largest = max((member.file_size for member in members), default=0)
     if sum(member.file_size for member in members) > MAX_UNPACKED_BYTES or largest > MAX_FILE_BYTES:

@@ -15,8 +15,8 @@ def scan_of_array(array: np.ndarray) -> Scan:
     """
     if array.ndim not in (2, 3) or array.dtype.kind not in "iuf":
         raise InputError(
-            f"An array of shape {array.shape} and type {array.dtype} is no scan: give grey values "
-            "as (height, width) or (slices, height, width)."
+            f"An array of shape {array.shape} and type {array.dtype} is not a scan: give grey "
+            "values as (height, width) or (slices, height, width)."
         )
     voxels = array.reshape(-1, *array.shape[-2:])
     if min(voxels.shape[1:]) < MIN_SIDE or len(voxels) == 0:
@@ -25,7 +25,7 @@ def scan_of_array(array: np.ndarray) -> Scan:
             "pixels, as (height, width) or (slices, height, width)."
         )
     if voxels.size > MAX_SCAN_VOXELS:
-        raise InputError(f"The array has {voxels.size} voxels, and {MAX_SCAN_VOXELS} are allowed.")
+        raise InputError(f"The array has {voxels.size} voxels: give at most {MAX_SCAN_VOXELS}.")
     if not np.isfinite(voxels).all():
         raise InputError("The array holds values that are not finite numbers: replace them.")
     return Scan(voxels.astype(np.float32), "array", eight_bit=array.dtype == np.uint8)
@@ -34,7 +34,7 @@ def scan_of_array(array: np.ndarray) -> Scan:
 def mask_of_array(array: np.ndarray, scan: Scan) -> np.ndarray:
     """``array`` as a ground truth (D, H, W) bool for ``scan``.
 
-    InputError where its size is not the scan's, or it has more values than 0 and one other.
+    Raises InputError if its size is not the scan's, or it has more values than 0 and one other.
     """
     depth, height, width = scan.voxels.shape
     if array.shape not in ((depth, height, width), (height, width) if depth == 1 else ()):

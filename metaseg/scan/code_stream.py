@@ -19,7 +19,7 @@ def fits(frame: bytes, rows: int, columns: int, samples: int) -> bool:
 
 
 def size_of(frame: bytes) -> tuple[int, int, int] | None:
-    """Rows, columns and samples that a frame states; None where they cannot be found."""
+    """Rows, columns and samples that a frame states; None if they cannot be found."""
     if frame.startswith(JPEG_START):
         return _jpeg(frame)
     start = frame.find(JPEG_2000_SIZE)

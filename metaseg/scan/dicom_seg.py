@@ -150,7 +150,7 @@ def _referenced(frames: np.ndarray, scan: Scan) -> tuple[list, np.ndarray]:
 def _place(mask: np.ndarray, frame: Frame, slice_: np.ndarray, to_scan: np.ndarray) -> None:
     """Set the voxels of ``mask`` that ``slice_`` (rows, columns) marks."""
     if not frame.is_placed:
-        raise FileError("does not say where its frames lie: give a NIfTI mask.")
+        raise FileError("does not give the positions of its frames: give a NIfTI mask.")
     rows, columns = np.nonzero(slice_)
     points = np.stack([columns, rows, np.zeros_like(rows), np.ones_like(rows)])
     found = (to_scan @ place_affine(frame) @ points)[2::-1]  # slice, row, column
@@ -159,5 +159,5 @@ def _place(mask: np.ndarray, frame: Frame, slice_: np.ndarray, to_scan: np.ndarr
         return  # a frame of another slice than the one at hand
     outside = (index < 0) | (index >= np.array(mask.shape)[:, None])
     if outside.any() or np.abs(found - index).max() > SAME_GRID:
-        raise FileError("lies on another grid than the scan: export it for this series.")
+        raise FileError("has another grid than the scan: export it for this series.")
     mask[tuple(index)] = True

@@ -87,9 +87,9 @@ def find_series(entries: list[Entry]) -> tuple[list[Series], list[str]]:
             groups[_key(frame)].append(frame)
     notices = []
     if unreadable:
-        notices.append(f"{len(unreadable)} damaged DICOM files were left out.")
+        notices.append(f"{len(unreadable)} damaged DICOM files were skipped.")
     if repeated:
-        notices.append(f"{repeated} files are there twice: one of each was read.")
+        notices.append(f"{repeated} duplicate files: one of each was read.")
     parts = [part for frames in groups.values() for part in _split(frames)]
     series = [Series(_describe(part), _uid(part[0]), part) for part in parts]
     return sorted(series, key=lambda one: (one.description, one.uid)), notices
@@ -211,7 +211,7 @@ def _decode(stack: Stack) -> tuple[np.ndarray, Stack]:
         return array, stack
     notice = (
         f"{damaged} slice{'s' if damaged > 1 else ''} of the series "
-        f"{'are' if damaged > 1 else 'is'} damaged: left empty, and nothing can be found there."
+        f"{'are' if damaged > 1 else 'is'} damaged: left empty, so no lesion can be found there."
     )
     return array, replace(stack, slots=slots, notices=(*stack.notices, notice))
 

@@ -19,7 +19,7 @@ EVEN = 0.1
 
 @dataclass(frozen=True)
 class Stack:
-    """Frames in order; None where one is missing."""
+    """Frames in order; None if one is missing."""
 
     slots: list[Frame | None]
     affine: np.ndarray | None
@@ -41,7 +41,7 @@ def stack_frames(frames: list[Frame]) -> Stack:
     notices = []
     if len(kept) < len(ordered):
         notices.append(
-            f"The series has {len(ordered) - len(kept)} slices at places where another one lies: "
+            f"The series has {len(ordered) - len(kept)} slices at the position of another slice: "
             "the first of each was read."
         )
     if len(kept) == 1:
@@ -61,8 +61,8 @@ def _fill_gaps(frames: list[Frame]) -> tuple[list[Frame | None], list[str]]:
     uneven = (np.abs(steps / usual - counts) > EVEN).any() or counts.min() < 1
     if uneven:
         return list(frames), [
-            f"The slices lie at uneven distances ({steps.min():.2f} to "
-            f"{steps.max():.2f} mm): volumes and places along them are approximate."
+            f"The slices are unevenly spaced ({steps.min():.2f} to "
+            f"{steps.max():.2f} mm): volumes and positions are approximate."
         ]
     places = [0, *np.cumsum(counts).tolist()]
     missing = places[-1] + 1 - len(frames)
@@ -76,7 +76,7 @@ def _fill_gaps(frames: list[Frame]) -> tuple[list[Frame | None], list[str]]:
     holes = ", ".join(str(place + 1) for place, frame in enumerate(slots) if frame is None)
     return slots, [
         f"The series lacks {missing} of its {len(slots)} slices (number {holes} along the series): "
-        "they are left empty, and nothing can be found there."
+        "they are left empty, so no lesion can be found there."
     ]
 
 
@@ -85,7 +85,7 @@ def _unplaced(frames: list[Frame]) -> Stack:
     notices = ()
     if len(frames) > 1:
         notices = (
-            "The series does not say where its slices lie: they are in the order of their numbers, "
+            "The series gives no slice positions: slices are in the order of their numbers, "
             "and orientation is unknown.",
         )
     return Stack(list(ordered), None, frames[0].thickness, notices)

@@ -91,7 +91,7 @@ def _whole_file(data: bytes) -> bytes:
     with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
         head = file.read(HEADER_BYTES)
         if not is_nifti(head) or head.startswith(GZIP):
-            raise FileError("is a gzip file without a NIfTI volume in it.")
+            raise FileError("is a gzip file without a NIfTI volume: give a .nii or .nii.gz file.")
         whole = head + file.read(max(0, _check_header(head) - len(head)))
         file.read(1)  # at the end of the stream this checks its sum
         return whole

@@ -63,7 +63,7 @@ def in_plane(scan: Scan, plane: str) -> Scan:
     InputError for an unknown plane and for a scan that does not know its orientation.
     """
     if plane not in PLANES:
-        raise InputError(f"There is no plane «{plane}»: choose {', '.join(PLANES)}.")
+        raise InputError(f'There is no plane "{plane}": choose {", ".join(PLANES)}.')
     if plane == scan.plane:
         return scan
     if scan.affine is None or scan.orientation is None or not scan.is_volume:

@@ -200,7 +200,7 @@ def read_mask(path: str | Path, scan: Scan, labels: tuple[int, ...] | None = Non
     or, without labels, where it is white.
 
     A DICOM-SEG is laid where it belongs in the patient; everything else has the scan's own grid.
-    InputError where its size differs from the scan's and, without labels, where it has
+    Raises InputError if its size differs from the scan's and, without labels, where it has
     more than two values (0 and one of 1, 255 and 65535).
     """
     path = Path(path)
@@ -218,7 +218,9 @@ def _fitting(mask: Scan, scan: Scan, labels: tuple[int, ...] | None) -> np.ndarr
             f"is {_size(mask)} and the scan is {_size(scan)}: give a mask of the same size."
         )
     if not _same_place(mask, scan):
-        raise FileError("is turned another way than the scan: save it with the header of the scan.")
+        raise FileError(
+            "has another orientation than the scan: save it with the header of the scan."
+        )
     if labels is not None:
         return np.isin(mask.voxels, labels)
     values = np.unique(mask.voxels)

@@ -94,7 +94,7 @@ def _check_segments(
     than they have in the picture: a codec would take memory for all of them. ``first`` is the page
     that says how all of the series are stored."""
     if first.compression not in (*PLAIN_CODECS, *SIZED_CODECS):
-        raise FileError("is compressed in a way that is not read: save it with LZW or without.")
+        raise FileError("uses an unsupported compression: save it with LZW or uncompressed.")
     if first.compression in SIZED_CODECS:
         height, width = first.imagelength, first.imagewidth
         if first.is_tiled:

@@ -46,7 +46,7 @@ class Scan:
     eight_bit: bool = False
     """Whether the source held 8-bit values, which preprocessing leaves unchanged."""
     spacing: tuple[float, float, float] | None = None
-    """Distance of the voxels in mm, in the order of the array; None where the source has none."""
+    """Distance of the voxels in mm, in the order of the array; None if the source has none."""
     affine: np.ndarray | None = None
     """(4, 4), from (column, row, slice) to patient coordinates in mm, RAS+ as in NIfTI."""
     orientation: Codes | None = None
@@ -55,11 +55,11 @@ class Scan:
     """The plane that the slices lie in: axial, coronal or sagittal."""
     sources: tuple[SourceSlice | None, ...] = ()
     """DICOM only: where the slices come from, in the order of the source and not of the plane;
-    None where one is missing. A DICOM-SEG refers to them."""
+    None if one is missing. A DICOM-SEG refers to them."""
     notices: tuple[str, ...] = ()
     """Sentences about what the reader found odd and mended or left out."""
     volume: np.ndarray | None = None
-    """The voxels of the volume that this one slice was taken out of; None where it was not."""
+    """The voxels of the volume that this one slice was taken out of; None if it was not."""
 
     @property
     def is_volume(self) -> bool:
@@ -78,7 +78,7 @@ class Scan:
 def take_slice(scan: Scan, index: int | None) -> tuple[Scan, int]:
     """One slice of ``scan`` as a Scan of its own, and its index; None is the middle one.
 
-    InputError where the scan has no such slice.
+    Raises InputError if the scan has no such slice.
     """
     depth = len(scan.voxels)
     if index is None:

@@ -1,1 +1,1 @@
-"""Drawn metastases, the benchmark made of them, and heads that are drawn whole."""
+"""Synthetic metastases, the benchmark made of them, and synthetic heads."""

@@ -1,11 +1,10 @@
 """The synthetic lesion benchmark: real slices, never trained on, with synthetic metastases of known
 place and size.
 
-It is made on brains of the test split of a data set of T1 with contrast medium and of known pixel
-size, slices or isotropic volumes, at their own resolution and before any preprocessing, always the
-same: by FROZEN, whose values and seed were fixed before the first training that is measured on it.
-A change to the generator or to the slices changes the set, and ``fingerprint`` tells; a figure
-measured on the set names its fingerprint.
+It uses the test split of contrast-enhanced T1 data with known pixel size (slices or isotropic
+volumes), at their own resolution and before any preprocessing. No network is trained on it. FROZEN
+makes it reproducible: its values and seed were fixed before the first training that is evaluated on
+it. A change to the generator or the slices changes ``fingerprint``, which every result names.
 """
 
 import csv
@@ -26,15 +25,15 @@ from metaseg.synthesis.metastases import place_metastases
 
 KATO = Enhancement(median=0.44, spread=0.72, lowest=0.3, highest=1.9)
 """57 % brighter than white matter with a deviation of 47 % (Kato et al. 2009, AJNR 30:923), as a
-log-normal without the lesions that hardly enhance."""
+log-normal distribution, without lesions that barely enhance."""
 
 
 @dataclass(frozen=True)
 class StressSettings:
-    """What the set is made of."""
+    """Settings of the benchmark."""
 
     slices: int = 120
-    """At most so many, at even distances over the cases."""
+    """Most slices, evenly spaced over the cases."""
     bins: tuple[tuple[float, float], ...] = ((2, 5), (5, 10), (10, 20), (20, 30))
     """Diameters in mm: a slice gets one lesion from each of the first three and every third slice
     one from the last, evenly spread over the logarithm."""
@@ -46,8 +45,8 @@ class StressSettings:
 FROZEN = StressSettings()
 
 OUTSIDE = {"Figshare 1512427": frozenset({"0637", "1581", "1590", "2986", "3004"})}
-"""By the publication of a data set: cases left out because a look at the set found a lesion outside
-the brain."""
+"""By the publication of a data set: cases left out because inspection showed a lesion outside the
+brain."""
 
 BRAIN_LEVEL, BRAIN_SHARE = 100, 0.3
 """Of volumes: the grey level of the median brain voxel, and the least share of the largest slice's
@@ -56,7 +55,7 @@ brain that a slice shows."""
 
 @dataclass(frozen=True)
 class BenchmarkSlice:
-    """One slice of the set."""
+    """One slice of the benchmark."""
 
     name: str
     """Of the case that it was made from."""
@@ -73,7 +72,7 @@ class BenchmarkSlice:
 
 @dataclass(frozen=True)
 class _Background:
-    """A slice before anything is put into it."""
+    """A slice before lesions are added."""
 
     name: str
     group: str
@@ -86,10 +85,10 @@ class _Background:
 def benchmark_slices(folder: Path) -> Iterator[BenchmarkSlice]:
     """The synthetic lesion benchmark from the test split of ``folder``.
 
-    InputError where the folder is at fault, is of another modality than t1ce, or states no pixel
-    size.
+    Raises InputError if the folder is at fault, is of another modality than t1ce, or states no
+    pixel size.
 
-    Slices on which the brain is not certain are left out, and lesions that find no room.
+    Leaves out slices with an uncertain brain mask and lesions without room.
     """
     folder = Path(folder).resolve()
     cases = cases_of_split([folder], "test")
@@ -157,7 +156,7 @@ def _from_volumes(cases: list[Case]) -> Iterator[tuple[int, _Background]]:
                 "a spacing: "
                 f"{case.name} of {case.source} is none."
             )
-        # The brain so dark that what enhances is not cut off at 255.
+        # Darken the brain so that enhancing tissue is not clipped at 255.
         level = float(np.median(scan.voxels[scan.voxels > 0]))
         greys = np.rint(np.clip(scan.voxels * (BRAIN_LEVEL / level), 0, 255)).astype(np.uint8)
         areas = np.count_nonzero(greys, axis=(1, 2))
@@ -187,14 +186,14 @@ def place_for_test(
 ) -> tuple[np.ndarray, np.ndarray, tuple[float, ...]] | None:
     """``grey`` (H, W) uint8 with lesions of ``diameters`` mm, their labels and measured diameters.
 
-    They keep off ``own_tumour`` (H, W) bool. ``upright`` says that the slice is a coronal or
-    sagittal one, ``pixel_mm`` is the size of a pixel. None where the brain is not certain or no
+    They avoid ``own_tumour`` (H, W) bool. ``upright`` says that the slice is a coronal or
+    sagittal one, ``pixel_mm`` is the size of a pixel. None if the brain is not certain or no
     lesion finds room.
     """
     brain = brain_mask(grey)
     if brain is None:
         return None
-    # Stricter than in training: a label outside the brain would blame a network that is right.
+    # Stricter than in training: a label outside the brain would count against a correct network.
     edge = 2 * round(6 / pixel_mm) + 1
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (edge, edge))
     sure = cv2.erode(np.pad(brain, 1).astype(np.uint8), disc)[1:-1, 1:-1] > 0
@@ -217,7 +216,7 @@ def place_for_test(
 
 
 def fingerprint(slices: Iterable[BenchmarkSlice]) -> str:
-    """Twelve hexadecimal digits that change with any pixel or label of the set."""
+    """Twelve hexadecimal digits that change with any pixel or label of the benchmark."""
     digest = hashlib.sha256()
     for item in slices:
         digest.update(item.name.encode() + item.grey.tobytes() + item.labels.tobytes())

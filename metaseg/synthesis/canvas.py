@@ -50,12 +50,12 @@ class Enhancement:
 
 
 AFTER_CLAHE = Enhancement()
-"""As the enhancing tumours of ``t1ce_slices``, train split, look to the network."""
+"""Matches the enhancing tumours of ``t1ce_slices``, train split, after CLAHE."""
 
 
 @dataclass(frozen=True)
 class Lesion:
-    """What was put where."""
+    """A drawn lesion and its place."""
 
     kind: str
     """solid, ring, necrotic or copy."""
@@ -108,7 +108,7 @@ class Canvas:
     def place(
         self, diameter: float, donor: Donor | None, random: np.random.Generator
     ) -> Lesion | None:
-        """Draw one lesion of ``diameter`` mm; None where it finds no room or leaves no pixel."""
+        """Draw one lesion of ``diameter`` mm; None if there is no room or no pixel is left."""
         pixels = diameter / self.pixel_mm
         # Near the vertex and at the temporal pole a slice shows little brain.
         if pixels > 0.4 * np.sqrt(np.count_nonzero(self.brain)):
@@ -134,7 +134,7 @@ class Canvas:
         return self._draw_bright(kind, diameter, centre, look, random)
 
     def _blurred(self, look: Appearance) -> Appearance:
-        """``look`` no sharper than a scanner resolves, which matters where pixels are smaller."""
+        """Blur ``look`` to a scanner's resolution, which matters for small pixels."""
         blur = RESOLUTION_MM / self.pixel_mm
         if blur < 0.4:
             return look
@@ -143,13 +143,13 @@ class Canvas:
 
     def _choose_centre(self, radius: float, random: np.random.Generator) -> tuple[int, int] | None:
         # Lesions grow outwards from the cortex as well: most of one, not all, must find room.
-        clear = max(4 / self.pixel_mm, 0.85 * radius + 1)  # the mask of the brain is a rough one
+        clear = max(4 / self.pixel_mm, 0.85 * radius + 1)  # the brain mask is approximate
         possible = self.tissue & (self.room > clear)
         weights = possible * (self.junction if random.random() < AT_JUNCTION else 1.0)
         total = np.cumsum(weights.ravel(), dtype=np.float64)
         if total[-1] <= 0:
             return None
-        # Of a few places the one that meets the least fluid, since tumours push ventricles aside.
+        # Of a few places, choose the one with the least fluid: tumours push ventricles aside.
         places = np.searchsorted(total, random.uniform(0, total[-1], 6), side="right")
         places = np.minimum(places, total.size - 1)
         reach = int(np.ceil(radius))
@@ -188,7 +188,7 @@ class Canvas:
         pattern, local = look.pattern[patch], self.local[place]
         # Fluid is about half as bright as tissue after CLAHE, a third before it.
         wanted = local * (1 + np.where(pattern > 0, enhancement, 0.6) * pattern)
-        # Real tumours hardly ever reach white: their texture stays to be seen.
+        # Real tumours rarely reach white: their texture stays visible.
         wanted = np.minimum(wanted, KNEE) + 0.4 * np.maximum(wanted - KNEE, 0)
         return self._blend(kind, centre, place, look.coverage[patch], wanted)
 
@@ -200,7 +200,7 @@ class Canvas:
         look: Appearance,
         random: np.random.Generator,
     ) -> Lesion:
-        """A lesion as FLAIR and T2 show it: bright water around it, itself anything."""
+        """A lesion on FLAIR or T2: bright oedema around a core of any brightness."""
         oedema = np.zeros(self.values.shape, np.float32)
         swollen = _has_oedema(diameter, random)
         brightness = random.uniform(0.45, 1.1)
@@ -215,7 +215,7 @@ class Canvas:
         place, patch = self._window(centre, look.coverage.shape)
         pattern = look.pattern[patch]
         # Solid parts lie between tissue and oedema; dead cores are fluid, dark or bright.
-        # A nodule without oedema would not be drawn if it were not bright.
+        # Experts outline a nodule without oedema only if it is bright.
         solid = random.uniform(0.1 if swollen else 0.5, 1.1)
         core = random.uniform(0.8, 1.6) if self.modality == "t2" else random.uniform(-0.5, 0.9)
         hollow = pattern < 0.3
@@ -228,7 +228,7 @@ class Canvas:
     ) -> tuple[tuple, np.ndarray]:
         """Where the halo of a lesion lies and how dense it is there, 0 to 1.
 
-        It follows white matter and spares cortex, which gives it its fingers.
+        It follows white matter and spares cortex, which gives its finger-like shape.
         """
         ratio = float(np.clip(random.normal(2.1, 0.4), 1.4, 3.0))
         reach = min(ratio * diameter, diameter + 40) / self.pixel_mm / 2

@@ -1,6 +1,6 @@
-"""Plausible brain metastases put into real slices, for training and for testing by size.
+"""Plausible brain metastases drawn into real slices, for training and for testing by size.
 
-What the literature says of metastases, and how it is used here:
+What the literature says about metastases, and how it is used here:
 
 - *Number.* Of 288 patients 49 % had one metastasis, 21 % two, 13 % three, 6 % four and 11 % five
   or more (Delattre et al. 1988, Archives of Neurology 45:741). Used as it is, up to twelve.
@@ -57,16 +57,16 @@ def add_metastases(
     """``levels`` (H, W) uint8 with 1 to 12 new metastases, and the mask (H, W) bool of all lesions.
 
     ``lesion_mask`` and ``brain`` (H, W) bool say where lesions are already and where brain is;
-    new lesions keep off the former and inside the latter. ``pixel_mm`` is the size of a pixel.
+    new lesions avoid the former and stay inside the latter. ``pixel_mm`` is the size of a pixel.
     ``modality`` is "t1ce", "flair" or "t2". Half the lesions on "t1ce" are shrunken copies of
     ``donors``, real tumours, where there are some. ``enhancement`` is how much brighter they are.
     Works before CLAHE and after it, because every contrast is relative to the tissue around the
     lesion.
 
-    The mask means what experts draw: on "t1ce" the enhancing lesion with its necrotic core but
+    The mask follows what experts draw: on "t1ce" the enhancing lesion with its necrotic core but
     without the oedema, on "flair" and "t2" the lesion with its oedema.
     """
-    # Smaller ones cannot be told from noise and vessels; their labels would only teach guessing.
+    # Smaller lesions look like noise and vessels; their labels would only teach guessing.
     smallest = max(SMALLEST, 2.5 * pixel_mm)
     diameters = [draw_diameter(random, smallest) for _ in range(draw_count(random))]
     changed, labels, _ = place_metastases(
@@ -91,7 +91,7 @@ def place_metastases(
 
     ``centres`` (H, W) bool narrows down where their centres may lie.
     Returns the levels, a label map (H, W) uint8 that numbers the new lesions from 1 on, and one
-    Lesion a label. A lesion that finds no room is left out.
+    Lesion a label. A lesion without room is left out.
     """
     rows, columns = np.flatnonzero(brain.any(axis=1)), np.flatnonzero(brain.any(axis=0))
     if not len(rows):
@@ -104,7 +104,7 @@ def place_metastases(
         levels[box], lesion_mask[box], brain[box], pixel_mm, modality, enhancement, within
     )
     lesions: list[Lesion] = []
-    # The largest first: they find room only while there is some.
+    # Largest first, while there is room.
     for diameter in sorted(diameters, reverse=True):
         donor = donors[random.integers(len(donors))] if len(donors) else None
         lesion = canvas.place(diameter, donor, random)

@@ -1,7 +1,7 @@
 """Outlines and inner patterns of synthetic lesions, on small patches in pixels.
 
 A pattern is dimensionless: 1 where a lesion enhances fully, 0 at the level of the surrounding
-tissue, -1 as dark as fluid. What these become in grey levels is the business of ``synthetic``.
+tissue, -1 as dark as fluid. ``canvas`` turns them into grey levels.
 """
 
 from collections.abc import Iterable
@@ -126,7 +126,8 @@ def draw_lesion(
 def draw_copy(
     donor: Donor, diameter: float, softness: float, random: np.random.Generator
 ) -> Appearance:
-    """``donor`` turned, mirrored and shrunk to ``diameter``; that and ``softness`` in pixels."""
+    """``donor`` rotated, mirrored and shrunk to ``diameter``; ``diameter`` and ``softness`` in
+    pixels."""
     scale = diameter / donor.diameter
     height, width = donor.coverage.shape
     half = int(np.ceil(0.5 * scale * np.hypot(height, width))) + 2

@@ -1,1 +1,1 @@
-"""Training: the only wing that knows accelerate and albumentations. Begin with train.py."""
+"""Training. Only this package imports accelerate and albumentations. Start with train.py."""

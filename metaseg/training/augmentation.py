@@ -1,4 +1,4 @@
-"""Random changes to a training slice, the same ones for the same seed, epoch and index."""
+"""Random augmentation of a training slice, reproducible by seed, epoch and index."""
 
 import os
 from unittest.mock import patch
@@ -14,7 +14,7 @@ with patch.dict(os.environ, {"NO_ALBUMENTATIONS_UPDATE": "1"}):
 def build_augmentation(strength: float = 1.0) -> A.Compose:
     """Flips, zoom, shift and rotation of slice and mask; contrast, noise and blur of the slice.
 
-    ``strength`` scales how far and how often they go.
+    ``strength`` scales their size and probability.
     """
     return A.Compose(
         [
@@ -34,7 +34,7 @@ def build_augmentation(strength: float = 1.0) -> A.Compose:
             A.RandomBrightnessContrast(
                 brightness_limit=0.15,
                 contrast_limit=0.25,
-                # A share of the mean: of the maximum it would turn a dark brain black.
+                # Relative to the mean: relative to the maximum, a dark brain would become black.
                 brightness_by_max=False,
                 p=0.5 * strength,
             ),
@@ -54,10 +54,10 @@ def build_augmentation(strength: float = 1.0) -> A.Compose:
 def augment(
     pipeline: A.Compose, levels: np.ndarray, mask: np.ndarray, seed: tuple[int, int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """``levels`` (H, W) uint8 and ``mask`` (H, W) bool, changed as ``seed`` says.
+    """``levels`` (H, W) uint8 and ``mask`` (H, W) bool, augmented by ``seed``.
 
-    ``seed`` is (run, epoch, index). albumentations 2 keeps a random state of its own and
-    ignores numpy's and Python's seeds.
+    ``seed`` is (run, epoch, index). albumentations 2 has its own random state and ignores the seeds
+    of numpy and Python.
     """
     pipeline.set_random_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
     changed = pipeline(image=levels[..., None], mask=mask.astype(np.uint8))

@@ -10,7 +10,7 @@ from metaseg.files import write_json
 
 
 def write_curves(folder: Path, title: str, history: list[dict]) -> None:
-    """``curves.json`` and ``curves.png`` from one entry an epoch."""
+    """Write ``curves.json`` and ``curves.png`` from one entry per epoch."""
     write_json(folder / "curves.json", history)
     epochs = [entry["epoch"] for entry in history]
     # Not by pyplot, which would choose a backend for the whole process.
@@ -30,7 +30,7 @@ def write_curves(folder: Path, title: str, history: list[dict]) -> None:
 
 
 def write_scalars(writer: SummaryWriter, entry: dict, learning_rate: float) -> None:
-    """One epoch's figures and the learning rate at its end."""
+    """Log one epoch's metrics and the learning rate at its end."""
     scalars = {key: value for key, value in entry.items() if key not in ("epoch", "seconds")}
     scalars["learning_rate"] = learning_rate
     for name, value in scalars.items():

@@ -1,4 +1,4 @@
-"""Prepared slices as what a DataLoader feeds to the network."""
+"""Prepared slices as datasets for a DataLoader."""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -16,10 +16,10 @@ from metaseg.training.robustness import Variation, vary
 from metaseg.training.sampling import Sampling, draw_epoch
 
 UNCHANGED = Variation(**{field.name: 0.0 for field in fields(Variation)})
-"""Nothing but the augmentation that all slices get."""
+"""No alterations besides the augmentation of all slices."""
 
 DONORS = 80
-"""At most so many of a data folder."""
+"""Most donors from one data folder."""
 
 
 class SliceDataset(Dataset):
@@ -41,14 +41,14 @@ class SliceDataset(Dataset):
     def change(
         self, position: int, grey: np.ndarray, mask: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Validation sees the slices as they are."""
+        """Validation uses unaltered slices."""
         return grey, mask
 
 
 class AugmentedDataset(SliceDataset):
-    """One epoch of training slices: some with a lesion and some empty ones, varied and augmented.
+    """One epoch of training slices with and without a lesion, altered and augmented.
 
-    Order and augmentation depend on seed and epoch alone, so a resumed run goes on exactly.
+    Order and augmentation depend on seed and epoch alone, so a resumed run continues exactly.
     """
 
     def __init__(
@@ -71,9 +71,10 @@ class AugmentedDataset(SliceDataset):
     def change(
         self, position: int, grey: np.ndarray, mask: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """``grey`` and ``mask``, both (S, S), as this epoch shows them."""
+        """``grey`` and ``mask``, both (S, S), altered and augmented for this epoch."""
         index = int(self.indices[position])
-        # The position and not the index: a slice that comes twice in an epoch differs from itself.
+        # By position, not index: a slice that comes twice in an epoch is altered differently each
+        # time.
         random = np.random.default_rng((self.seed, self.epoch, position))
         grey, mask = vary(
             grey,
@@ -95,7 +96,7 @@ def find_donors(slices: PreparedSlices) -> list[Donor]:
     donors = []
     for source in np.unique(slices.sources[enhancing]):
         own = np.flatnonzero(enhancing & (slices.sources == source))
-        # In any order but that of the patients, the first of whom would give all.
+        # Shuffled, or the first patients would supply all donors.
         own = np.random.default_rng(0).permutation(own)
         donors += collect_donors(
             (slices.greys[index] for index in own), (slices.masks[index] for index in own), DONORS

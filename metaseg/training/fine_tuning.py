@@ -1,4 +1,4 @@
-"""What training from pretrained weights asks for, and what makes it fast on a processor."""
+"""Helpers for training from pretrained weights and for fast training on a processor."""
 
 import torch
 from timm.layers import DropPath
@@ -12,8 +12,8 @@ def parameter_groups(
 ) -> list[dict]:
     """AdamW's parameter groups, the decoder's first.
 
-    The encoder learns at ``encoder_rate`` times the ``learning_rate``. Weight decay pulls at the
-    kernels of convolutions alone: norms and biases have nothing to overfit with.
+    The encoder learns at ``encoder_rate`` times the ``learning_rate``. Weight decay applies
+    to convolution kernels only, not to norms and biases, which do not overfit.
     """
     groups = []
     for in_encoder, rate in ((False, learning_rate), (True, encoder_rate * learning_rate)):
@@ -29,10 +29,10 @@ def parameter_groups(
 
 
 def add_drop_path(encoder: nn.Module, rate: float) -> None:
-    """Leave out residual branches at random in training (Huang et al. 2016), in place.
+    """Skip residual branches at random in training (Huang et al. 2016), in place.
 
-    The probability grows evenly from 0 at the first block to ``rate`` at the last. Only timm's
-    encoders (``tu-...``) have a place for it; others stay as they are.
+    The probability rises linearly from 0 at the first block to ``rate`` at the last. Only timm
+    encoders (``tu-...``) support it; others are unchanged.
     """
     blocks = [module for module in encoder.modules() if hasattr(module, "drop_path")]
     for index, block in enumerate(blocks):
@@ -40,10 +40,10 @@ def add_drop_path(encoder: nn.Module, rate: float) -> None:
 
 
 def keep_depthwise_in_float32(network: nn.Module) -> None:
-    """Take depthwise convolutions out of autocast, in place: backwards, bf16 makes them two to five
-    times slower on processors.
+    """Exclude depthwise convolutions from autocast, in place: in bf16 their backward pass is two to
+    five times slower on processors.
 
-    Their forward is bound to this very network: copy the network before and not after.
+    The new forward is bound to this network: copy the network before, not after.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d) and 1 < module.groups == module.in_channels:

@@ -49,17 +49,16 @@ def train_network(
     resume: bool,
     start: Path | None,
 ) -> None:
-    """Train ``architecture`` and leave the checkpoint of the epoch to keep in ``folder``.
+    """Train ``architecture`` and write the checkpoint of the chosen epoch to ``folder``.
 
-    ``judges`` are slices of data folders that have no part in the training: every epoch is
-    measured on them as well.
+    ``judges`` are slices of data folders that are not used for training. Every epoch is evaluated
+    on them as well.
 
-    ``folder`` also gets ``last.pt`` (all that ``resume`` needs, written after every epoch), the
-    curves, and the same for TensorBoard. ``record`` goes into the checkpoint's config, with what
-    came of the training. ``start`` is a checkpoint folder whose weights the training begins with;
-    its own record is kept as well.
+    ``folder`` also gets ``last.pt`` (all that ``resume`` needs, written after every epoch) and the
+    curves, as files and for TensorBoard. ``record`` goes into the checkpoint's config, together
+    with the outcome. ``start`` is a checkpoint folder with the initial weights; its record is kept.
 
-    Under ``accelerate launch`` several processes share every batch: each takes its part of the
+    Under ``accelerate launch``, several processes share every batch: each takes its part of the
     slices, and the gradients are averaged.
     """
     torch.manual_seed(config.seed)
@@ -100,8 +99,8 @@ def train_network(
         state = torch.load(last, map_location=accelerator.device, weights_only=True)
         if state["schedule"]["total_steps"] != schedule.total_steps:
             raise InputError(
-                "--resume needs the epochs, the batch size and the data that the training began "
-                "with: give the same, or train the result further with --start."
+                "--resume needs the same epochs, batch size and data as the interrupted training: "
+                "give the same, or fine-tune the result with --start."
             )
         accelerator.unwrap_model(network).load_state_dict(state["network"])
         averaged.load_state_dict(state["averaged"])
@@ -120,7 +119,9 @@ def train_network(
         total, count = 0.0, 0
         title = f"{TITLES[architecture]}, epoch {epoch + 1} of {config.epochs}"
         best = max((entry["dice"] for entry in history), default=0.0)
-        hidden = None if accelerator.is_main_process else True  # None: only where nobody looks
+        hidden = (
+            None if accelerator.is_main_process else True
+        )  # None: hidden if there is no terminal
         with tqdm(epoch_loader(epoch), desc=title, disable=hidden) as bar:
             for images, masks in bar:
                 images = images.to(memory_format=torch.channels_last)
@@ -184,7 +185,7 @@ def train_network(
             "schedule": schedule.state_dict(),
             "history": history,
         }
-        # Through memory: torch tells a full disk in words of its own.
+        # Through memory: torch reports a full disk with its own exception.
         packed = io.BytesIO()
         torch.save(state, packed)
         write_whole(last, packed.getvalue())
@@ -196,12 +197,12 @@ def _epoch_loader(
     settings: Preprocessing,
     accelerator: Accelerator,
 ):
-    """A function from the number of an epoch to this process's part of its batches."""
+    """A function from the epoch number to this process's part of the batches."""
     processes = accelerator.num_processes
     if config.batch_size % processes:
         raise InputError(
             f"{processes} processes cannot share a batch of {config.batch_size} slices: give a "
-            "batch_size that they divide."
+            "batch_size that is a multiple of the processes."
         )
     donors = find_donors(training)
 
@@ -221,7 +222,7 @@ def _epoch_loader(
                 f"An epoch has {len(slices)} slices, fewer than one batch of {config.batch_size}: "
                 "give a smaller batch_size."
             )
-        # A prepared loader deals whole batches to the processes in turn.
+        # A prepared loader hands whole batches to the processes in turn.
         loader = DataLoader(
             slices, config.batch_size // processes, drop_last=True, num_workers=config.workers
         )
@@ -231,9 +232,9 @@ def _epoch_loader(
 
 
 def _has_stalled(history: list[dict], patience: int) -> bool:
-    """Whether the best of ``history`` is ``patience`` epochs old or older; never with 0."""
+    """Whether the best epoch is at least ``patience`` epochs ago; never with 0."""
     dice = [entry["dice"] for entry in history]
-    # The first of equals: a Dice that only stays the same is no better one.
+    # The first of equals: an unchanged Dice is not an improvement.
     return bool(patience and dice) and len(dice) - 1 - dice.index(max(dice)) >= patience
 
 
@@ -244,7 +245,7 @@ def _freeze_batch_norm(network: nn.Module) -> None:
 
 
 def _share_statistics(network: nn.Module) -> None:
-    """Give every process the main one's buffers: batch normalisation differs between them."""
+    """Copy the main process's buffers to all: batch normalisation differs between processes."""
     for buffer in network.buffers():
         buffer.copy_(broadcast(buffer))
 

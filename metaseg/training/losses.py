@@ -17,7 +17,7 @@ LOSSES: dict[str, Callable[[], Callable[[Tensor, Tensor], Tensor]]] = {
     "bce": SoftBCEWithLogitsLoss,
     "dice": lambda: DiceLoss(mode="binary"),
     "jaccard": lambda: JaccardLoss(mode="binary"),
-    # A missed pixel weighs more than one too many (Salehi et al. 2017).
+    # A false negative weighs more than a false positive (Salehi et al. 2017).
     "tversky": lambda: TverskyLoss(mode="binary", alpha=0.3, beta=0.7),
     # Lin et al. 2017, with their gamma of 2.
     "focal": lambda: FocalLoss(mode="binary"),
@@ -28,7 +28,7 @@ def build_loss(name: str) -> Callable[[Tensor, Tensor], Tensor]:
     """A loss of logits (N, K, H, W) and masks (N, 1, H, W), for example ``bce+dice``.
 
     The terms are added. Over the K supervised outputs (deep supervision, Zhou et al. 2018) they are
-    averaged. InputError where a name is unknown.
+    averaged. Raises InputError if a name is unknown.
     """
     unknown = [term for term in name.split("+") if term not in LOSSES]
     if unknown:

@@ -1,4 +1,4 @@
-"""What a training's record says of where the weights come from."""
+"""Provenance of the weights, for a training's record."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ PACKAGES = (
     "torch", "torchvision", "segmentation-models-pytorch", "timm", "accelerate", "albumentations",
     "numpy", "scipy", "opencv-python-headless", "nibabel", "pydicom", "imagecodecs",
 )  # fmt: skip
-"""On which the weights depend."""
+"""Packages that the weights depend on."""
 
 
 def describe_provenance(
@@ -30,8 +30,10 @@ def describe_provenance(
     validation: Sequence[Case],
     settings: Preprocessing,
 ) -> dict[str, Any]:
-    """By which MetaSeg, from which recipe and data, with which command and on which machine the
-    weights are made. ``recipe`` is the file's name without its ending; None for no recipe."""
+    """MetaSeg version, recipe, data, command and machine of a training.
+
+    ``recipe`` is the file's name without its extension; None for no recipe.
+    """
     return {
         "metaseg": __version__,
         "commit": git_commit(),
@@ -45,8 +47,8 @@ def describe_provenance(
 
 
 def fingerprint(parts: dict[str, Sequence[Case]]) -> str:
-    """Sixteen hexadecimal digits that change with any case, its group, its part, or the size of its
-    files; the order of the cases and the place of their folder make no difference."""
+    """Sixteen hexadecimal digits that change with any case, its group, its split, or the size of
+    its files; the order of the cases and the location of the folder do not matter."""
     rows = sorted(
         [part, case.source, case.name, case.group, _size(case.image), _size(case.mask)]
         for part, cases in parts.items()
@@ -62,7 +64,7 @@ def _size(path: Path) -> int:
 
 
 def _command(arguments: Sequence[str]) -> str:
-    """What was typed, without the folders of the machine: a card is public."""
+    """The command line without the machine's folders: a card is public."""
     return shlex.join(Path(a).name if os.sep in a else a for a in arguments)
 
 

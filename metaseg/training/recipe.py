@@ -1,4 +1,4 @@
-"""A training's configuration from a recipe (YAML) and the command line, which wins."""
+"""A training's configuration from a recipe (YAML), overridden by the command line."""
 
 import argparse
 from dataclasses import Field, fields
@@ -9,7 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from metaseg.checkpoint import list_faults
-from metaseg.data.cases import CARVED_BY
+from metaseg.data.cases import HELD_OUT_BY
 from metaseg.errors import InputError
 from metaseg.training.config import TrainingConfig
 from metaseg.training.losses import build_loss
@@ -30,7 +30,7 @@ PRECISIONS = ("auto", "bf16", "no")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """One option for every field; those that are not given are absent from the result."""
+    """Add one option for every field. Options that are not given are absent from the result."""
     for field in fields(TrainingConfig):
         option = "--" + field.name.replace("_", "-")
         shown = {"default": argparse.SUPPRESS, "help": f"default: {field.default}"}
@@ -38,12 +38,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         if kind is bool:
             parser.add_argument(option, action=argparse.BooleanOptionalAction, **shown)
         else:
-            # "*" and not "+": no number at all is the way to say that a recipe's list is emptied.
+            # "*" and not "+": an option without values empties a recipe's list.
             parser.add_argument(option, type=kind, nargs="*" if several else None, **shown)
 
 
 def read_config(recipe: Path | None, given: dict[str, Any]) -> TrainingConfig:
-    """The defaults, changed by the file ``recipe``, changed by ``given``, values by field.
+    """The defaults, overridden by the file ``recipe``, then by ``given`` (values by field).
 
     InputError lists every field that is unknown, of a wrong type or out of range.
     """
@@ -51,7 +51,7 @@ def read_config(recipe: Path | None, given: dict[str, Any]) -> TrainingConfig:
     where = "The command line" if recipe is None else f"The recipe {recipe.name}"
     values |= given
     known = {field.name: field for field in fields(TrainingConfig)}
-    faults = [f"{name} is no field of a recipe" for name in values if name not in known]
+    faults = [f"{name} is not a recipe field" for name in values if name not in known]
     checked = {}
     for name in values.keys() & known.keys():
         try:
@@ -73,13 +73,15 @@ def _read_recipe(recipe: Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(recipe.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(f"There is no recipe {recipe.name}: check its name.") from error
+        raise InputError(f"There is no recipe {recipe.name}: check the path.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"The recipe {recipe.name} is not readable as YAML.") from error
+        raise InputError(
+            f"The recipe {recipe.name} is not valid YAML: check its syntax."
+        ) from error
     if values is None:
         return {}
     if not isinstance(values, dict):
-        raise InputError(f"The recipe {recipe.name} must hold lines of «field: value».")
+        raise InputError(f"The recipe {recipe.name} must hold lines of field: value.")
     return {str(name): value for name, value in values.items()}
 
 
@@ -90,7 +92,7 @@ def _kind(field: Field) -> tuple[type, bool]:
 
 
 def _convert(field: Field, value: Any) -> Any:
-    """``value`` in the field's type; ValueError where that would change its meaning."""
+    """``value`` in the field's type; ValueError if that would change its meaning."""
     kind, several = _kind(field)
     if several:
         if not isinstance(value, list | tuple):
@@ -101,7 +103,7 @@ def _convert(field: Field, value: Any) -> Any:
 
 def _convert_one(kind: type, value: Any) -> Any:
     if (kind is bool) != isinstance(value, bool) or (kind is str) != isinstance(value, str):
-        # YAML 1.1 reads 2e-3 as a word, for want of a point.
+        # YAML 1.1 reads 2e-3, without a point, as text.
         if not (kind is float and isinstance(value, str)):
             raise ValueError(value)
     if kind is int and value != int(value):
@@ -125,8 +127,8 @@ def _out_of_range(config: TrainingConfig) -> list[str]:
         faults += list_faults(error)
     if config.precision not in PRECISIONS:
         faults.append(f"precision must be one of {', '.join(PRECISIONS)}")
-    if config.validation_by not in CARVED_BY:
-        faults.append(f"validation_by must be one of {', '.join(CARVED_BY)}")
+    if config.validation_by not in HELD_OUT_BY:
+        faults.append(f"validation_by must be one of {', '.join(HELD_OUT_BY)}")
     if len(config.decoder_channels) != 4 or min(config.decoder_channels) < 1:
-        faults.append("decoder_channels must be four widths")
+        faults.append("decoder_channels must be four positive widths")
     return faults

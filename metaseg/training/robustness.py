@@ -1,4 +1,4 @@
-"""Training slices as others would send them: without skull, with metastases, T2, framed."""
+"""Training slices altered as users may send them: without skull, with metastases, T2, framed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -12,19 +12,19 @@ from metaseg.synthesis.metastases import add_metastases
 from metaseg.synthesis.shapes import Donor, smooth_noise
 
 HEAD_MM = 210
-"""The longer side of the crop around the head, in mm: 222 on average in a large set of T1 slices,
-198 in one of FLAIR slices. It stands in for the pixel size where nobody knows it."""
+"""Longer side of the crop around the head, in mm: 222 on average in a large set of T1 slices, 198
+in one of FLAIR slices. Gives the pixel size where it is unknown."""
 
 AIR_LEVEL = 24
 """Grey level up to which most of a slice's air lies."""
 
 ENHANCEMENT = Enhancement(median=0.55, spread=0.6, lowest=0.2, highest=1.9)
-"""From barely visible to strong; 57 % brighter than white matter on average with a deviation of
+"""From barely visible to strong: 57 % brighter than white matter on average with a deviation of
 47 % (Kato et al. 2009, AJNR 30:923)."""
 
 TISSUE = 80, 130
-"""Grey levels of the brain that leave room for something brighter: a window is set so that the
-brightest lesion still shows."""
+"""Grey levels of the brain that leave headroom for brighter lesions, as a reader sets the window so
+that the brightest lesion still shows."""
 
 NOISE = 0.02, 0.12
 """Deviation of the noise, as a share of the tissue's level."""
@@ -32,9 +32,9 @@ NOISE = 0.02, 0.12
 BLUR = 0.002, 0.008
 """Deviation of a blur, as a share of the longer side."""
 
-# Grey levels of T2 (second row, as a share of white) against those of the source (first row, as
-# multiples of the brain's median): fluid turns bright, white matter darker than grey. What enhances
-# on T1 turns bright again, as most tumours are on T2.
+# Grey levels of T2 (second row, as a share of white) by those of the source (first row, as
+# multiples of the brain's median). Fluid becomes bright and white matter darker than grey matter.
+# Enhancing tissue on T1 stays bright, as most tumours are on T2.
 T2_FROM_T1 = np.array(
     [[0, 0.2, 0.5, 0.85, 1.15, 1.5, 2.3], [0.95, 0.95, 0.8, 0.42, 0.27, 0.38, 0.7]]
 )
@@ -45,28 +45,28 @@ T2_FROM_FLAIR = np.array(
 
 @dataclass(frozen=True)
 class Variation:
-    """How often a training slice is changed in which way; each field is a probability."""
+    """Probability of each alteration of a training slice."""
 
     metastases: float = 0.5
-    """1 to 12 synthetic metastases are added."""
+    """Add 1 to 12 synthetic metastases."""
     bare_brain: float = 0.35
-    """The skull is removed and the slice cropped to the brain."""
+    """Remove the skull and crop the slice to the brain."""
     t2: float = 0.25
-    """Of the slices without skull: they are turned into the look of T2."""
+    """Give a slice without skull the contrast of T2 (probability among those slices)."""
     window: float = 0.25
-    """Darker or brighter, as another window of a viewer makes it."""
+    """Make the slice darker or brighter, like another viewer window."""
     bias: float = 0.25
-    """A slow change of brightness across the slice, as coils cause it."""
+    """Add a smooth brightness change across the slice, as coils cause."""
     frame: float = 0.08
-    """The slice becomes part of a screenshot, with margins, lines and text."""
+    """Put the slice into a screenshot, with margins, lines and text."""
     quarter_turn: float = 0.25
-    """The slice is turned by 90, 180 or 270 degrees."""
+    """Rotate the slice by 90, 180 or 270 degrees."""
     noise: float = 0.2
-    """The noise of a weak signal is added."""
+    """Add the noise of a weak signal."""
     tight_view: float = 0.15
-    """The slice is cut close to what it shows, so that the edges of the head are lost."""
+    """Crop the slice tightly, so that the edges of the head are lost."""
     blur: float = 0.2
-    """The slice is less sharp, as coarser pixels, motion or an enlarged picture make it."""
+    """Blur the slice, like coarser pixels, motion or an enlarged picture."""
 
 
 def vary(
@@ -80,25 +80,26 @@ def vary(
     settings: Preprocessing,
     donors: Sequence[Donor] = (),
 ) -> tuple[np.ndarray, np.ndarray]:
-    """``grey`` (S, S) uint8 and ``mask`` (S, S) bool, changed; the inputs stay as they are.
+    """Altered copies of ``grey`` (S, S) uint8 and ``mask`` (S, S) bool.
 
-    ``grey`` is a slice as ``prepare`` gives it. Where its outline or its noise changes it is then
-    prepared anew, under ``settings``, as serving would prepare it. ``brain`` (S, S) bool is empty
-    where the brain is not known; then the changes that need it are left out. ``modality`` is one of
-    ``dataset.MODALITIES``; metastases are drawn on those of ``lesion_canvas.MODALITIES`` alone.
-    ``pixel_mm`` is the size of a pixel, NaN where nobody knows it. ``donors`` are real tumours to
-    copy. The same ``random`` state gives the same result.
+    ``grey`` is a slice from ``prepare``. If its outline or its noise changes, it is prepared again
+    under ``settings``, as in serving. ``brain`` (S, S) bool is empty if the brain is unknown; the
+    alterations that need it are then skipped. ``modality`` is one of ``dataset.MODALITIES``.
+    Metastases are drawn only on those of ``lesion_canvas.MODALITIES``. ``pixel_mm`` is the pixel
+    size, NaN if unknown. ``donors`` are real tumours to copy. The same ``random`` state gives the
+    same result.
     """
-    # All dice are thrown first, so that one change does not shift the luck of the others.
+    # Draw every random decision first, so that enabling one alteration does not change the others'
+    # random stream.
     wanted = {
         field.name: random.random() < getattr(variation, field.name) for field in fields(Variation)
     }
     known = bool(brain.any())
     bare = known and wanted["bare_brain"] and _lies_inside(mask, brain)
-    turned_to_t2 = bare and wanted["t2"] and modality != "t2"
+    made_t2 = bare and wanted["t2"] and modality != "t2"
     if bare:
         brain = _roughen(brain, random) | mask
-        if turned_to_t2:
+        if made_t2:
             grey, modality = _as_t2(grey, brain, modality, random), "t2"
         grey = np.where(brain, grey, 0).astype(np.uint8)
     if known and wanted["metastases"] and modality in MODALITIES:
@@ -108,8 +109,8 @@ def vary(
         grey, mask = add_metastases(
             grey, mask, brain, pixel_mm, random, modality, donors, ENHANCEMENT
         )
-    if turned_to_t2:
-        # The table of grey levels left steps that no scanner makes.
+    if made_t2:
+        # The grey-level table leaves steps that no scanner makes.
         grey = cv2.GaussianBlur(grey, (0, 0), 0.003 * max(grey.shape))
     if wanted["window"]:
         grey = _window(grey, random)
@@ -126,25 +127,26 @@ def vary(
     if wanted["tight_view"]:
         grey, mask = _tighten(grey, mask, random)
     if wanted["quarter_turn"]:
-        turns = int(random.integers(1, 4))
-        grey, mask = np.rot90(grey, turns).copy(), np.rot90(mask, turns).copy()
+        rotations = int(random.integers(1, 4))
+        grey, mask = np.rot90(grey, rotations).copy(), np.rot90(mask, rotations).copy()
     return grey, mask
 
 
 def _make_room(grey: np.ndarray, brain: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """``grey`` darker where its brain is too bright for anything brighter to show."""
+    """Darken ``grey`` if its brain leaves no headroom for brighter lesions."""
     level = float(np.median(grey[brain]))
     room = random.uniform(*TISSUE)
     return grey if level <= room else np.rint(grey * (room / level)).astype(np.uint8)
 
 
 def _lies_inside(mask: np.ndarray, brain: np.ndarray) -> bool:
-    """Whether the lesion is the brain's own: a meningioma of the skull would be left hanging."""
+    """Whether the lesion lies in the brain. Without skull, a meningioma on the skull would
+    float."""
     return bool(np.count_nonzero(mask & ~brain) <= 0.2 * np.count_nonzero(mask))
 
 
 def _roughen(brain: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """``brain`` with the errors of a skull stripper: too wide or tight, and uneven."""
+    """``brain`` with typical skull-stripping errors: too wide or too tight, and uneven."""
     inside = cv2.distanceTransform(brain.astype(np.uint8), cv2.DIST_L2, 3)
     outside = cv2.distanceTransform((~brain).astype(np.uint8), cv2.DIST_L2, 3)
     size = max(brain.shape)
@@ -171,7 +173,7 @@ def _window(grey: np.ndarray, random: np.random.Generator) -> np.ndarray:
 def _serve(
     grey: np.ndarray, mask: np.ndarray, settings: Preprocessing
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The slice as serving prepares it: with less noise, cropped to its tissue."""
+    """The slice as serving prepares it: denoised and cropped to its tissue."""
     prepared = prepare(grey, settings)
     if prepared is None:
         return grey, mask
@@ -181,7 +183,7 @@ def _serve(
 def _tighten(
     levels: np.ndarray, mask: np.ndarray, random: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Slice and mask zoomed until up to a tenth of the head is outside."""
+    """Zoom slice and mask until up to a tenth of the head is outside."""
     margin = random.uniform(-0.1, 0)
     head = levels > AIR_LEVEL
     if not head.any():
@@ -225,7 +227,7 @@ def _bias(levels: np.ndarray, random: np.random.Generator) -> np.ndarray:
 def _frame(
     levels: np.ndarray, mask: np.ndarray, random: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The slice smaller on a plain page, with a line around it and a viewer's text and ruler."""
+    """Shrink the slice onto a plain page, with a border, a viewer's text and a ruler."""
     height, width = levels.shape
     scale = random.uniform(0.6, 0.95)
     free = np.array([width, height]) * (1 - scale)
@@ -256,7 +258,7 @@ def _frame(
 def _write(
     levels: np.ndarray, mask: np.ndarray, text: str, at: tuple[int, int], size: float, ink: int
 ) -> None:
-    """Put ``text`` on ``levels`` in place, unless it would hide a lesion."""
+    """Write ``text`` onto ``levels`` in place, unless it would hide a lesion."""
     layer = np.zeros_like(levels)
     cv2.putText(layer, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, 255, 1, cv2.LINE_AA)
     if not (mask & (layer > 0)).any():

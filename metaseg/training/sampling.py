@@ -1,4 +1,4 @@
-"""Which slices an epoch shows: no source drowns the others, and small lesions come often enough."""
+"""Which slices an epoch contains, balanced over data folders and lesion sizes."""
 
 from dataclasses import dataclass
 
@@ -9,24 +9,25 @@ from metaseg.data.prepared import PreparedSlices
 
 @dataclass(frozen=True)
 class Sampling:
-    """How an epoch is drawn; the fields are lines of a recipe."""
+    """How an epoch is drawn. The fields are lines of a recipe."""
 
     epoch_slices: int = 0
-    """Slices with a lesion in an epoch, drawn anew each time; 0: as many as there are."""
+    """Slices with a lesion per epoch, drawn anew each time; 0: as many as there are."""
     empty_share: float = 0.3
-    """Empty slices of an epoch, drawn anew each time, per slice with a lesion."""
+    """Empty slices per slice with a lesion, drawn anew each epoch."""
     size_balance: float = 0.0
-    """0 shows every slice with a lesion equally often; 1 shows every doubling of the lesion's area
-    equally often, so that small lesions come more than once and large ones not every time."""
+    """0 draws every slice with a lesion equally often. 1 draws every doubling of lesion area
+    equally often: slices with small lesions then repeat, and some with large lesions are
+    skipped."""
     source_balance: float = 0.0
-    """0 shows the data folders in proportion to their slices with a lesion; 1 shows each of them
-    equally often."""
+    """0 draws data folders in proportion to their slices with a lesion; 1 draws each equally
+    often."""
 
 
 def draw_epoch(
     slices: PreparedSlices, sampling: Sampling, random: np.random.Generator
 ) -> np.ndarray:
-    """Shuffled indices of the slices that an epoch shows."""
+    """Shuffled indices of the slices of one epoch."""
     drawn = []
     for source, wanted in _shares(slices, sampling).items():
         own = slices.sources == source
@@ -38,7 +39,7 @@ def draw_epoch(
 
 
 def _shares(slices: PreparedSlices, sampling: Sampling) -> dict[str, int]:
-    """How many slices with a lesion of each source belong to an epoch."""
+    """The number of slices with a lesion from each source in one epoch."""
     sources, counts = np.unique(slices.sources[slices.has_lesion], return_counts=True)
     weights = counts ** (1 - sampling.source_balance)
     wanted = weights / weights.sum() * (sampling.epoch_slices or counts.sum())
@@ -48,11 +49,11 @@ def _shares(slices: PreparedSlices, sampling: Sampling) -> dict[str, int]:
 def _draw_lesions(
     areas: np.ndarray, wanted: int, sampling: Sampling, random: np.random.Generator
 ) -> np.ndarray:
-    """``wanted`` indices of slices with a lesion, whose area in pixels ``areas`` (N,) says.
+    """``wanted`` indices of slices with a lesion; ``areas`` (N,) are lesion areas in pixels.
 
-    A slice's share is the inverse of how many slices have a lesion area within the same doubling,
-    to the power of ``size_balance``. Systematic sampling (Madow 1949) takes each as often as its
-    share says, rounded up or down.
+    A slice's share is the inverse of the number of slices with a lesion area in the same doubling,
+    to the power of ``size_balance``. Systematic sampling (Madow 1949) draws each slice as often as
+    its share, rounded up or down.
     """
     lesion = random.permutation(np.flatnonzero(areas))
     _, doubling, counts = np.unique(

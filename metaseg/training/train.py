@@ -8,7 +8,7 @@ from accelerate import PartialState
 
 from metaseg.checkpoint import read_config as read_checkpoint_config
 from metaseg.data.case import Case
-from metaseg.data.cases import carve_validation, cases_of_split
+from metaseg.data.cases import cases_of_split, hold_out_validation
 from metaseg.data.prepared import FOR_TRAINING, FOR_VALIDATION, PreparedSlices, prepare_cases
 from metaseg.data.record import describe_data
 from metaseg.errors import InputError, together
@@ -35,19 +35,19 @@ def train(
 ) -> list[Path]:
     """Train each of ``models`` in turn on the training split of the folders in ``data``.
 
-    ``start`` is the output of an earlier training, whose weights are trained further.
-    ``modality`` is that of data folders that do not describe themselves. ``judge`` names data
-    folders of which nothing is learned: every epoch is measured on their training split as well.
-    ``recipe`` is the name of the recipe that ``config`` was read from, for the record.
-    The folder «synthetic» stands for drawn heads with drawn metastases, which are written to
-    ``output/synthetic`` unless such a folder exists.
-    Returns the checkpoint folders, ``output/<model>``. InputError where the data are at fault; it
-    comes before any training starts.
+    ``start`` is the output of an earlier training to fine-tune. ``modality`` applies to data
+    folders without a description. ``judge`` names data folders that are not used for training:
+    every epoch is evaluated on their training split as well. ``recipe`` is the name of the recipe
+    behind ``config``, for the record. The folder "synthetic" stands for drawn heads with drawn
+    metastases, which are written to ``output/synthetic`` unless such a folder exists.
+
+    Returns the checkpoint folders, ``output/<model>``. Raises InputError for invalid data, before
+    any training starts.
     """
-    # The main process writes first, the others find what it wrote.
+    # The main process writes first; the others then find the files.
     with PartialState().main_process_first():
         data = [_resolve(folder, output) for folder in data]
-    # The weights once and not for every network: the sentence is the same.
+    # Check the weights once, not for every network: the error is the same.
     weights = [partial(read_imagenet, config.encoder)] if config.encoder_weights else []
     *_, cases, judges = together(
         *weights,
@@ -56,9 +56,9 @@ def train(
         partial(cases_of_split, judge, "train", modality) if judge else list,
     )
     _check_apart(cases, judges)
-    training, validation = carve_validation(cases, config.validation_share, config.validation_by)
+    training, validation = hold_out_validation(cases, config.validation_share, config.validation_by)
     prepare = partial(prepare_cases, settings=config.preprocessing, cache=output / "cache")
-    # One process prepares the slices, the others read what it kept.
+    # One process prepares the slices; the others read its cache.
     with PartialState().main_process_first():
         slices = together(
             partial(prepare, training, cuts=FOR_TRAINING),
@@ -89,14 +89,16 @@ def _resolve(folder: Path, output: Path) -> Path:
 
 
 def _check_apart(cases: list[Case], judges: list[Case]) -> None:
-    """InputError where a data folder is learned from and judges as well."""
+    """Raise InputError if a data folder is used for both training and judging."""
     both = sorted({case.source for case in cases} & {case.source for case in judges})
     if both:
-        raise InputError(f"--judge names {', '.join(both)}, which --data names too: give others.")
+        raise InputError(
+            f"--judge names {', '.join(both)}, which --data also names: give other folders."
+        )
 
 
 def _check_network(model: str, config: TrainingConfig, start: Path | None) -> None:
-    """InputError where it cannot be built, or not begin with the weights of ``start``."""
+    """Raise InputError if it cannot be built or cannot use the weights of ``start``."""
     build_network(model, config.encoder, config.decoder_channels, len(config.channels))
     if start is None:
         return
@@ -110,16 +112,18 @@ def _check_network(model: str, config: TrainingConfig, start: Path | None) -> No
     if len(earlier.preprocessing.channels) != len(config.channels):
         channels = ", ".join(earlier.preprocessing.channels)
         raise InputError(
-            f"{start.name}/{model} sees the channels {channels}: give as many, or leave out "
+            f"{start.name}/{model} has the channels {channels}: give the same number, or leave out "
             "--start."
         )
 
 
 def _check_lesions(part: str, slices: PreparedSlices) -> None:
     if not slices.has_lesion.any():
-        raise InputError(f"No {part} slice has a lesion: give more groups, or masks that show one.")
+        raise InputError(
+            f"No {part} slice has a lesion: give more patients, or masks with a lesion."
+        )
 
 
 def is_main_process() -> bool:
-    """Whether this process speaks for all that train together."""
+    """Whether this is the main one of the training processes."""
     return PartialState().is_main_process

@@ -19,11 +19,11 @@ BATCH = 8
 def validate(
     network: nn.Module, slices: PreparedSlices, settings: Preprocessing, accelerator: Accelerator
 ) -> dict[str, float]:
-    """Mean Dice over slices with a lesion (each data folder weighs the same), and the share of
-    empty slices with a false positive, at threshold 0.5.
+    """Mean Dice over slices with a lesion (each data folder weighs the same), and the
+    false-positive rate of empty slices, at threshold 0.5.
 
-    Every process takes its share of the batches and all get the same figures. A prepared
-    DataLoader would repeat slices to make the shares equal; here each slice counts once.
+    The processes share the batches, and all get the same metrics. A prepared DataLoader would
+    repeat slices to make the shares equal; here each slice counts once.
     """
     network.eval()
     count = len(slices.greys)
@@ -54,5 +54,5 @@ def validate(
 
 
 def _score(prediction: np.ndarray, mask: np.ndarray) -> float:
-    """Dice of two masks (1, S, S) bool; of an empty ``mask``, 1 where anything was predicted."""
+    """Dice of two masks (1, S, S) bool; for an empty ``mask``, 1 if anything was predicted."""
     return Counts.of(prediction, mask).dice if mask.any() else float(prediction.any())

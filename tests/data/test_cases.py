@@ -39,7 +39,7 @@ def test_every_fault_is_listed_at_once(data_folder):
 def test_a_folder_without_a_table_and_a_split_without_cases(tmp_path, data_folder):
     with pytest.raises(InputError, match=r"no cases\.csv"):
         read_cases(tmp_path)
-    with pytest.raises(InputError, match="split «holdout» in heads"):
+    with pytest.raises(InputError, match='split "holdout" in heads'):
         cases_of_split([data_folder], "holdout")
     (data_folder / "cases.csv").write_text("case,image\n")
     with pytest.raises(InputError, match="lacks the columns group, mask, split"):

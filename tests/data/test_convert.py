@@ -228,13 +228,13 @@ def test_an_incomplete_download(figshare: Path, lgg: Path, tmp_path: Path, capsy
 def test_two_files_of_a_name_that_differ(figshare: Path, capsys):
     write_mat(figshare / "other/1.mat", 1, grey_levels(99))
     assert run("figshare", figshare) == 2
-    assert "1.mat is there twice and differs" in capsys.readouterr().err
+    assert "1.mat appears twice with different content" in capsys.readouterr().err
 
 
 def test_a_folder_that_is_there_is_left_alone(figshare: Path, capsys):
     (figshare.parent / "made").mkdir()
     assert run("figshare", figshare) == 2
-    assert "made is there already" in capsys.readouterr().err
+    assert "made already exists" in capsys.readouterr().err
 
 
 def test_after_a_run_that_was_killed_it_starts_again(figshare: Path, monkeypatch):

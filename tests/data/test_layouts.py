@@ -203,7 +203,7 @@ def test_lgg(tmp_path):
 
 
 def test_unknown(tmp_path):
-    with pytest.raises(InputError, match="no layout «brats»: choose one of brats-mets"):
+    with pytest.raises(InputError, match='no layout "brats": choose one of brats-mets'):
         read_cases(tmp_path, "brats")
     with pytest.raises(InputError, match=r"has no cases\.csv and no case"):
         read_cases(tmp_path)
@@ -228,7 +228,7 @@ def test_check_says_what_it_found(tmp_path, capsys):
     assert "modality: t1ce; skull: removed; spacing: as in the files" in out
     assert "20 x 24 x 18 (5)" in out
     assert "90 slices, 80 of them with an empty mask" in out
-    assert "Nothing is wrong." in out
+    assert "No problems found." in out
 
 
 def test_check_says_what_is_wrong(tmp_path, capsys):
@@ -240,9 +240,9 @@ def test_check_says_what_is_wrong(tmp_path, capsys):
     assert main(["data", "check", str(tmp_path / "ucsf")]) == 2
     out = capsys.readouterr().out
     assert "note: 1 images have no mask" in out
-    assert "wrong: 100101A: 100101A_T1post.nii.gz is damaged" in out
-    assert "wrong: 100101B: The ground truth" in out
-    assert "2 of 4 cases are faulty." in out
+    assert "problem: 100101A: 100101A_T1post.nii.gz is damaged" in out
+    assert "problem: 100101B: The ground truth" in out
+    assert "2 of 4 cases have a problem." in out
     assert str(tmp_path) not in out
 
 

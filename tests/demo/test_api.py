@@ -266,5 +266,5 @@ def test_a_slice_of_another_plane(client, tmp_path):
         scan=handle_file(path), plane="coronal", slice_index=100, api_name="/segment"
     )[1]
     assert cv2.imread(mask, cv2.IMREAD_UNCHANGED).shape == (20, 128)
-    with pytest.raises(AppError, match="There is no plane «oblique»"):
+    with pytest.raises(AppError, match='There is no plane "oblique"'):
         client.predict(scan=handle_file(path), plane="oblique", api_name="/segment")

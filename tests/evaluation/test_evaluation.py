@@ -124,10 +124,10 @@ def test_figures_are_recorded_in_the_folder_of_each_model(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["evaluate", "DATA", "--split", "nowhere", "--output", "OUT"], "split «nowhere»"),
+        (["evaluate", "DATA", "--split", "nowhere", "--output", "OUT"], 'split "nowhere"'),
         (
             ["evaluate", "DATA", "--split", "train", "--record", "--output", "OUT"],
-            "test split alone",
+            "metrics of the test split",
         ),
         (["evaluate", "OUT", "--output", "OUT"], "There is no data folder out"),
         (["evaluate", "DATA", "--model", "other", "--output", "OUT"], 'no model "other"'),

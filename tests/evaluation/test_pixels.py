@@ -57,8 +57,10 @@ def test_reliability_says_what_came_of_each_probability() -> None:
     histogram.add(np.array([0.5] * 10 + [0.9] * 4), np.arange(14) % 2 == 0)
     filled = {k: entry for k, entry in enumerate(histogram.reliability()) if entry["pixels"]}
     assert {k: entry["pixels"] for k, entry in filled.items()} == {7: 10, 13: 4}
-    assert filled[13]["said"] == pytest.approx(0.9, abs=2e-3) and filled[13]["lesion"] == 0.5
-    gaps = [entry["pixels"] * abs(entry["said"] - entry["lesion"]) for entry in filled.values()]
+    assert filled[13]["confidence"] == pytest.approx(0.9, abs=2e-3) and filled[13]["lesion"] == 0.5
+    gaps = [
+        entry["pixels"] * abs(entry["confidence"] - entry["lesion"]) for entry in filled.values()
+    ]
     assert histogram.calibration_error() == pytest.approx(sum(gaps) / 14)
     softer = histogram.reliability(3.0)
     assert sum(entry["pixels"] for entry in softer) == 14 and softer[13]["pixels"] == 0

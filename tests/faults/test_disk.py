@@ -19,8 +19,8 @@ from tests.findings.test_files import head_volume
 from tests.training.tiny import TINY
 from tests.volumes import affine_of, save
 
-FULL = "the disk is full: free some space, and give the command again."
-READ_ONLY = "the disk is read-only: choose another folder, and give the command again."
+FULL = "the disk is full: free some space, and run the command again."
+READ_ONLY = "the disk is read-only: choose another folder, and run the command again."
 SPACE = [
     0,
     *(pytest.param(size, marks=pytest.mark.slow) for size in (4096, 20_000, 60_000, 400_000)),

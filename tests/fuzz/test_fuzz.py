@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="measures by /pr
 @pytest.mark.slow
 @pytest.mark.parametrize("format_", FORMATS)
 def test_every_input_is_a_result_or_a_sentence(format_):
-    print(f"seeds: «{format_} 0» to «{format_} {INPUTS - 1}»")
+    print(f"seeds: '{format_} 0' to '{format_} {INPUTS - 1}'")
     with Worker() as worker:
         counts, defects = run(format_, range(INPUTS), worker)
     print(dict(counts))

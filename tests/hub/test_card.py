@@ -59,10 +59,10 @@ def test_text_says_what_the_record_says(folder: Path):
         "- No metastasis was among them.",
         'metaseg.segment("slice.png", model="someone/brain")',
         "- FLAIR slices: lower-grade glioma (`flair_slices`). Target: FLAIR abnormality. Training: "
-        "90 cases in 9 groups; validation: 10 cases in 1 group. Groups: patients. Licence: "
+        "90 cases from 9 patients; validation: 10 cases from 1 patient. Licence: "
         "CC-BY-NC-SA-4.0. Source: Buda M et al. 2019.",
         "0.712 (0.690 to 0.734)",
-        "| slices / groups | 540 / 11 |",
+        "| slices / patients | 540 / 11 |",
         "3 minutes",
         "- version: 0.2.0\n- packages: torch 2.11.0\n- commit: not recorded\n"
         "- machine: cores 2, gpu none\n- preprocessing: channels a b\n",
@@ -82,7 +82,7 @@ def test_a_record_that_says_nothing_is_a_card_that_says_so(tmp_path: Path):
         "## Training data\n\nNot recorded.",
         "Settings: not recorded.",
         "Provenance: not recorded.",
-        "Not measured yet",
+        "Not evaluated yet",
         "Effect on the expected calibration error of each test set: not recorded.",
         "the licences of their training data: not recorded.",
     ):
@@ -97,7 +97,7 @@ def test_the_card_says_how_a_slice_is_seen(folder: Path):
     (folder / CONFIG).write_text(json.dumps(config | {"rotations": True, "temperature": 1.625}))
     text = render_card(folder)
     assert "Test-time augmentation: rotation by 90, 180 and 270 degrees." in text
-    assert "A temperature of 1.62, fitted on validation groups" in text
+    assert "A temperature of 1.62, fitted on validation patients" in text
 
 
 def _change(folder: Path, **record: object) -> None:
@@ -121,7 +121,7 @@ def test_figures_that_were_not_measured_again_stay_with_their_network(folder: Pa
 
 def test_a_card_without_figures_says_so(folder: Path):
     text = render_card(folder)
-    assert "Not measured yet" in text
+    assert "Not evaluated yet" in text
     assert ModelCard(text).data.eval_results is None
 
 
@@ -165,5 +165,5 @@ def test_damaged_files_are_input_errors(folder: Path):
         write_card(folder)
     assert not (folder / CARD).exists()
     (folder / CONFIG).unlink()
-    with pytest.raises(InputError, match="no checkpoint"):
+    with pytest.raises(InputError, match="not a checkpoint"):
         write_card(folder)

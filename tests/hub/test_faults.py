@@ -13,29 +13,27 @@ API, BODY = f"/api/models/{REPO}", f"/{REPO}/resolve/"
 
 UNREACHABLE = (
     f"The Hub could not be reached for {REPO}: check the network and try again, or set "
-    "HF_HUB_OFFLINE=1 to use what is in the cache."
+    "HF_HUB_OFFLINE=1 to use the cache."
 )
 LOG_IN = (
-    "log in with «hf auth login» or set HF_TOKEN to a token from "
+    "log in with hf auth login or set HF_TOKEN to a token from "
     "https://huggingface.co/settings/tokens"
 )
 BAD_TOKEN = f"The Hub does not accept your token for {REPO}: {LOG_IN}."
 FORBIDDEN = (
-    f"Your token may not do this with {REPO}: use a token that may write there, and a name that "
-    "belongs to you."
+    f"Your token is not allowed to do this with {REPO}: use a token with write access and a name "
+    "that you own."
 )
-UNKNOWN = (
-    f"The Hub knows no {REPO}, or you may not see it: check the name, and log in for a private one."
-)
+UNKNOWN = f"The Hub has no {REPO} that you can see: check the name, and log in if it is private."
 TOO_MANY = (
-    "The Hub received too many requests from here (429): wait a few minutes and try again; what "
-    "has arrived already is not sent again."
+    "The Hub received too many requests from here (429): wait a few minutes and try again; "
+    "finished uploads are not sent again."
 )
-BROKEN = f"The Hub has a fault of its own (500) at {REPO}: try again later."
-NOT_WHOLE = f"{REPO} did not arrive whole: try again."
+BROKEN = f"The Hub has an internal error (500) for {REPO}: try again later."
+NOT_WHOLE = f"{REPO} arrived incomplete: try again."
 WRONG_HASH = (
-    f"model.safetensors of {REPO} is not what the Hub says it is (its hash differs): it was thrown "
-    "away; try again."
+    f"model.safetensors of {REPO} is not what the Hub says it is (its hash differs): it was "
+    "deleted; try again."
 )
 
 PULL_FAULTS = [
@@ -109,14 +107,14 @@ def test_who_may_not_push_is_told_before_anything_is_sent(hub: Hub, client: Clie
     assert push(None) == nobody
     assert push("hf_unknown") == BAD_TOKEN
     assert push("hf_reader") == (
-        "Your token may only read: make one that may write, at "
+        "Your token is read-only: create one with write access at "
         "https://huggingface.co/settings/tokens."
     )
     assert push("hf_other") == (
         "You are logged in as other and cannot publish as someone: choose a name that begins with "
         "other/."
     )
-    assert "has the form USER/NAME" in push("hf_writer", "brain")
+    assert "use the form USER/NAME" in push("hf_writer", "brain")
     assert "without @v1: use --tag" in push("hf_writer", "someone/brain@v1")
     assert hub.repositories == {}
 

@@ -32,7 +32,7 @@ def test_a_commit_is_pinned_and_a_branch_is_not():
 )
 def test_what_is_no_name(text: str):
     assert not HubName.fits(text)
-    with pytest.raises(InputError, match="has the form USER/NAME"):
+    with pytest.raises(InputError, match="use the form USER/NAME"):
         HubName.parse(text)
 
 

@@ -138,7 +138,7 @@ def test_only_safetensors_are_taken(hub: Hub, client: Client, folder: Path):
     files["pytorch_model.bin"] = files.pop(WEIGHTS)
     model.commit(files)
     answer = client.ask("pull", name=REPO)
-    assert answer["sentence"] == f"{REPO} has no {WEIGHTS}: it is no MetaSeg checkpoint."
+    assert answer["sentence"] == f"{REPO} has no {WEIGHTS}: it is not a MetaSeg checkpoint."
 
 
 @pytest.mark.slow

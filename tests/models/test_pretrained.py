@@ -17,7 +17,7 @@ def weights_or_skip(name: str):
     try:
         return read_imagenet(name)
     except InputError:
-        pytest.skip("the extra «train» is not installed")
+        pytest.skip("the extra train is not installed")
 
 
 @pytest.mark.parametrize("name", IMAGENET)

@@ -94,7 +94,7 @@ def test_uneven_distances_are_noticed(tmp_path):
     slices[9].ImagePositionPatient[2] += 1.3
     scan = read_scan(save_series(tmp_path / "study", slices))
     assert len(scan.voxels) == 18
-    assert "uneven distances" in scan.notices[0]
+    assert "unevenly spaced" in scan.notices[0]
 
 
 def test_the_same_file_twice(tmp_path):
@@ -103,14 +103,14 @@ def test_the_same_file_twice(tmp_path):
     shutil.copy(file, folder / "copy")
     scan = read_scan(folder)
     assert scan.voxels.shape == (18, 24, 20)
-    assert "there twice" in scan.notices[0]
+    assert "duplicate" in scan.notices[0]
 
 
 def test_two_slices_at_one_place(tmp_path):
     slices = series_of(ARRAY, AFFINE)
     slices[4].ImagePositionPatient = slices[5].ImagePositionPatient
     scan = read_scan(save_series(tmp_path / "study", slices))
-    assert "at places where another one lies" in scan.notices[0]
+    assert "at the position of another slice" in scan.notices[0]
     assert "lacks 1 of its 18" in scan.notices[1]
 
 
@@ -173,7 +173,7 @@ def test_slices_without_positions(tmp_path):
     assert scan.affine is None
     assert scan.spacing == pytest.approx((3.0, 1.1, 0.8))
     np.testing.assert_array_equal(scan.voxels, ARRAY.transpose(2, 1, 0))
-    assert "does not say where its slices lie" in scan.notices[0]
+    assert "gives no slice positions" in scan.notices[0]
 
 
 def test_without_pixel_spacing_there_are_no_millimetres(tmp_path):

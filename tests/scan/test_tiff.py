@@ -169,5 +169,5 @@ def test_a_tile_that_states_more_pixels_than_it_has(tmp_path):
 
 def test_odd_codec(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", values("u1", 40, 50, 3), compression="webp")
-    with pytest.raises(InputError, match="is not read: save it with LZW"):
+    with pytest.raises(InputError, match="unsupported compression: save it with LZW"):
         read_scan(tmp_path / "a.tif")

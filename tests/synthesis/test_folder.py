@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from metaseg.data.cases import carve_validation, read_cases
+from metaseg.data.cases import hold_out_validation, read_cases
 from metaseg.preprocess import brain_mask, prepare
 from metaseg.scan import read_mask, read_scan
 from metaseg.synthesis.folder import write_synthetic_folder
@@ -29,7 +29,7 @@ def test_the_folder_is_a_data_folder_and_always_the_same(tmp_path: Path) -> None
     again = write_synthetic_folder(tmp_path / "b", groups=10, slices=3)
     cases = read_cases(first)
     assert len(cases) == 30 and {case.split for case in cases} == {"train", "test"}
-    training, validation = carve_validation([c for c in cases if c.split == "train"], 0.1)
+    training, validation = hold_out_validation([c for c in cases if c.split == "train"], 0.1)
     assert training and validation
     lesions = 0
     for case, same in zip(cases, read_cases(again)):

@@ -83,7 +83,7 @@ def test_runs_are_compared(report):
     assert "| Attention U-Net minus U-Net | `t1ce_slices` | −0.020 (−0.020 to −0.020) * |" in found
     found = section(report, "Effect of synthetic metastases in training")
     assert "| U-Net (baseline): with minus without | `t1ce_slices` | +0.120" in found
-    found = section(report, "Validation by slices instead of groups")
+    found = section(report, "Validation by slices instead of patients")
     assert "| `slice-split-seed0` | U-Net (baseline) | 0.800 | 0.600 |" in found
 
 
@@ -105,7 +105,7 @@ def test_what_is_missing_is_left_out(tmp_path):
     (folder / "metrics.json").write_text(json.dumps(metrics))
     report = make(tmp_path / "models", tmp_path / "docs")
     assert "![" not in report.read_text() and "None" not in report.read_text()
-    assert section(report, "Robustness").strip().endswith("Not measured yet.")
+    assert section(report, "Robustness").strip().endswith("Not evaluated yet.")
     assert "Limits are not recorded." in section(report, "Limits")
 
 

@@ -41,7 +41,7 @@ def test_all_faults_of_a_recipe_are_listed(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"recipe mine\.yaml") as error:
         read_config(recipe, {})
     for part in (
-        "epoch is no field",
+        "epoch is not a recipe field",
         "batch_size cannot be 'many'",
         "size cannot be 160.5",
         "Unknown loss hinge",

@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter
 
 from metaseg.checkpoint import load_checkpoint, save_checkpoint
 from metaseg.data.case import read_case
-from metaseg.data.cases import carve_validation, cases_of_split
+from metaseg.data.cases import cases_of_split, hold_out_validation
 from metaseg.data.prepared import FOR_TRAINING, FOR_VALIDATION, PreparedSlices, prepare_cases
 from metaseg.errors import InputError
 from metaseg.models import ARCHITECTURES, build_network
@@ -101,23 +101,23 @@ def test_training_learns(data_folder, tmp_path):
 
 def test_validation_groups_are_apart_and_the_same_every_time(data_folder):
     cases = cases_of_split([data_folder], "train")
-    training, validation = carve_validation(cases, 0.2)
+    training, validation = hold_out_validation(cases, 0.2)
     assert {case.group for case in training}.isdisjoint({case.group for case in validation})
-    assert carve_validation(cases[::-1], 0.2)[1][::-1] == validation
+    assert hold_out_validation(cases[::-1], 0.2)[1][::-1] == validation
     assert all(case.split == "train" for case in training + validation)
     with pytest.raises(InputError, match="too few"):
-        carve_validation([case for case in cases if case.group == "group0"], 0.2)
+        hold_out_validation([case for case in cases if case.group == "group0"], 0.2)
 
 
 def test_validation_of_single_slices_splits_groups(data_folder):
     cases = cases_of_split([data_folder], "train")
-    training, validation = carve_validation(cases, 0.3, "slice")
+    training, validation = hold_out_validation(cases, 0.3, "slice")
     assert len(validation) == 3 and len(training) == 7
     assert sorted(training + validation, key=cases.index) == cases
     assert {case.group for case in training} & {case.group for case in validation}
-    assert carve_validation(cases[::-1], 0.3, "slice")[1][::-1] == validation
+    assert hold_out_validation(cases[::-1], 0.3, "slice")[1][::-1] == validation
     with pytest.raises(InputError, match="1 training cases, too few"):
-        carve_validation(cases[:1], 0.3, "slice")
+        hold_out_validation(cases[:1], 0.3, "slice")
 
 
 def test_a_training_with_single_slices_says_so(data_folder, tmp_path):
@@ -301,7 +301,7 @@ def test_bad_masks_are_all_listed_before_training(data_folder, tmp_path):
 @pytest.mark.parametrize(
     "changes, sentence",
     [
-        ({"encoder": "resnet-of-nobody"}, "the encoder «resnet-of-nobody»"),
+        ({"encoder": "resnet-of-nobody"}, 'the encoder "resnet-of-nobody"'),
         ({"encoder_weights": "imagenet"}, "no ImageNet weights for the encoder"),
         ({"decoder_channels": (8, 8, 8, 8)}, "earlier/unet has the encoder"),
     ],

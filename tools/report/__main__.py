@@ -1,4 +1,4 @@
-"""python -m tools.report: write docs/report.md and its figures from what was recorded."""
+"""python -m tools.report: write docs/report.md and its figures from recorded metrics."""
 
 import argparse
 import sys
@@ -22,12 +22,12 @@ HERE = Path(__file__).parent
 def build_report(checkpoints: Path, runs: Path | None, data: Sequence[Path], output: Path) -> Path:
     """Write ``report.md`` and, in ``report``, its figures into ``output``; the path of the former.
 
-    ``runs`` holds folders of runs that compare. The ranked slices of the folders ``data`` are drawn
-    again; the pictures of others stay as they are. InputError where nothing was measured."""
+    ``runs`` holds folders of comparison runs. The ranked slices of the folders ``data`` are drawn
+    again; other pictures stay. Raises InputError if there are no metrics."""
     networks = read_networks(checkpoints)
     found = {path.name: read_networks(path) for path in sorted(runs.iterdir())} if runs else {}
     if not networks:
-        raise InputError("There is nothing to report: first run metaseg evaluate DATA --record.")
+        raise InputError("There is nothing to report: run metaseg evaluate DATA --record first.")
     figures = output / "report"
     figures.mkdir(parents=True, exist_ok=True)
     plots.plot_curves(figures / "curves.svg", networks)
@@ -66,12 +66,12 @@ def _pairs(first: Sequence[Network], second: Sequence[Network], word: str) -> di
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Read the options and write the report; bad input is one sentence and the exit status 2."""
+    """Read the options and write the report. Bad input gives one sentence and exit status 2."""
     parser = argparse.ArgumentParser(prog="python -m tools.report", description=__doc__)
     parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints"), metavar="DIR")
-    parser.add_argument("--runs", type=Path, metavar="DIR", help="runs that compare")
+    parser.add_argument("--runs", type=Path, metavar="DIR", help="folder of comparison runs")
     parser.add_argument("--data", type=Path, action="append", default=[], metavar="DIR",
-                        help="data folder whose slices are drawn")  # fmt: skip
+                        help="data folder to draw example slices from; repeatable")  # fmt: skip
     parser.add_argument("--output", type=Path, default=Path("docs"), metavar="DIR")
     options = parser.parse_args(arguments)
     try:

@@ -1,4 +1,4 @@
-"""What training and evaluation have left in the folders of networks."""
+"""Records of training and evaluation in the folders of networks."""
 
 import hashlib
 import json
@@ -23,12 +23,12 @@ class Network:
     architecture: str
     title: str
     record: dict[str, Any]
-    """What its config.json says of the training."""
+    """The training record in its config.json."""
     metrics: dict[str, dict]
     slices: dict[str, dict[tuple[str, str], dict[str, str]]]
     """By data set, by case and slice: the rows of ``slice_dice.csv``."""
     stale: bool
-    """Some metrics belong to other weights, or another threshold or temperature, than these."""
+    """Whether some metrics were measured with other weights, threshold or temperature."""
 
     @property
     def run(self) -> str:
@@ -37,7 +37,8 @@ class Network:
 
 
 def read_networks(folder: Path) -> list[Network]:
-    """The measured networks in the folders of ``folder``; InputError where a file is damaged."""
+    """The measured networks in the folders of ``folder``; raises InputError if a file is
+    damaged."""
     places = [path.parent for path in Path(folder).glob(f"*/{METRICS}")]
     order = list(TITLES)
     places.sort(key=lambda path: (order.index(path.name) if path.name in order else 9, path.name))
@@ -71,7 +72,7 @@ def _json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         shown = f"{path.parent.parent.name}/{path.parent.name}/{path.name}"
-        raise InputError(f"{shown} is damaged: measure this network again.") from error
+        raise InputError(f"{shown} is damaged: evaluate this network again.") from error
 
 
 def descriptions(networks: Iterable[Network]) -> dict[str, dict]:
@@ -91,7 +92,7 @@ def descriptions(networks: Iterable[Network]) -> dict[str, dict]:
 
 def mean_difference(first: list[Network], second: list[Network], data: str) -> dict | None:
     """Mean Dice of ``first`` minus that of ``second`` over the slices of ``data`` with a lesion,
-    with the 95 % interval of the paired bootstrap over groups; several seeds are averaged slice by
+    with the 95 % interval of a paired bootstrap over patients; several seeds are averaged slice by
     slice. None unless all were measured on the same slices."""
     tables = [network.slices.get(data, {}) for network in (*first, *second)]
     if not tables or not tables[0] or any(set(table) != set(tables[0]) for table in tables):

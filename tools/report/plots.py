@@ -104,7 +104,7 @@ def plot_calibration(path: Path, networks: Sequence[Network]) -> None:
                 for key, style in ((f"{where}_before", "--"), (where, "-")):
                     label = "before the temperature" if style == "--" else "after"
                     points = look(network.metrics.get(name), key)
-                    _line(axis, points, "said", "lesion", network, linestyle=style, label="")
+                    _line(axis, points, "confidence", "lesion", network, linestyle=style, label="")
                     axis.plot([], [], color="#444b54", linestyle=style, label=label)
                 axis.set(xlim=(0, 1), ylim=(0, 1), xlabel="probability", title=name)
             row[0].set_ylabel(f"{network.title}\nshare that is lesion")

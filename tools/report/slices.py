@@ -1,4 +1,4 @@
-"""The best, the median and the worst slice of a data set, with what the networks outline."""
+"""The best, median and worst slice of a data set, with the networks' outlines."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,13 +37,15 @@ def rank_slices(networks: Sequence[Network], data: str) -> dict[str, tuple[str, 
 
 def draw_slices(path: Path, networks: Sequence[Network], folder: Path) -> None:
     """Segment the ranked slices of the data folder ``folder`` again and draw them: a column for
-    each, the slice alone above, then a row for each network. InputError where ``folder`` lacks a
-    case that was measured."""
+    each, the slice alone above, then a row for each network. Raises InputError if ``folder`` lacks
+    a case that was measured."""
     ranked = rank_slices(networks, folder.resolve().name)
     cases = {case.name: case for case in read_cases(folder)}
     absent = {case for case, _ in ranked.values()} - set(cases)
     if absent:
-        raise InputError(f"{folder.name} lacks {', '.join(absent)}: give the data measured.")
+        raise InputError(
+            f"{folder.name} lacks {', '.join(absent)}: give the data folder that was evaluated."
+        )
     segmenter = Segmenter([load_checkpoint(network.folder) for network in networks])
     settings = {name: c.config for name, c in segmenter.checkpoints.items()}
 

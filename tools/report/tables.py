@@ -11,16 +11,16 @@ from tools.report.networks import Network, descriptions, mean_difference
 
 
 def to_markdown(rows: Iterable[dict[str, str]]) -> str:
-    """``rows`` as a table, or a sentence where there are none."""
+    """``rows`` as a table, or a sentence if there are none."""
     frame = pd.DataFrame(rows).fillna("–")
     if frame.empty:
-        return "Not measured yet."
+        return "Not evaluated yet."
     safe = frame.map(lambda cell: " ".join(str(cell).split()).replace("|", r"\|"))
     return safe.to_markdown(index=False, disable_numparse=True)
 
 
 def look(found: Any, path: str) -> Any:
-    """The value at ``path``, keys joined by dots; None where there is none."""
+    """The value at ``path``, keys joined by dots; None if there is none."""
     for key in path.split("."):
         found = found.get(key) if isinstance(found, dict) else None
     return found
@@ -103,7 +103,7 @@ def signed(found: dict[str, float]) -> str:
 
 
 def targets(networks: Sequence[Network], wanted: Sequence[dict]) -> str:
-    """Each of ``wanted`` beside what ``networks`` reach; those never measured are left out."""
+    """Each of ``wanted`` with the values of ``networks``; targets without a value are left out."""
     rows = []
     for target in wanted:
         values = [look(n.metrics.get(target["data"]), target["path"]) for n in networks]
