@@ -2,7 +2,7 @@
 
 import cv2
 
-from metaseg.demo.launch import LAUNCH_OPTIONS
+from metaseg.demo.launch import launch_options
 from metaseg.demo.page import build_page
 from metaseg.demo.store import remove_on_signals
 from metaseg.hub.resolve import resolve_checkpoints
@@ -15,4 +15,4 @@ demo = build_page(Segmenter(checkpoints), notices)
 
 if __name__ == "__main__":
     remove_on_signals()
-    demo.launch(**LAUNCH_OPTIONS)
+    demo.launch(**launch_options())

@@ -6,7 +6,12 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # Tests run side by side: each takes one core, and what it starts as well.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# gradio takes the first free port of a hundred; two that look at once would find the same.
+os.environ["GRADIO_SERVER_PORT"] = f"8{os.environ.get('PYTEST_XDIST_WORKER', 'gw0')[2:]}00"
 
+import logging
+import threading
+import time
 from pathlib import Path
 
 import cv2
@@ -23,6 +28,35 @@ from metaseg.segmenter import Segmenter
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SMALL_ENCODER = "tu-mobilenetv3_small_050"
 SMALL_WIDTHS = (8, 8, 16, 16)
+
+STARTING_SECONDS = 120
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patient_gradio():
+    """gradio gives a server five seconds to start, which a busy machine exceeds, and then tries
+    other ports with an app that cannot start twice."""
+    from gradio.http_server import Server, ServerFailedToStartError
+
+    def run_in_thread(server: Server) -> None:
+        server.thread = threading.Thread(target=server.run, daemon=True)
+        server.thread.start()
+        end = time.monotonic() + STARTING_SECONDS
+        while not server.started:
+            if time.monotonic() > end or not server.thread.is_alive():
+                raise ServerFailedToStartError
+            time.sleep(0.01)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Server, "run_in_thread", run_in_thread)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def audible_logger():
+    """The command line makes MetaSeg's logger quiet for its whole process."""
+    yield
+    logging.getLogger("metaseg").setLevel(logging.NOTSET)
 
 
 DRAWN = Dataset(
@@ -136,10 +170,10 @@ def served() -> Segmenter:
 @pytest.fixture(scope="session")
 def server(served):
     """The real demo with the shipped checkpoints, on a free port of this machine."""
-    from metaseg.demo.launch import LAUNCH_OPTIONS
+    from metaseg.demo.launch import launch_options
     from metaseg.demo.page import build_page
 
     page = build_page(served)
-    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **LAUNCH_OPTIONS)
+    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **launch_options())
     yield url
     page.close()

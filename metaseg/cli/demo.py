@@ -2,7 +2,7 @@
 
 import argparse
 
-from metaseg.demo.launch import LAUNCH_OPTIONS
+from metaseg.demo.launch import launch_options
 from metaseg.demo.page import build_page
 from metaseg.hub.resolve import resolve_checkpoints
 from metaseg.segmenter import Segmenter
@@ -16,5 +16,5 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Serve until interrupted, as METASEG_MODELS, METASEG_DEVICE and GRADIO_SERVER_PORT say."""
     checkpoints, notices = resolve_checkpoints()
-    build_page(Segmenter(checkpoints), notices).launch(**LAUNCH_OPTIONS)
+    build_page(Segmenter(checkpoints), notices).launch(**launch_options())
     return 0

@@ -58,7 +58,7 @@ class Page(gr.Blocks):
 
 
 def build_page(segmenter: Segmenter, notices: Sequence[str] = ()) -> gr.Blocks:
-    """The whole demo, ready to launch with ``LAUNCH_OPTIONS``; ``notices`` stand at its top."""
+    """The whole demo, ready to launch with ``launch_options``; ``notices`` stand at its top."""
     workbench = Workbench(segmenter, store().claim)
     with Page(title="MetaSeg", analytics_enabled=False) as page:
         gr.HTML(masthead(list(segmenter.checkpoints.values())))

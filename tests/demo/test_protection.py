@@ -12,7 +12,7 @@ import pytest
 from metaseg import limits
 from metaseg.demo import protection
 from metaseg.demo.batch import run_batch
-from metaseg.demo.launch import LAUNCH_OPTIONS
+from metaseg.demo.launch import launch_options
 from metaseg.demo.page import NOT_TAKEN, build_page
 from metaseg.demo.store import Store, store
 from metaseg.demo.workbench import Workbench
@@ -29,7 +29,7 @@ ELSEWHERE = "https://elsewhere.example"
 def quick(small_segmenter):
     """A real server with networks that are quick to run."""
     page = build_page(small_segmenter)
-    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **LAUNCH_OPTIONS)
+    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **launch_options())
     yield url
     page.close()
 
@@ -124,7 +124,7 @@ def test_a_full_queue_refuses_and_goes_on(small_segmenter, monkeypatch):
     page = build_page(small_segmenter)
     go_on, real = threading.Event(), Workbench.open
     monkeypatch.setattr(Workbench, "open", lambda *given: go_on.wait(60) and real(*given))
-    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **LAUNCH_OPTIONS)
+    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **launch_options())
     try:
         body = {"scan": named(SLICE)}
         answers = [post(f"{url}gradio_api/call/v2/segment", json=body) for _ in range(8)]

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 
-from metaseg.demo.launch import LAUNCH_OPTIONS
+from metaseg.demo.launch import launch_options
 from metaseg.demo.page import build_page
 from metaseg.demo.store import BATCH, LOCK, NOT_YOURS, SCAN, Store, store
 from metaseg.demo.uploads import NO_ROOM
@@ -31,7 +31,7 @@ SLICE, TRUTH = EXAMPLES / "meningioma_axial.jpg", EXAMPLES / "meningioma_axial_t
 def quick(small_segmenter):
     """A real server with networks that are quick to run."""
     page = build_page(small_segmenter)
-    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **LAUNCH_OPTIONS)
+    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **launch_options())
     yield url
     page.close()
 
