@@ -39,7 +39,8 @@ def draw_overlay(
     size = max(1, round(stretched[0] * shrink)), max(1, round(stretched[1] * shrink))
     large = cv2.resize(grey, size, interpolation=cv2.INTER_CUBIC)
     picture = cv2.cvtColor(large, cv2.COLOR_GRAY2RGB)
-    thickness = max(1, round(max(size) / 400))
+    # A line as thick as an absurdly long picture asks for would take minutes to draw.
+    thickness = max(1, round(min(max(size), STRETCHED_SIDE) / 400))
     for mask, colour in masks:
         shape = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
         area = shape > 0
