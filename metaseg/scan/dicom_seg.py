@@ -96,7 +96,7 @@ def is_dicom_seg(path: Path) -> bool:
     entry = Entry(path.name, partial(path.open, "rb"))
     try:
         return is_dicom(entry.head()) and read_header(entry).get("Modality") == "SEG"
-    except (FileError, OSError):  # whatever it is, the reader of images will say it
+    except Exception:  # whatever it is, the reader of images will say it
         return False
 
 
