@@ -3,7 +3,7 @@
 Starts the demo on this machine and sends it real gradio clients: a crowd all at once, slices beside
 whole volumes, visitors who are slow or vanish, and then a steady rate for some minutes. Every scan
 carries a watermark that must come back to its sender. Prints Markdown tables, and exits with 1
-where an answer was wrong, an error was no sentence, or files stayed.
+where an answer was wrong, an error was no sentence, or the steady rate added files.
 """
 
 import argparse
@@ -266,7 +266,9 @@ def main() -> None:
         print("\n".join(state.row() for state in states))
         left = list(Path(cache).glob("metaseg-*"))
         print(f"\nFolders left when the server had ended: {len(left)}")
-        sys.exit(bool(left or states[-1].files or any(phase.wrong for phase in phases)))
+        # What visitors who broke off had sent stays for an hour at most, but nothing is added to it.
+        grown = states[-1].files > states[1].files
+        sys.exit(bool(left or grown or any(phase.wrong for phase in phases)))
 
 
 if __name__ == "__main__":
