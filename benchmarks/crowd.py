@@ -266,7 +266,7 @@ def main() -> None:
         print("\n".join(state.row() for state in states))
         left = list(Path(cache).glob("metaseg-*"))
         print(f"\nFolders left when the server had ended: {len(left)}")
-        # What visitors who broke off had sent stays for an hour at most, but nothing is added to it.
+        # What visitors who broke off had sent stays for its hour, but nothing is added to it.
         grown = states[-1].files > states[1].files
         sys.exit(bool(left or grown or any(phase.wrong for phase in phases)))
 
