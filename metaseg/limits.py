@@ -24,6 +24,9 @@ MAX_FILE_BYTES = 512 * MEGABYTE
 MAX_SLICE_PIXELS = 64_000_000
 """Largest slice, read from the header before anything is decoded."""
 
+MAX_SIDE = 16_384
+"""Largest height and width. No slice is so long, and some steps take longer for one that is."""
+
 MAX_SCAN_VOXELS = 256_000_000
 """Largest scan over all its slices: 1 GB of float32."""
 

@@ -43,9 +43,8 @@ def draw_overlay(
     thickness = max(1, round(min(max(size), STRETCHED_SIDE) / 400))
     for mask, colour in masks:
         shape = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
-        area = shape > 0
-        mixed = picture[area] * (1 - FILL_OPACITY) + np.array(colour) * FILL_OPACITY
-        picture[area] = mixed.astype(np.uint8)
+        mixed = np.arange(256)[:, None] * (1 - FILL_OPACITY) + np.array(colour) * FILL_OPACITY
+        cv2.copyTo(cv2.LUT(picture, mixed.astype(np.uint8)[None]), shape, picture)
         outlines, _ = cv2.findContours(shape, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(picture, outlines, -1, colour, thickness, cv2.LINE_AA)
     return picture

@@ -81,6 +81,7 @@ def _folder(path: Path) -> list[Entry]:
     return [Entry(file.relative_to(path).as_posix(), partial(file.open, "rb")) for file in files]
 
 
+@decoding(DAMAGED_ZIP)
 def _zip(archive: zipfile.ZipFile) -> list[Entry]:
     members = [member for member in archive.infolist() if not member.is_dir()]
     _check_count(len(members))

@@ -95,8 +95,9 @@ def is_dicom_seg(path: Path) -> bool:
     """Whether the file at ``path`` is a DICOM-SEG."""
     entry = Entry(path.name, partial(path.open, "rb"))
     try:
-        return is_dicom(entry.head()) and read_header(entry).get("Modality") == "SEG"
-    except Exception:  # whatever it is, the reader of images will say it
+        with decoding():  # pydicom parses a value when it is looked at
+            return is_dicom(entry.head()) and read_header(entry).get("Modality") == "SEG"
+    except FileError:  # whatever it is, the reader of images will say it
         return False
 
 

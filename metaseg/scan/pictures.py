@@ -8,7 +8,7 @@ import imagecodecs
 import numpy as np
 from PIL import Image, ImageOps
 
-from metaseg.limits import MAX_SLICE_PIXELS, MIN_SIDE
+from metaseg.limits import MAX_SIDE, MAX_SLICE_PIXELS, MIN_SIDE
 from metaseg.scan.errors import FileError, decoding
 from metaseg.scan.types import Scan
 
@@ -85,6 +85,10 @@ def check_pixels(width: int, height: int) -> None:
         )
     if width * height > MAX_SLICE_PIXELS:
         raise FileError(TOO_MANY_PIXELS.format(f" ({width} x {height})"))
+    if max(width, height) > MAX_SIDE:
+        raise FileError(
+            f"is {width} x {height} pixels: a slice has at most {MAX_SIDE} on each side."
+        )
 
 
 def write_png(path: str | Path, pixels: np.ndarray) -> None:
