@@ -12,6 +12,7 @@ os.environ["GRADIO_SERVER_PORT"] = f"8{os.environ.get('PYTEST_XDIST_WORKER', 'gw
 import logging
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -170,10 +171,21 @@ def served() -> Segmenter:
 @pytest.fixture(scope="session")
 def server(served):
     """The real demo with the shipped checkpoints, on a free port of this machine."""
+    yield from serve(served)
+
+
+@pytest.fixture(scope="module")
+def quick(small_segmenter):
+    """A real server with networks that are quick to run."""
+    yield from serve(small_segmenter)
+
+
+def serve(segmenter: Segmenter) -> Iterator[str]:
+    """The address of the demo, for as long as its fixture lasts."""
     from metaseg.demo.launch import launch_options
     from metaseg.demo.page import build_page
 
-    page = build_page(served)
+    page = build_page(segmenter)
     _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **launch_options())
     yield url
     page.close()

@@ -7,19 +7,15 @@ import io
 import logging
 import warnings
 import zlib
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import numpy as np
 from pydicom import Dataset, config, dcmread
-from pydicom.encaps import generate_frames
 from pydicom.filereader import _read_file_meta_info as read_file_meta  # what dcmread itself uses
 from pydicom.filereader import read_preamble
-from pydicom.pixels import apply_color_lut, pixel_array
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
-    ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
 )
@@ -32,31 +28,10 @@ from metaseg.limits import (
     MAX_SLICES,
 )
 from metaseg.scan.archive import Entry
-from metaseg.scan.code_stream import fits
-from metaseg.scan.decoder import decode
 from metaseg.scan.errors import DAMAGED, CostError, FileError, decoding
-from metaseg.scan.pictures import check_pixels, to_grey
+from metaseg.scan.pictures import check_pixels
 
 NO_PIXELS = "is a DICOM file without pixel data: give an image."
-UNCOMPRESSED = (
-    ImplicitVRLittleEndian,
-    ExplicitVRLittleEndian,
-    ExplicitVRBigEndian,
-    DeflatedExplicitVRLittleEndian,
-)
-PIXEL_ATTRIBUTES = (
-    "Rows",
-    "Columns",
-    "SamplesPerPixel",
-    "PhotometricInterpretation",
-    "PlanarConfiguration",
-    "BitsAllocated",
-    "BitsStored",
-    "HighBit",
-    "PixelRepresentation",
-)
-"""What a codec must know of a frame."""
-
 # Odd values are common and harmless, and they may be a patient's: pydicom must not quote them.
 config.settings.reading_validation_mode = config.IGNORE
 logging.getLogger("pydicom").setLevel(logging.CRITICAL)
@@ -105,7 +80,7 @@ def is_dicom(head: bytes) -> bool:
 
 def read_header(entry: Entry) -> Dataset:
     """The header without the pixels. FileError for a damaged file."""
-    return _parse(entry, stop_before_pixels=True)
+    return parse(entry, stop_before_pixels=True)
 
 
 @decoding()
@@ -122,7 +97,7 @@ def frames_of(entry: Entry, header: Dataset) -> list[Frame]:
             entry,
             index,
             header,
-            _vector(_macro(header, index, "PlanePositionSequence", "ImagePositionPatient"), 3),
+            _vector(macro(header, index, "PlanePositionSequence", "ImagePositionPatient"), 3),
             _orientation(header, index),
             _spacing(header, index),
             _thickness(header, index),
@@ -136,62 +111,9 @@ def frame_count(header: Dataset) -> int:
     return max(1, int(header.get("NumberOfFrames") or 1))
 
 
-def read_pixels(frames: list[Frame]) -> Iterator[np.ndarray]:
-    """The pixels of frames of one file, one by one: float32 (H, W), in the source's units.
-
-    Rescale slope and intercept are applied (PS3.3, C.11.1), MONOCHROME1 is turned over so that
-    more is brighter, and colour becomes grey.
-    """
-    with decoding():
-        data = _parse(frames[0].entry)
-        for frame, pixels in zip(frames, stored_pixels(data, [frame.index for frame in frames])):
-            yield _in_units(pixels, data, frame.index)
-
-
-def read_stored(entry: Entry) -> Iterator[np.ndarray]:
-    """The pixels of every frame as they are stored: (H, W), or (H, W, 3) in colour."""
-    with decoding():
-        data = _parse(entry)
-        yield from stored_pixels(data, range(frame_count(data)))
-
-
-def stored_pixels(data: Dataset, indices: Iterable[int]) -> Iterator[np.ndarray]:
-    """Frames of a file by number, which must increase. What a codec must decode is decoded in
-    another process."""
-    if "PixelData" not in data:
-        raise FileError(NO_PIXELS)
-    if data.file_meta.TransferSyntaxUID in UNCOMPRESSED:
-        for index in indices:
-            yield pixel_array(data, index=index)
-        return
-    attributes = {name: data[name].value for name in PIXEL_ATTRIBUTES if name in data}
-    attributes["TransferSyntaxUID"] = data.file_meta.TransferSyntaxUID
-    rows, columns, samples = int(data.Rows), int(data.Columns), int(data.SamplesPerPixel)
-    wanted = iter(indices)
-    index = next(wanted)
-    for number, frame in enumerate(_encoded_frames(data)):
-        if number != index:
-            continue
-        if not fits(frame, rows, columns, samples):
-            raise FileError(DAMAGED)
-        yield decode(attributes, frame)
-        index = next(wanted, None)
-        if index is None:
-            return
-    raise FileError(DAMAGED)
-
-
-def _encoded_frames(data: Dataset) -> Iterator[bytes]:
-    offsets = None
-    if "ExtendedOffsetTable" in data and "ExtendedOffsetTableLengths" in data:
-        offsets = data.ExtendedOffsetTable, data.ExtendedOffsetTableLengths
-    return generate_frames(
-        data.PixelData, number_of_frames=frame_count(data), extended_offsets=offsets
-    )
-
-
 @decoding()
-def _parse(entry: Entry, stop_before_pixels: bool = False) -> Dataset:
+def parse(entry: Entry, stop_before_pixels: bool = False) -> Dataset:
+    """The whole file, inflated no further than the limits allow. FileError for a damaged one."""
     with entry.open() as stream:
         counted = _Counted(_plain(stream))
         data = dcmread(counted, stop_before_pixels=stop_before_pixels, force=True)
@@ -238,36 +160,7 @@ class _Counted:
         return self._read(size)
 
 
-def is_eight_bit(frame: Frame) -> bool:
-    """Whether the frame holds plain 8-bit grey levels."""
-    plain = _rescale(frame.header, frame.index) == (1.0, 0.0)
-    return plain and int(frame.header.get("BitsAllocated", 16)) == 8
-
-
-def _in_units(pixels: np.ndarray, data: Dataset, index: int) -> np.ndarray:
-    kind = str(data.get("PhotometricInterpretation", "MONOCHROME2"))
-    if kind == "PALETTE COLOR":
-        pixels = apply_color_lut(pixels, data)
-    if pixels.ndim == 3:
-        return to_grey(pixels)
-    values = pixels.astype(np.float32)
-    if kind == "MONOCHROME1":
-        signed = int(data.get("PixelRepresentation", 0))
-        values = (-1 if signed else 2 ** int(data.BitsStored) - 1) - values
-    slope, intercept = _rescale(data, index)
-    if (slope, intercept) != (1.0, 0.0):
-        values = values * np.float32(slope) + np.float32(intercept)
-    return values
-
-
-def _rescale(header: Dataset, index: int) -> tuple[float, float]:
-    sequence = "PixelValueTransformationSequence"
-    slope = _macro(header, index, sequence, "RescaleSlope")
-    intercept = _macro(header, index, sequence, "RescaleIntercept")
-    return float(1 if slope is None else slope), float(intercept or 0)
-
-
-def _macro(header: Dataset, index: int, sequence: str, attribute: str) -> Any:
+def macro(header: Dataset, index: int, sequence: str, attribute: str) -> Any:
     """An attribute from the frame's own functional group, the shared one, or the file itself
     (PS3.3, C.7.6.16)."""
     per_frame = header.get("PerFrameFunctionalGroupsSequence") or []
@@ -288,14 +181,14 @@ def _vector(value: Any, length: int) -> np.ndarray | None:
 
 def _orientation(header: Dataset, index: int) -> np.ndarray | None:
     sequence, attribute = "PlaneOrientationSequence", "ImageOrientationPatient"
-    vector = _vector(_macro(header, index, sequence, attribute), 6)
+    vector = _vector(macro(header, index, sequence, attribute), 6)
     if vector is None or np.linalg.norm(np.cross(vector[:3], vector[3:])) < 0.5:
         return None
     return vector
 
 
 def _spacing(header: Dataset, index: int) -> tuple[float, float] | None:
-    values = _vector(_macro(header, index, "PixelMeasuresSequence", "PixelSpacing"), 2)
+    values = _vector(macro(header, index, "PixelMeasuresSequence", "PixelSpacing"), 2)
     if values is None:
         return None
     if (values <= 0).any():
@@ -305,7 +198,7 @@ def _spacing(header: Dataset, index: int) -> tuple[float, float] | None:
 
 def _thickness(header: Dataset, index: int) -> float | None:
     for attribute in ("SpacingBetweenSlices", "SliceThickness"):
-        value = _macro(header, index, "PixelMeasuresSequence", attribute)
+        value = macro(header, index, "PixelMeasuresSequence", attribute)
         if value is not None and abs(float(value)) > 0:
             return abs(float(value))
     return None

@@ -17,7 +17,8 @@ from pydicom.sr.codedict import codes
 from pydicom.uid import generate_uid
 
 from metaseg.scan.archive import Entry
-from metaseg.scan.dicom_frames import Frame, frames_of, is_dicom, read_header, read_stored
+from metaseg.scan.dicom_frames import Frame, frames_of, is_dicom, read_header
+from metaseg.scan.dicom_pixels import read_stored
 from metaseg.scan.dicom_stack import place_affine
 from metaseg.scan.errors import FileError, about, decoding
 from metaseg.scan.planes import from_plane

@@ -13,11 +13,10 @@ from metaseg.scan.dicom_frames import (
     Frame,
     frames_of,
     is_dicom,
-    is_eight_bit,
     read_header,
-    read_pixels,
 )
 from metaseg.scan.dicom_kind import odd_kind
+from metaseg.scan.dicom_pixels import is_eight_bit, read_pixels
 from metaseg.scan.dicom_stack import Stack, stack_frames
 from metaseg.scan.errors import CostError, FileError, decoding
 from metaseg.scan.planes import natural_plane, spacing_of, to_plane

@@ -25,15 +25,6 @@ SLICE = EXAMPLES / "meningioma_axial.jpg"
 ELSEWHERE = "https://elsewhere.example"
 
 
-@pytest.fixture(scope="module")
-def quick(small_segmenter):
-    """A real server with networks that are quick to run."""
-    page = build_page(small_segmenter)
-    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **launch_options())
-    yield url
-    page.close()
-
-
 @pytest.mark.parametrize("path", ["", "config", "gradio_api/info", "theme.css", "nothing/here"])
 def test_every_answer_bears_the_headers(quick, path):
     headers = get(quick + path).headers

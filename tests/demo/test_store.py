@@ -15,8 +15,6 @@ import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 
-from metaseg.demo.launch import launch_options
-from metaseg.demo.page import build_page
 from metaseg.demo.store import BATCH, LOCK, NOT_YOURS, SCAN, Store, store
 from metaseg.demo.uploads import NO_ROOM
 from metaseg.errors import InputError
@@ -25,15 +23,6 @@ from tests.demo.raw_client import call, get, named, post, press, upload
 
 ROOT = Path(__file__).parent.parent.parent
 SLICE, TRUTH = EXAMPLES / "meningioma_axial.jpg", EXAMPLES / "meningioma_axial_truth.png"
-
-
-@pytest.fixture(scope="module")
-def quick(small_segmenter):
-    """A real server with networks that are quick to run."""
-    page = build_page(small_segmenter)
-    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **launch_options())
-    yield url
-    page.close()
 
 
 @pytest.fixture

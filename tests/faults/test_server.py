@@ -7,22 +7,12 @@ import numpy as np
 import pytest
 
 from metaseg.demo.api import NO_SPACE
-from metaseg.demo.launch import launch_options
-from metaseg.demo.page import build_page
 from metaseg.demo.store import Store, store
 from metaseg.segmenter import Segmenter
 from tests.demo.raw_client import call, named, upload
 from tests.faults.disk import Disk
 
 TOO_LARGE = "The scan is too large for the memory of this machine: give a smaller one."
-
-
-@pytest.fixture(scope="module")
-def quick(small_segmenter):
-    page = build_page(small_segmenter)
-    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **launch_options())
-    yield url
-    page.close()
 
 
 @pytest.fixture

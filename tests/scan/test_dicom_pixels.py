@@ -154,7 +154,7 @@ def encoded(syntax: str, frame: bytes) -> Dataset:
 def test_a_frame_of_another_size_than_the_header_is_never_decoded(
     tmp_path, monkeypatch, syntax, encode
 ):
-    monkeypatch.setattr("metaseg.scan.dicom_frames.decode", lambda *_: pytest.fail("decoded"))
+    monkeypatch.setattr("metaseg.scan.dicom_pixels.decode", lambda *_: pytest.fail("decoded"))
     path = save(tmp_path, encoded(syntax, encode(np.zeros((600, 20), np.uint16))))
     with pytest.raises(InputError, match="damaged"):
         read_scan(path)
