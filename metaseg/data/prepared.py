@@ -92,16 +92,18 @@ def prepare_cases(
     recipe = json.dumps([names, seen, asdict(cuts), fields]).encode()
     folder = cache / f"slices-{hashlib.sha256(recipe).hexdigest()[:16]}"
     if not folder.is_dir():
+        arrays = _prepare(cases, settings, cuts)
         # Two trainings may share the cache; each writes a folder of its own first.
         partial = folder.with_suffix(f".{os.getpid()}")
-        partial.mkdir(parents=True)
-        arrays = _prepare(cases, settings, cuts)
-        for name, array in arrays.items():
-            np.save(partial / f"{name}.npy", array)
+        partial.mkdir(parents=True, exist_ok=True)
         try:
+            for name, array in arrays.items():
+                np.save(partial / f"{name}.npy", array)
             partial.rename(folder)
-        except OSError:  # the other one was faster
-            shutil.rmtree(partial)
+        except OSError:
+            shutil.rmtree(partial, ignore_errors=True)
+            if not folder.is_dir():  # or the other one was faster
+                raise
     return PreparedSlices(
         **{
             name: np.load(folder / f"{name}.npy", mmap_mode="r" if name in PICTURES else None)
