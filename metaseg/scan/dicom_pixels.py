@@ -13,7 +13,6 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from metaseg.scan.archive import Entry
 from metaseg.scan.code_stream import fits
 from metaseg.scan.decoder import decode
 from metaseg.scan.dicom_frames import NO_PIXELS, Frame, frame_count, macro, parse
@@ -50,13 +49,6 @@ def read_pixels(frames: list[Frame]) -> Iterator[np.ndarray]:
         data = parse(frames[0].entry)
         for frame, pixels in zip(frames, stored_pixels(data, [frame.index for frame in frames])):
             yield _in_units(pixels, data, frame.index)
-
-
-def read_stored(entry: Entry) -> Iterator[np.ndarray]:
-    """The pixels of every frame as they are stored: (H, W), or (H, W, 3) in colour."""
-    with decoding():
-        data = parse(entry)
-        yield from stored_pixels(data, range(frame_count(data)))
 
 
 def stored_pixels(data: Dataset, indices: Iterable[int]) -> Iterator[np.ndarray]:

@@ -17,8 +17,8 @@ from pydicom.sr.codedict import codes
 from pydicom.uid import generate_uid
 
 from metaseg.scan.archive import Entry
-from metaseg.scan.dicom_frames import Frame, frames_of, is_dicom, read_header
-from metaseg.scan.dicom_pixels import read_stored
+from metaseg.scan.dicom_frames import Frame, frames_of, is_dicom, parse, read_header
+from metaseg.scan.dicom_pixels import stored_pixels
 from metaseg.scan.dicom_stack import place_affine
 from metaseg.scan.errors import FileError, about, decoding
 from metaseg.scan.planes import from_plane
@@ -112,7 +112,7 @@ def read_dicom_seg(path: Path, scan: Scan) -> np.ndarray:
     if scan.affine is None:
         raise FileError("is a DICOM-SEG: give the scan as DICOM or NIfTI with it.")
     entry = Entry(path.name, partial(path.open, "rb"))
-    header = read_header(entry)
+    header = parse(entry)
     frames = frames_of(entry, header)
     references = {str(s.header.get("FrameOfReferenceUID")) for s in scan.sources if s is not None}
     if references and str(header.get("FrameOfReferenceUID")) not in references:
@@ -120,7 +120,7 @@ def read_dicom_seg(path: Path, scan: Scan) -> np.ndarray:
     half = int(header.get("MaximumFractionalValue", 1)) / 2
     mask = np.zeros(scan.voxels.shape, bool)
     to_scan = np.linalg.inv(scan.affine) @ TO_RAS
-    for frame, pixels in zip(frames, read_stored(entry)):
+    for frame, pixels in zip(frames, stored_pixels(header, range(len(frames)))):
         slice_ = pixels >= half
         if slice_.any():
             _place(mask, frame, slice_, to_scan)
