@@ -255,7 +255,7 @@ def main() -> None:
                 at_a_rate(
                     lambda n: crowd.visit(steady, crowd.mixed(n)), options.minutes / 2, options.rate
                 )
-                states.append(state_of(when, server, Path(cache)))
+                states.append(state_of(when, server, Path(cache), kept=states[1].files))
         phases = [together, volumes, beside, slow, steady]
         print("\n| phase | right | wrong | seconds: min / median / 95 % / max | refused |")
         print("|---|---|---|---|---|")

@@ -59,13 +59,13 @@ def running_server(cache: Path) -> Iterator[tuple[str, psutil.Process]]:
         process.wait(60)
 
 
-def state_of(when: str, server: psutil.Process, cache: Path) -> State:
-    """What is left two minutes after the last visitor has gone, or earlier where nothing is."""
+def state_of(when: str, server: psutil.Process, cache: Path, kept: int = 0) -> State:
+    """What is left when no more than ``kept`` files are, or two minutes after the last visitor has
+    gone."""
     end = time.monotonic() + 120
-    while time.monotonic() < end and any(path.is_file() for path in cache.glob(KEPT)):
+    while len(files := _files(cache)) > kept and time.monotonic() < end:
         time.sleep(1)
     family = [server, *server.children(recursive=True)]
-    files = [path for path in cache.glob(KEPT) if path.is_file()]
     return State(
         when,
         memory=sum(process.memory_info().rss for process in family),
@@ -73,3 +73,7 @@ def state_of(when: str, server: psutil.Process, cache: Path) -> State:
         files=len(files),
         bytes=sum(path.stat().st_size for path in files),
     )
+
+
+def _files(cache: Path) -> list[Path]:
+    return [path for path in cache.glob(KEPT) if path.is_file()]

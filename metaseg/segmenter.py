@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from metaseg.checkpoint import Checkpoint, Config
+from metaseg.augmented import calibrate, rotated, rotated_back, rotations_of
+from metaseg.checkpoint import Checkpoint
 from metaseg.errors import InputError
 from metaseg.input_check import OF_A_VOLUME, find_unlike
 from metaseg.models import AttentionUNet
@@ -218,9 +219,9 @@ class Segmenter:
         (1, S, S) of a standardised ``image`` (C, S, S)."""
         checkpoint = self.checkpoints[name]
         network, temperature = checkpoint.network, checkpoint.config.temperature
-        rotations = _rotations(checkpoint.config)
+        rotations = rotations_of(checkpoint.config)
         upright = torch.from_numpy(image)[None].to(self.device)
-        batch = torch.cat([_rotated(upright, rotations), upright.flip(-1)])
+        batch = torch.cat([rotated(upright, rotations), upright.flip(-1)])
         batch = batch.contiguous(memory_format=torch.channels_last)
         with torch.inference_mode(), self._autocast():
             if isinstance(network, AttentionUNet):
@@ -230,10 +231,10 @@ class Segmenter:
                 logits = network(batch)
                 attention = logits.new_empty(0, *image.shape[1:])
         probability = torch.sigmoid(logits.float())
-        upright_outputs = _rotated_back(probability[:-1], rotations)[:, 0]
-        supervised = _calibrate(upright_outputs.mean(0), temperature)
+        upright_outputs = rotated_back(probability[:-1], rotations)[:, 0]
+        supervised = calibrate(upright_outputs.mean(0), temperature)
         pair = torch.stack([upright_outputs[0, -1:], probability[-1, -1:].flip(-1)])
-        difference = _calibrate(pair, temperature).diff(dim=0)[0].abs()
+        difference = calibrate(pair, temperature).diff(dim=0)[0].abs()
         return tuple(part.float().cpu().numpy() for part in (attention, supervised, difference))
 
     def _features(self, name: str, images: list[np.ndarray]) -> np.ndarray:
@@ -254,12 +255,12 @@ class Segmenter:
     def _forward(self, name: str, images: np.ndarray) -> np.ndarray:
         """Probabilities (N, S, S) of standardised ``images`` (N, C, S, S): the one forward pass."""
         checkpoint = self.checkpoints[name]
-        rotations = _rotations(checkpoint.config)
-        batch = _rotated(torch.from_numpy(images).to(self.device), rotations)
+        rotations = rotations_of(checkpoint.config)
+        batch = rotated(torch.from_numpy(images).to(self.device), rotations)
         with torch.inference_mode(), self._autocast():
             logits = checkpoint.network(batch.contiguous(memory_format=torch.channels_last))
-        probability = _rotated_back(torch.sigmoid(logits[:, -1:].float()), rotations).mean(0)[:, 0]
-        return _calibrate(probability, checkpoint.config.temperature).cpu().numpy()
+        probability = rotated_back(torch.sigmoid(logits[:, -1:].float()), rotations).mean(0)[:, 0]
+        return calibrate(probability, checkpoint.config.temperature).cpu().numpy()
 
     def _has_bf16(self) -> bool:
         if self.device.type == "cuda":
@@ -271,29 +272,6 @@ def _few_of(slices: list) -> list:
     """All of ``slices``, or OF_A_VOLUME of them at even distances."""
     count = min(OF_A_VOLUME, len(slices))
     return [slices[int((k + 0.5) * len(slices) / count)] for k in range(count)]
-
-
-def _rotations(config: Config) -> range:
-    """Counter-clockwise rotations, in steps of 90 degrees, that ``config`` averages over."""
-    return range(4 if config.rotations else 1)
-
-
-def _rotated(images: torch.Tensor, rotations: range) -> torch.Tensor:
-    """``images`` (N, C, S, S) as (R * N, C, S, S), grouped by rotation."""
-    return torch.cat([images.rot90(k, (2, 3)) for k in rotations])
-
-
-def _rotated_back(answers: torch.Tensor, rotations: range) -> torch.Tensor:
-    """Undo ``_rotated`` on outputs ``answers`` (R * N, K, S, S). Returns (R, N, K, S, S)."""
-    parts = answers.chunk(len(rotations))
-    return torch.stack([part.rot90(-k, (2, 3)) for part, k in zip(parts, rotations)])
-
-
-def _calibrate(probability: torch.Tensor, temperature: float) -> torch.Tensor:
-    """``probability`` scaled by ``temperature``, fitted on the mean over all rotations."""
-    if temperature == 1:
-        return probability
-    return torch.sigmoid(torch.logit(probability, eps=1e-6) / temperature)
 
 
 def _notices(slices: int, with_tissue: int, lettered: int) -> Iterator[str]:

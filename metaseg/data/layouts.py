@@ -151,7 +151,8 @@ def _describe_nnunet(folder: Path) -> Dataset | None:
 def _dataset_json(folder: Path) -> dict:
     try:
         content = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
-        _channel(content), _foreground(content.get("labels") or {})
+        _channel(content)
+        _foreground(content.get("labels") or {})
         return content
     except (ValueError, AttributeError, TypeError, IndexError) as error:
         raise InputError(

@@ -204,6 +204,9 @@ def read_mask(path: str | Path, scan: Scan, labels: tuple[int, ...] | None = Non
     more than two values (0 and one of 1, 255 and 65535).
     """
     path = Path(path)
+    with opening(path.name):
+        if path.is_file():
+            _check_file(path)
     if is_dicom_seg(path):
         with opening(f"The ground truth {path.name}"):
             return read_dicom_seg(path, scan)

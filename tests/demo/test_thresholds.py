@@ -1,0 +1,45 @@
+"""Where the threshold starts on the page, in the API and in links."""
+
+from metaseg.demo.page import build_page
+from metaseg.demo.workbench import Workbench
+from metaseg.segmenter import Segmenter
+from tests.conftest import EXAMPLES, small_checkpoint
+
+SLICE = str(EXAMPLES / "meningioma_axial.jpg")
+
+
+def with_thresholds(**thresholds: float) -> Segmenter:
+    return Segmenter([small_checkpoint(n, threshold=t) for n, t in thresholds.items()], "cpu")
+
+
+def test_the_sensitive_threshold_is_named():
+    checkpoint = small_checkpoint("unet", sensitive_threshold=0.2)
+    workbench = Workbench(Segmenter([checkpoint], device="cpu"))
+    opened = workbench.open(SLICE, None)
+    assert workbench.segment(opened, "unet", "sensitive").report.threshold == 0.2
+    assert workbench.segment(opened, "unet", None).report.threshold == 0.5
+
+
+def test_every_door_starts_at_the_models_own_threshold():
+    segmenter = with_thresholds(attention_unet=0.3)
+    parts = [part["props"] for part in build_page(segmenter).get_config_file()["components"]]
+    values = [part.get("value") for part in parts if str(part.get("label")).lower() == "threshold"]
+    # Two sliders, and three endpoints at which nothing stands for the model's own.
+    assert sorted(values, key=str) == [0.3, 0.3, None, None, None]
+
+
+def test_a_threshold_left_out_is_that_of_the_checkpoint():
+    workbench = Workbench(with_thresholds(attention_unet=0.3, nested_unet=0.6, unet=0.8))
+    opened = workbench.open(SLICE, None)
+    for name, own in (("attention_unet", 0.3), ("Nested U-Net", 0.6), ("unet", 0.8)):
+        assert workbench.segment(opened, name, None).report.threshold == own
+        assert workbench.segment(opened, name, 0.0).report.threshold == 0
+
+
+def test_the_slider_follows_the_model_until_it_is_moved():
+    workbench = Workbench(with_thresholds(attention_unet=0.3, nested_unet=0.6))
+    assert workbench.default_threshold("Both") == 0.45
+    assert workbench.follow_model("Nested U-Net", 0.45) == 0.6
+    assert workbench.follow_model("Attention U-Net", 0.6) == 0.3
+    assert workbench.follow_model("Both", 0.3) == 0.45
+    assert workbench.follow_model("Nested U-Net", 0.2) == 0.2
