@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+TOO_LARGE = "is too large for the memory of this machine: give a smaller one."
+
 _DISK = {
     errno.ENOSPC: "the disk is full: free some space",
     errno.EDQUOT: "your share of the disk is used up: free some space",
@@ -34,9 +36,7 @@ def memory_errors(name: str) -> Iterator[None]:
         words = ("can't allocate memory", "Insufficient memory")
         if not isinstance(error, MemoryError) and not any(part in str(error) for part in words):
             raise
-        raise InputError(
-            f"{name} is too large for the memory of this machine: give a smaller one."
-        ) from None  # the traceback holds the memory
+        raise InputError(f"{name} {TOO_LARGE}") from None  # the traceback holds the memory
 
 
 @contextmanager

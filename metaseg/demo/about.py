@@ -6,11 +6,12 @@ import gradio as gr
 
 from metaseg.checkpoint import Checkpoint
 from metaseg.data.record import training_data
+from metaseg.demo.store import KEPT_FOR
 from metaseg.hub.card import card_text, data_title, training_notes
 from metaseg.metrics import show_score
 from metaseg.segmenter import Segmenter
 
-INTRODUCTION = """\
+INTRODUCTION = f"""\
 ## What this is
 
 MetaSeg outlines the parts of a brain MRI slice that look like a lesion. Each network works on its
@@ -18,7 +19,8 @@ own. Agreement is not evidence of correctness: networks trained on the same data
 mistakes. Where they disagree, at least one is wrong.
 
 MetaSeg is research software. It is not a medical device: do not base diagnosis or treatment on it.
-The computer that runs this page reads the files you drop here and deletes them within two hours."""
+The computer that runs this page reads the files you drop here and deletes them within
+{KEPT_FOR}."""
 
 RESULTS = """\
 Dice is 1 for an exact outline and 0 if the lesion was missed. The mean covers slices with a lesion.

@@ -1,7 +1,5 @@
 """Several scans at once: a table with the result of each, and everything as one zip."""
 
-import logging
-import traceback
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +14,7 @@ from metaseg.findings.files import write_results
 from metaseg.findings.report import find
 from metaseg.prediction import check_threshold
 from metaseg.scan import Scan
+from metaseg.scan.errors import log_cause
 from metaseg.scan.reading import open_all
 
 COLUMNS = ["Scan", "Model", "Result", "Lesions"]
@@ -118,10 +117,8 @@ def _segment_one(
 
 
 def _words(fault: Exception) -> str:
-    """One sentence on ``fault``. The log says what nobody foresaw, but not in the fault's words:
-    they may be those of the file."""
+    """One sentence on ``fault``. The log says what nobody foresaw."""
     if isinstance(fault, InputError):
         return str(fault)
-    where = traceback.extract_tb(fault.__traceback__)[-1]
-    logging.getLogger(__name__).error("%s in %s", type(fault).__name__, where.name)
+    log_cause(fault)
     return "This could not be segmented: check the file, and give it alone."

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-
 from metaseg.demo.one_page import Facts, one_page
 from metaseg.demo.render import Inputs, chosen_models, open_inputs, present_slice
 from metaseg.demo.store import SCAN, store
@@ -146,7 +144,7 @@ def write_volume(
     opened = workbench.open(scan, None)
     found = workbench.find_in_volume(opened, model, threshold, minimum)
     folder = store().new_result(SCAN)
-    write_nifti(folder / "mask.nii.gz", found.mask.astype(np.uint8), opened.scan)
+    write_nifti(folder / "mask.nii.gz", found.mask, opened.scan)
     (folder / "lesions.csv").write_text(lesion_table(found.report.lesions), encoding="utf-8")
     return str(folder / "mask.nii.gz"), str(folder / "lesions.csv"), found.report.to_json()
 

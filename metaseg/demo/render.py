@@ -12,6 +12,7 @@ from metaseg.demo.explain import WAITING, explain_view
 from metaseg.demo.figure import Frame, figure, lesion_layer, slice_store, swatch, truth_layer
 from metaseg.demo.lesion_list import count_of, lesion_list
 from metaseg.demo.reading import Reading
+from metaseg.demo.store import KEPT_FOR
 from metaseg.demo.tables import metrics_table, notice_list, slice_marks
 from metaseg.demo.workbench import BOTH, OpenScan, Workbench
 from metaseg.errors import InputError
@@ -20,12 +21,12 @@ from metaseg.findings.report import Findings, Report
 
 ORIGINAL, ENHANCED = "Original", "Enhanced"
 EXPLAIN = "Explain"
-HINT = """
+HINT = f"""
 <div class='hint'><h2>See where two networks find a lesion</h2><ol>
 <li><b>Drop an MRI slice</b> or a volume, or choose an example.</li>
 <li><b>Compare the outlines</b> of both networks, with a ground truth if you have one.</li>
 <li><b>Move the threshold</b>, or open Explain to see how sure each network is.</li></ol>
-<p>Other visitors cannot see your images. They are deleted within two hours.</p></div>
+<p>Other visitors cannot see your images. They are deleted within {KEPT_FOR}.</p></div>
 """
 VOLUME_PARTS = 4
 """Plane, position, marks and the button for the next lesion: shown only for volumes."""

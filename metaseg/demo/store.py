@@ -33,6 +33,8 @@ SCAN, TRUTH, BATCH = "scan", "ground truth", "batch"
 """Uses of files. "Clear" ends one use and keeps the files of the others."""
 PREFIX = "metaseg-"
 LOCK = "lock"
+KEPT_FOR = f"{KEEP_MINUTES + SWEEP_MINUTES} minutes"
+"""The longest time that a file stays."""
 NOT_YOURS = "This file is not one of your uploads: upload it here and try again."
 
 

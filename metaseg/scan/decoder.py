@@ -13,11 +13,11 @@ import threading
 
 import numpy as np
 
-from metaseg.errors import InputError
+from metaseg.errors import TOO_LARGE, InputError
 from metaseg.limits import DECODED_PIXELS_PER_SECOND, DECODING_BYTES, DECODING_SECONDS
 from metaseg.scan import dicom_codecs
 from metaseg.scan.dicom_codecs import FAULT, NO_MEMORY, REPLY, REQUEST
-from metaseg.scan.errors import TOO_LARGE, TOO_SLOW, CostError, FileError, logger
+from metaseg.scan.errors import TOO_SLOW, CostError, FileError, logger
 
 UNKNOWN = "is compressed in a way that cannot be decoded, or is damaged: export it uncompressed."
 PATIENCE = 10

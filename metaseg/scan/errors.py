@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from metaseg.errors import InputError
+from metaseg.errors import TOO_LARGE, InputError
 
 DAMAGED = "is damaged or cut off and cannot be decoded: export it again."
-TOO_LARGE = "is too large for the memory of this machine: give a smaller one."
 TOO_SLOW = "takes too long to decode: export it uncompressed."
 
 logger = logging.getLogger(__name__)

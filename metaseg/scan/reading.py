@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from metaseg.errors import TOO_LARGE
 from metaseg.limits import MAX_ASPECT, MAX_FILE_BYTES, MAX_SLICES, SPACING_MM
 from metaseg.scan.archive import HEAD_BYTES, UNOPENED, Entry, is_zip, open_folder_or_zip
 from metaseg.scan.dicom_frames import is_dicom
 from metaseg.scan.dicom_seg import is_dicom_seg, read_dicom_seg
 from metaseg.scan.dicom_series import choose_series, find_series, read_series
-from metaseg.scan.errors import TOO_LARGE, CostError, FileError, about
+from metaseg.scan.errors import CostError, FileError, about
 from metaseg.scan.nifti import is_nifti, read_nifti
 from metaseg.scan.pictures import check_pixels, read_picture
 from metaseg.scan.planes import spacing_of
