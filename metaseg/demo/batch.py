@@ -51,10 +51,7 @@ def add_batch_tab(workbench: Workbench) -> None:
         return rows, gr.update(value=archive, visible=archive is not None)
 
     private = {"api_visibility": "private"}
-    model.input(
-        workbench.follow_model, [model, threshold], threshold,
-        trigger_mode="always_last", show_progress="hidden", **private,
-    )  # fmt: skip
+    model.input(None, [model, threshold], threshold, js=workbench.follow_model(), **private)
     start.click(segment_all, [scans, model, threshold], [table, results], **private)
     scans.clear(lambda: store().forget(BATCH), **private)
 

@@ -192,8 +192,7 @@ def add_scan_tab(workbench: Workbench) -> None:
     )
     truth.clear(lambda: store().forget(TRUTH), **private)
     gr.on([truth.upload, truth.clear, plane.input], show, inputs, **drawn)
-    follow = {"trigger_mode": "always_last", "show_progress": "hidden", **private}
-    model.input(workbench.follow_model, [model, threshold], threshold, **follow).then(
+    model.input(None, [model, threshold], threshold, js=workbench.follow_model(), **private).then(
         show, inputs, **drawn
     )
     # A late answer must not reset a slider that the visitor is moving. Parts that do not depend on

@@ -1,9 +1,12 @@
 """Where the threshold starts on the page, in the API and in links."""
 
+import pytest
+
 from metaseg.demo.page import build_page
 from metaseg.demo.workbench import Workbench
 from metaseg.segmenter import Segmenter
 from tests.conftest import EXAMPLES, small_checkpoint
+from tests.demo.test_browser import CHROMIUM, browser  # noqa: F401
 
 SLICE = str(EXAMPLES / "meningioma_axial.jpg")
 
@@ -36,10 +39,16 @@ def test_a_threshold_left_out_is_that_of_the_checkpoint():
         assert workbench.segment(opened, name, 0.0).report.threshold == 0
 
 
-def test_the_slider_follows_the_model_until_it_is_moved():
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+def test_the_slider_follows_the_model_until_it_is_moved(browser):  # noqa: F811
     workbench = Workbench(with_thresholds(attention_unet=0.3, nested_unet=0.6))
     assert workbench.default_threshold("Both") == 0.45
-    assert workbench.follow_model("Nested U-Net", 0.45) == 0.6
-    assert workbench.follow_model("Attention U-Net", 0.6) == 0.3
-    assert workbench.follow_model("Both", 0.3) == 0.45
-    assert workbench.follow_model("Nested U-Net", 0.2) == 0.2
+    page = browser.new_page()
+    chosen = [
+        ["Nested U-Net", 0.45],
+        ["Attention U-Net", 0.6],
+        ["Both", 0.3],
+        ["Nested U-Net", 0.2],
+    ]
+    follow = f"chosen => chosen.map(([model, value]) => ({workbench.follow_model()})(model, value))"
+    assert page.evaluate(follow, chosen) == [0.6, 0.3, 0.45, 0.2]
