@@ -1,0 +1,75 @@
+"""What was found, in one or two plain sentences."""
+
+from collections.abc import Sequence
+
+from metaseg.findings.matching import EXTRA, FOUND, MISSED, Region, Regions
+from metaseg.findings.sizes import count_text, diameter_of, extent_of
+
+
+def verdict(regions: Regions) -> str:
+    """The regions of all networks in words, and what the ground truth says of them.
+
+    For example "2 regions; both networks agree on 1; 1 seen by the Nested U-Net only, p 0.60,
+    5.8 mm, on one slice: check it."
+    """
+    sentence = _networks(regions)
+    if regions.truth_count is not None:
+        sentence = f"{sentence} {_against_truth(regions)}"
+    return sentence
+
+
+def _networks(regions: Regions) -> str:
+    rows, titles = regions.outlined, regions.titles
+    if not rows:
+        one = f"The {titles[0]} outlines no region"
+        nothing = {1: one, 2: "Neither network outlines a region"}
+        return f"{nothing.get(len(titles), 'No network outlines a region')} at this threshold."
+    parts = [count_text(len(rows), "region")]
+    if len(titles) == 1:
+        return f"{parts[0]}, {_largest(rows, regions)}."
+    agreed = [row for row in rows if len(row.seen_by) == len(titles)]
+    if agreed:
+        everyone = "both networks" if len(titles) == 2 else f"all {len(titles)} networks"
+        what = "it" if len(rows) == 1 else f"all {len(rows)}"
+        parts.append(f"{everyone} agree on {what if len(agreed) == len(rows) else len(agreed)}")
+    by_networks: dict[tuple[str, ...], list[Region]] = {}
+    for row in rows:
+        if row not in agreed:
+            by_networks.setdefault(row.seen_by, []).append(row)
+    for seen_by, some in sorted(by_networks.items(), key=lambda pair: -len(pair[1])):
+        names = " and ".join(f"the {title}" for title in seen_by)
+        check = "check it" if len(some) == 1 else "check them"
+        parts.append(f"{len(some)} seen by {names} only, {_largest(some, regions)}: {check}")
+    return f"{'; '.join(parts)}."
+
+
+def _largest(rows: Sequence[Region], regions: Regions) -> str:
+    """Probability, diameter and slices of the one row, or of the largest."""
+    row = rows[0]
+    seen = [opinion.probability for opinion in row.opinions if opinion.lesions]
+    words = [f"p {sum(seen) / len(seen):.2f}", diameter_of(row.lesion)]
+    if regions.components.shape[0] > 1:
+        words += [extent_of(row.lesion, True)] * (len(regions.titles) == 1)
+        words.append(f"on {slices_text(row)}")
+    return ("the largest " if len(rows) > 1 else "") + ", ".join(words)
+
+
+def slices_text(row: Region) -> str:
+    """How many slices ``row`` lies on, in words."""
+    count = row.lesion.last_slice - row.lesion.first_slice + 1
+    return "one slice" if count == 1 else f"{count} slices"
+
+
+def _against_truth(regions: Regions) -> str:
+    """How many lesions of the ground truth were found, and what is extra."""
+    lesions = regions.truth_count or 0
+    extra = sum(row.truth == EXTRA for row in regions.rows)
+    missed = sum(row.truth == MISSED for row in regions.rows)
+    others = f"{extra} extra" if extra else "nothing extra"
+    if not lesions:
+        return f"The ground truth holds no lesion: {others}."
+    found = "all" if not missed else lesions - missed if missed < lesions else "none"
+    if lesions == 1:
+        found = "missed" if missed else FOUND
+        return f"The lesion of the ground truth is {found}; {others}."
+    return f"Of {lesions} lesions in the ground truth, {found} {FOUND}; {others}."
