@@ -6,7 +6,7 @@ program of its own and sends the frames, so it imports nothing of MetaSeg.
 
 It also adds the JPEG kinds that pydicom's freely licensed plugins leave out: lossless and 12 bit.
 pydicom would decode them with pylibjpeg-libjpeg, which is under the GPL; libjpeg-turbo, which
-imagecodecs carries, does the same under the BSD licence. Registered with pydicom on import.
+imagecodecs carries, does the same under the BSD licence.
 """
 
 import json
@@ -56,13 +56,15 @@ def decode_frame(source: bytes, runner: DecodeRunner) -> bytes:
     return np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<")).tobytes()
 
 
-for _syntax in DECODER_DEPENDENCIES:
-    if PLUGIN not in get_decoder(_syntax).available_plugins:
-        get_decoder(_syntax).add_plugin(PLUGIN, (__name__, "decode_frame"))
+def register() -> None:
+    """Let pydicom decode the JPEG kinds by ``decode_frame`` in this process."""
+    for syntax in DECODER_DEPENDENCIES:
+        get_decoder(syntax).add_plugin(PLUGIN, (__name__, "decode_frame"))
 
 
 def serve() -> None:
     """Decode what comes in on standard input, until it ends."""
+    register()
     requests, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     for stream in (1, 2):  # some codecs print there
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream)

@@ -4,14 +4,12 @@
 # pyright: reportOptionalSubscript=false
 
 import io
-import logging
-import warnings
 import zlib
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import numpy as np
-from pydicom import Dataset, config, dcmread
+from pydicom import Dataset, dcmread
 from pydicom.filereader import _read_file_meta_info as read_file_meta  # what dcmread itself uses
 from pydicom.filereader import read_preamble
 from pydicom.uid import (
@@ -32,10 +30,6 @@ from metaseg.scan.errors import DAMAGED, CostError, FileError, decoding
 from metaseg.scan.pictures import check_pixels
 
 NO_PIXELS = "is a DICOM file without pixel data: give an image."
-# Odd values are common and harmless, and they may be a patient's: pydicom must not quote them.
-config.settings.reading_validation_mode = config.IGNORE
-logging.getLogger("pydicom").setLevel(logging.CRITICAL)
-warnings.filterwarnings("ignore", module="pydicom")
 
 # Files from before the DICM mark begin with a tag of the group 0002 or 0008, little endian.
 OLD_STARTS = tuple(

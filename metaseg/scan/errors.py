@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from metaseg.errors import TOO_LARGE, InputError
+from metaseg.scan.lenient import lenient
 
 DAMAGED = "is damaged or cut off and cannot be decoded: export it again."
 TOO_SLOW = "takes too long to decode: export it uncompressed."
@@ -49,7 +50,8 @@ def decoding(sentence: str = DAMAGED) -> Iterator[None]:
     Its type and place are logged, never its words: they may quote a header, which is a patient's.
     """
     try:
-        yield
+        with lenient():
+            yield
     except InputError:
         raise
     except MemoryError as error:

@@ -20,7 +20,7 @@ from pydicom.uid import (
 
 from metaseg.errors import InputError
 from metaseg.scan import read_scan
-from metaseg.scan.dicom_codecs import PLUGIN
+from metaseg.scan.dicom_codecs import PLUGIN, register
 from tests.dicom_files import (
     AFFINE,
     ARRAY,
@@ -30,6 +30,11 @@ from tests.dicom_files import (
     series_of,
     set_pixels,
 )
+
+
+@pytest.fixture(scope="module")
+def registered():
+    register()
 
 
 def compress(data: Dataset, syntax: str) -> None:
@@ -63,7 +68,7 @@ def test_compressed_lossless_is_exact(tmp_path, syntax):
 
 @pytest.mark.parametrize("dtype, bits", [(np.uint16, 12), (np.int16, 16), (np.uint8, 8)])
 @pytest.mark.parametrize("predictor", [1, 4, 7])
-def test_lossless_jpeg_without_a_gpl_decoder(dtype, bits, predictor):
+def test_lossless_jpeg_without_a_gpl_decoder(registered, dtype, bits, predictor):
     top = 2 ** (bits - 1)
     pixels = np.random.default_rng(0).integers(0, top, (40, 50)).astype(dtype)
     (data,) = series_of(pixels.T[..., None], AFFINE)
