@@ -13,7 +13,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from metaseg.files import to_json
-from metaseg.findings.lesions import Components, Lesion, find_lesions, label_lesions
+from metaseg.findings.lesions import Components, Lesion, Window, find_lesions, label_lesions
 from metaseg.findings.report import Findings
 from metaseg.prediction import Prediction
 from metaseg.scan import Scan
@@ -29,15 +29,18 @@ class Opinion:
     model: str
     """The checkpoint's name."""
     title: str
+    outlines: bool
+    """Whether it outlines any of the region. What a person drew is not the network's."""
     lesions: tuple[int, ...]
-    """The numbers of its own lesions that belong to the region; empty if it outlines none."""
+    """The numbers in its own report of the lesions that belong to the region."""
     probability: float
     """Mean over what it outlines of the region, or over all of the region if that is nothing."""
 
 
 @dataclass(frozen=True)
 class Region:
-    """Lesions of one or more networks that overlap, or a lesion that all of them missed."""
+    """Lesions of one or more networks that overlap, what a person drew, or a lesion that was
+    missed."""
 
     lesion: Lesion
     """The measures of all that is outlined; its probabilities are means of all networks."""
@@ -46,6 +49,9 @@ class Region:
     agreement: float | None
     """Share of the region that all networks outline (intersection over union); None if there is
     one network only, or if none outlines it."""
+    peak: tuple[int, int, int]
+    """Slice, row and column of its most probable voxel in the mean of all networks. It names the
+    region to a review, also when the threshold moves."""
     box: tuple[int, int, int, int]
     """Top, bottom, left and right of its voxels, the second and fourth exclusive."""
     truth: str | None
@@ -61,7 +67,7 @@ class Region:
     @property
     def seen_by(self) -> tuple[str, ...]:
         """The titles of the networks that outline it."""
-        return tuple(opinion.title for opinion in self.opinions if opinion.lesions)
+        return tuple(opinion.title for opinion in self.opinions if opinion.outlines)
 
     def to_json(self) -> dict[str, Any]:
         """The fields by name for JSON, with those of the lesion; what is undefined is None."""
@@ -83,8 +89,8 @@ class Regions:
 
     @property
     def outlined(self) -> tuple[Region, ...]:
-        """The rows that at least one network outlines: all but the missed ones."""
-        return tuple(row for row in self.rows if row.seen_by)
+        """All rows but the missed ones."""
+        return tuple(row for row in self.rows if any(o.lesions for o in row.opinions))
 
 
 def match_regions(
@@ -92,17 +98,21 @@ def match_regions(
     predictions: Sequence[Prediction],
     findings: Sequence[Findings],
     truth: np.ndarray | None = None,
+    unreviewed: Sequence[Findings] | None = None,
 ) -> Regions:
     """The regions of ``findings``, one for each of ``predictions`` of ``scan``.
 
     Lesions of two networks belong together if they share a voxel. With ``truth`` (D, H, W) bool, a
     region that shares a voxel with a lesion of it is found, any other extra, and each lesion of
-    ``truth`` that shares none with a region gives a row of its own, missed.
+    ``truth`` that shares none with a region gives a row of its own, missed. ``unreviewed`` is what
+    the networks outlined themselves, where ``findings`` are reviewed.
     """
     parts = [found.components for found in findings]
+    own_parts = parts if unreviewed is None else [found.components for found in unreviewed]
     of_truth = None if truth is None else label_lesions(truth)
-    start, size = _box_around([*parts, *([] if of_truth is None else [of_truth])])
+    start, size = _box_around([*parts, *own_parts, *([] if of_truth is None else [of_truth])])
     labels = [_in_box(part, start, size) for part in parts]
+    own = labels if unreviewed is None else [_in_box(part, start, size) for part in own_parts]
     merged = _merged(labels)
     truth_labels, truth_count = None, None
     if of_truth is not None:
@@ -116,19 +126,26 @@ def match_regions(
     rows = []
     for lesion, (window, voxels) in zip(lesions, components):
         inner = tuple(slice(w.start - at, w.stop - at) for w, at in zip(window, start))
-        own = [label[inner][voxels] for label in labels]
+        outlined = np.stack([label[inner][voxels] > 0 for label in own])
         opinions = tuple(
-            _opinion(prediction, numbers, prediction.probability[window][voxels])
-            for prediction, numbers in zip(predictions, own)
+            Opinion(
+                prediction.model,
+                prediction.title,
+                bool(outlines.any()),
+                _numbers(label[inner][voxels]),
+                _mean(prediction.probability[window][voxels], outlines),
+            )
+            for prediction, label, outlines in zip(predictions, labels, outlined)
         )
         touched = () if truth_labels is None else _numbers(truth_labels[inner][voxels])
         rows.append(
             Region(
                 lesion=lesion,
                 opinions=opinions,
-                agreement=_agreement(np.stack(own) > 0),
+                agreement=_agreement(outlined),
+                peak=_peak(mean[window], voxels, window),
                 box=(window[1].start, window[1].stop, window[2].start, window[2].stop),
-                truth=None if truth is None else _verdict(opinions, touched),
+                truth=None if truth is None else _against(opinions, touched),
                 truth_lesions=touched,
             )
         )
@@ -136,14 +153,17 @@ def match_regions(
     return Regions(tuple(rows), titles, components, truth_count)
 
 
-def _opinion(prediction: Prediction, numbers: np.ndarray, probability: np.ndarray) -> Opinion:
-    """``numbers`` and ``probability`` (N,) are those of the region's voxels."""
-    lesions = _numbers(numbers)
-    values = probability[numbers > 0] if lesions else probability
-    return Opinion(prediction.model, prediction.title, lesions, float(values.mean()))
+def _mean(probability: np.ndarray, outlines: np.ndarray) -> float:
+    return float(probability[outlines if outlines.any() else ...].mean())
 
 
-def _verdict(opinions: Sequence[Opinion], touched: tuple[int, ...]) -> str:
+def _peak(probability: np.ndarray, voxels: np.ndarray, window: Window) -> tuple[int, int, int]:
+    inner = np.unravel_index(np.where(voxels, probability, -1).argmax(), voxels.shape)
+    depth, row, column = (int(at) + part.start for at, part in zip(inner, window))
+    return depth, row, column
+
+
+def _against(opinions: Sequence[Opinion], touched: tuple[int, ...]) -> str:
     if not any(opinion.lesions for opinion in opinions):
         return MISSED
     return FOUND if touched else EXTRA

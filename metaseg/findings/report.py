@@ -17,6 +17,20 @@ RESEARCH_USE = "Research software, not a medical device: not for diagnosis or tr
 
 
 @dataclass(frozen=True)
+class Changes:
+    """What a person changed in the networks' result."""
+
+    rejected: tuple[Lesion, ...]
+    """The regions that were taken out, with their numbers before."""
+    added: tuple[Lesion, ...]
+    """The regions that were taken from the probability map."""
+    painted_voxels: int
+    erased_voxels: int
+    edited_slices: tuple[int, ...]
+    """The slices that were painted or erased on, from 0."""
+
+
+@dataclass(frozen=True)
 class Report:
     """What was found in a scan; a single slice is a volume of one slice."""
 
@@ -43,10 +57,12 @@ class Report:
     seconds: float
     notices: tuple[str, ...]
     """Sentences on what was odd, and what the result may be used for."""
+    review: Changes | None = None
+    """What a person changed; None if nobody reviewed the result."""
 
     def to_json(self) -> dict[str, Any]:
-        """The fields by name for JSON; what is undefined is None."""
-        return to_json(asdict(self))
+        """The fields by name for JSON, and ``reviewed``; what is undefined is None."""
+        return to_json({**asdict(self), "reviewed": self.review is not None})
 
 
 @dataclass(frozen=True)
@@ -72,9 +88,21 @@ def find(
     Lesions smaller than ``minimum`` are left out: mm3, or voxels where the scan has no spacing.
     ``truth`` is (D, H, W) bool or None.
     """
-    spacing = scan.spacing
-    components = label_lesions(prediction.mask(threshold), minimum, spacing)
-    mask = components.mask
+    components = label_lesions(prediction.mask(threshold), minimum, scan.spacing)
+    return findings_of(scan, prediction, threshold, minimum, components, truth)
+
+
+def findings_of(
+    scan: Scan,
+    prediction: Prediction,
+    threshold: float,
+    minimum: float,
+    components: Components,
+    truth: np.ndarray | None = None,
+    review: Changes | None = None,
+) -> Findings:
+    """The findings whose lesions are ``components``: see ``find``."""
+    spacing, mask = scan.spacing, components.mask
     notices = list(prediction.notices)
     if spacing is None and scan.is_volume:
         notices.append(
@@ -98,5 +126,6 @@ def find(
         metrics=None if truth is None else Counts.of(mask, truth).overlap(),
         seconds=round(prediction.seconds, 3),
         notices=(*notices, RESEARCH_USE),
+        review=review,
     )
     return Findings(report, mask, components)

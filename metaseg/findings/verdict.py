@@ -3,50 +3,68 @@
 from collections.abc import Sequence
 
 from metaseg.findings.matching import EXTRA, FOUND, MISSED, Region, Regions
+from metaseg.findings.report import Changes
 from metaseg.findings.sizes import count_text, diameter_of, extent_of
 
 
-def verdict(regions: Regions) -> str:
-    """The regions of all networks in words, and what the ground truth says of them.
+def verdict(regions: Regions, review: Changes | None = None) -> str:
+    """The regions of all networks in words, what a person changed, and what the ground truth says.
 
     For example "2 regions; both networks agree on 1; 1 seen by the Nested U-Net only, p 0.60,
-    5.8 mm, on one slice: check it."
+    5.8 mm, on one slice: check it." A reviewed result asks for no check.
     """
-    sentence = _networks(regions)
+    sentences = [] if review is None else [changes_text(review)]
+    sentences.append(_networks(regions, review is not None))
     if regions.truth_count is not None:
-        sentence = f"{sentence} {_against_truth(regions)}"
-    return sentence
+        sentences.append(_against_truth(regions))
+    return " ".join(sentences)
 
 
-def _networks(regions: Regions) -> str:
+def changes_text(review: Changes) -> str:
+    """What a person changed, in a sentence."""
+    parts = []
+    for lesions, done in ((review.rejected, "rejected"), (review.added, "added")):
+        if lesions:
+            parts.append(f"{count_text(len(lesions), 'region')} {done}")
+    if review.edited_slices:
+        parts.append(f"outlines changed on {count_text(len(review.edited_slices), 'slice')}")
+    return f"Reviewed: {', '.join(parts) or 'nothing changed'}."
+
+
+def _networks(regions: Regions, reviewed: bool) -> str:
     rows, titles = regions.outlined, regions.titles
+    if not rows and reviewed:
+        return "No region is left."
     if not rows:
         one = f"The {titles[0]} outlines no region"
         nothing = {1: one, 2: "Neither network outlines a region"}
         return f"{nothing.get(len(titles), 'No network outlines a region')} at this threshold."
+    if len(titles) == 1 and not reviewed:
+        return f"{count_text(len(rows), 'region')}, {_largest(rows, regions)}."
     parts = [count_text(len(rows), "region")]
-    if len(titles) == 1:
-        return f"{parts[0]}, {_largest(rows, regions)}."
-    agreed = [row for row in rows if len(row.seen_by) == len(titles)]
-    if agreed:
+    by_networks: dict[tuple[str, ...], list[Region]] = {}
+    for row in rows:
+        by_networks.setdefault(row.seen_by, []).append(row)
+    agreed = by_networks.pop(titles, [])
+    if agreed and len(titles) > 1:
         everyone = "both networks" if len(titles) == 2 else f"all {len(titles)} networks"
         what = "it" if len(rows) == 1 else f"all {len(rows)}"
         parts.append(f"{everyone} agree on {what if len(agreed) == len(rows) else len(agreed)}")
-    by_networks: dict[tuple[str, ...], list[Region]] = {}
-    for row in rows:
-        if row not in agreed:
-            by_networks.setdefault(row.seen_by, []).append(row)
+    drawn = by_networks.pop((), [])
     for seen_by, some in sorted(by_networks.items(), key=lambda pair: -len(pair[1])):
         names = " and ".join(f"the {title}" for title in seen_by)
+        words = f"{len(some)} seen by {names} only, {_largest(some, regions)}"
         check = "check it" if len(some) == 1 else "check them"
-        parts.append(f"{len(some)} seen by {names} only, {_largest(some, regions)}: {check}")
+        parts.append(words if reviewed else f"{words}: {check}")
+    if drawn:
+        parts.append(f"{len(drawn)} drawn by the reviewer")
     return f"{'; '.join(parts)}."
 
 
 def _largest(rows: Sequence[Region], regions: Regions) -> str:
     """Probability, diameter and slices of the one row, or of the largest."""
     row = rows[0]
-    seen = [opinion.probability for opinion in row.opinions if opinion.lesions]
+    seen = [opinion.probability for opinion in row.opinions if opinion.outlines]
     words = [f"p {sum(seen) / len(seen):.2f}", diameter_of(row.lesion)]
     if regions.components.shape[0] > 1:
         words += [extent_of(row.lesion, True)] * (len(regions.titles) == 1)
@@ -68,8 +86,8 @@ def _against_truth(regions: Regions) -> str:
     others = f"{extra} extra" if extra else "nothing extra"
     if not lesions:
         return f"The ground truth holds no lesion: {others}."
-    found = "all" if not missed else lesions - missed if missed < lesions else "none"
     if lesions == 1:
-        found = "missed" if missed else FOUND
+        found = MISSED if missed else FOUND
         return f"The lesion of the ground truth is {found}; {others}."
+    found = "all" if not missed else lesions - missed if missed < lesions else "none"
     return f"Of {lesions} lesions in the ground truth, {found} {FOUND}; {others}."

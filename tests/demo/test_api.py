@@ -62,7 +62,10 @@ def test_segment_answers_what_the_segmenter_says(client):
         "metrics",
         "seconds",
         "notices",
+        "reviewed",
+        "review",
     }
+    assert report["reviewed"] is False and report["review"] is None
     assert report["slices"] == 1 and report["plane"] is report["spacing_mm"] is None
     row, column = report["lesions"][0]["centroid"]
     assert 0 <= row < 512 and 0 <= column < 512
