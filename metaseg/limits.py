@@ -42,6 +42,9 @@ MAX_UNPACKED_BYTES = 2048 * MEGABYTE
 MAX_DEFLATED_BYTES = 256 * MEGABYTE
 """Largest DICOM file that comes out of the deflated transfer syntax."""
 
+MAX_HEADER_BYTES = 64 * MEGABYTE
+"""Largest DICOM header, all that is not pixels included."""
+
 MAX_HEADER_READS = 500_000
 """Most pieces in which a DICOM header is read: about two an element."""
 

@@ -21,6 +21,7 @@ from pydicom.uid import (
 from metaseg.limits import (
     MAX_DEFLATED_BYTES,
     MAX_FILE_BYTES,
+    MAX_HEADER_BYTES,
     MAX_HEADER_READS,
     MAX_SCAN_VOXELS,
     MAX_SLICES,
@@ -109,7 +110,8 @@ def frame_count(header: Dataset) -> int:
 def parse(entry: Entry, stop_before_pixels: bool = False) -> Dataset:
     """The whole file, inflated no further than the limits allow. FileError for a damaged one."""
     with entry.open() as stream:
-        counted = _Counted(_plain(stream))
+        most = MAX_HEADER_BYTES if stop_before_pixels else MAX_FILE_BYTES
+        counted = _Counted(_plain(stream), most)
         data = dcmread(counted, stop_before_pixels=stop_before_pixels, force=True)
     if not hasattr(data.file_meta, "TransferSyntaxUID"):
         data.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
@@ -140,18 +142,22 @@ def _plain(stream: BinaryIO) -> BinaryIO:
 
 
 class _Counted:
-    """A stream that gives no more than a number of pieces: a file of nothing but empty elements
-    would keep pydicom busy for minutes."""
+    """A stream that gives no more than a number of pieces, as a file of nothing but empty elements
+    would keep pydicom busy for minutes, and no more than ``most`` bytes."""
 
-    def __init__(self, stream: BinaryIO):
+    def __init__(self, stream: BinaryIO, most: int):
         self.seek, self.tell = stream.seek, stream.tell
-        self._read, self._left = stream.read, MAX_HEADER_READS
+        self._read, self._left, self._bytes = stream.read, MAX_HEADER_READS, most
 
     def read(self, size: int = -1) -> bytes:
         self._left -= 1
         if self._left < 0:
             raise CostError("holds too many elements: export it again.")
-        return self._read(size)
+        data = self._read(self._bytes + 1 if size < 0 else min(size, self._bytes + 1))
+        self._bytes -= len(data)
+        if self._bytes < 0:
+            raise CostError("holds too much besides its image: export it again.")
+        return data
 
 
 def macro(header: Dataset, index: int, sequence: str, attribute: str) -> Any:

@@ -181,6 +181,17 @@ def test_a_header_of_endless_elements(tmp_path, monkeypatch):
         read_scan(save(tmp_path, one_slice()))
 
 
+def test_a_header_that_is_too_large(tmp_path, monkeypatch):
+    data = one_slice()
+    data.add_new(0x00090010, "LO", "PADDING")
+    data.add_new(0x00091010, "OB", bytes(5000))
+    path = save(tmp_path, data)
+    read_scan(path)
+    monkeypatch.setattr("metaseg.scan.dicom_frames.MAX_HEADER_BYTES", 5000)
+    with pytest.raises(InputError, match="too much besides its image"):
+        read_scan(path)
+
+
 @pytest.mark.parametrize("frames", [4001, 2**31 - 1])
 @pytest.mark.parametrize("side", [0, 1, 16])
 def test_no_list_of_endless_frames(tmp_path, frames, side):
