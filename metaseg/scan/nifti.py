@@ -8,7 +8,7 @@ import nibabel
 import numpy as np
 from nibabel import orientations
 
-from metaseg.limits import MAX_SCAN_VOXELS, MAX_UNPACKED_BYTES
+from metaseg.limits import MAX_SCAN_VOXELS, MAX_UNPACKED_BYTES, MEGABYTE
 from metaseg.scan.errors import FileError, decoding
 from metaseg.scan.planes import from_plane, natural_plane, spacing_of, to_plane
 from metaseg.scan.types import Scan
@@ -42,7 +42,7 @@ def read_nifti(data: bytes, volume: int | None = None) -> Scan:
     data = _whole_file(data)
     image = _kind(data).from_bytes(data)
     shape = (*image.shape, 1, 1)[:3]
-    array = _voxels(image, volume).astype(np.float32, copy=False).reshape(shape)
+    array = _voxels(image, volume).reshape(shape)
     affine = _affine(image)
     codes = orientations.aff2axcodes(affine)
     plane = natural_plane(shape, affine)
@@ -92,9 +92,13 @@ def _whole_file(data: bytes) -> bytes:
         head = file.read(HEADER_BYTES)
         if not is_nifti(head) or head.startswith(GZIP):
             raise FileError("is a gzip file without a NIfTI volume: give a .nii or .nii.gz file.")
-        whole = head + file.read(max(0, _check_header(head) - len(head)))
+        whole, left = io.BytesIO(), max(0, _check_header(head) - len(head))
+        whole.write(head)
+        while left and (piece := file.read(min(left, MEGABYTE))):
+            whole.write(piece)
+            left -= len(piece)
         file.read(1)  # at the end of the stream this checks its sum
-        return whole
+        return whole.getvalue()
 
 
 def _check_header(head: bytes) -> int:
@@ -123,12 +127,20 @@ def _check_header(head: bytes) -> int:
 
 
 def _voxels(image: nibabel.Nifti1Image, volume: int | None) -> np.ndarray:
-    if len(image.shape) < 4:
-        return image.get_fdata(caching="unchanged", dtype=np.float32)
-    count = image.shape[3]
-    if not 0 <= (volume or 0) < count:
-        raise FileError(f"has no volume {volume}: choose one from 0 to {count - 1}.")
-    return image.dataobj[:, :, :, volume or 0]
+    """float32 of two or three dimensions, slice by slice: the whole in the file's own kind, and
+    once more scaled, would take three times the memory."""
+    chosen = ()
+    if len(image.shape) > 3:
+        if not 0 <= (volume or 0) < image.shape[3]:
+            last = image.shape[3] - 1
+            raise FileError(f"has no volume {volume}: choose one from 0 to {last}.")
+        chosen = (volume or 0, *[0] * (len(image.shape) - 4))
+    if len(image.shape) == 2:
+        return np.asarray(image.dataobj, np.float32)
+    array = np.empty(image.shape[:3], np.float32, order="F")
+    for index in range(image.shape[2]):
+        array[..., index] = image.dataobj[(slice(None), slice(None), index, *chosen)]
+    return array
 
 
 def _affine(image: nibabel.Nifti1Image) -> np.ndarray:
