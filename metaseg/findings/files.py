@@ -11,6 +11,7 @@ from metaseg.findings.contact_sheet import contact_sheet
 from metaseg.findings.lesions import lesion_table
 from metaseg.findings.overlay import PREDICTION_COLOURS, draw_overlay
 from metaseg.findings.report import Findings, Report
+from metaseg.findings.structured_report import write_structured_report
 from metaseg.prediction import Prediction
 from metaseg.scan import Scan
 from metaseg.scan.dicom_seg import write_dicom_seg
@@ -32,7 +33,8 @@ def write_results(
 
     A slice gives mask, overlay, lesion table and report. A volume gives mask and probability as
     NIfTI and a contact sheet as well; ``each_slice`` adds mask and overlay of every slice. Whatever
-    comes from DICOM also gives a DICOM-SEG. ``found`` is what ``find`` made of ``prediction``.
+    comes from DICOM also gives a DICOM-SEG, and a structured report of what was measured.
+    ``found`` is what ``find`` made of ``prediction``.
     """
     mask, report = found.mask, found.report
     colour = PREDICTION_COLOURS[segmenter.find(prediction.model).config.architecture]
@@ -56,12 +58,10 @@ def write_results(
         write_png(to("_mask.png"), mask[0])
     write_whole(to("_lesions.csv"), lesion_table(report.lesions).encode())
     if scan.sources:
-        try:
-            title, revision = prediction.title, prediction.revision
-            write_dicom_seg(folder / f"{name}_seg.dcm", mask, scan, title, revision)
-            files.append(f"{name}_seg.dcm")
-        except InputError as error:
-            report = replace(report, notices=(f"There is no DICOM-SEG: {error}", *report.notices))
+        written, fault = _write_dicom(folder, name, scan, prediction, found)
+        files += written
+        if fault is not None:
+            report = replace(report, notices=(fault, *report.notices))
     write_png(to("_overlay.png"), overlay(_most_lesion(mask)))
     if each_slice and scan.is_volume:
         for index, slice_ in enumerate(mask):
@@ -69,6 +69,33 @@ def write_results(
             write_png(to(f"_slice{index:04d}_overlay.png"), overlay(index))
     write_json(to(".json"), report.to_json())
     return report, files
+
+
+def _write_dicom(
+    folder: Path, name: str, scan: Scan, prediction: Prediction, found: Findings
+) -> tuple[list[str], str | None]:
+    """A DICOM-SEG and, where lesions can be measured in mm, a structured report that refers to it:
+    their names, and a sentence on what could not be written.
+
+    Without a lesion there is no report: it would read as an all-clear.
+    """
+    lesions, reviewed = found.report.lesions, found.report.review is not None
+    title, revision = prediction.title, prediction.revision
+    files, what = [], "DICOM-SEG"
+    try:
+        segmentation, headers = write_dicom_seg(
+            folder / f"{name}_seg.dcm", found.components.numbers, scan, title, revision, reviewed
+        )
+        files.append(f"{name}_seg.dcm")
+        if lesions and scan.spacing is not None:
+            what = "structured report"
+            write_structured_report(
+                folder / f"{name}_sr.dcm", lesions, segmentation, headers, scan.name, scan.is_volume
+            )
+            files.append(f"{name}_sr.dcm")
+    except InputError as error:
+        return files, f"There is no {what}: {error}"
+    return files, None
 
 
 def _most_lesion(mask: np.ndarray) -> int:

@@ -62,10 +62,18 @@ class Components:
     @property
     def mask(self) -> np.ndarray:
         """(D, H, W) bool: where any lesion is."""
-        mask = np.zeros(self.shape, bool)
-        box = (slice(at, at + size) for at, size in zip(self.start, self.labels.shape))
-        mask[tuple(box)] = self.labels > 0
-        return mask
+        return self._whole(self.labels > 0)
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """(D, H, W) int32: the lesion's number, or 0 for none."""
+        return self._whole(self.labels)
+
+    def _whole(self, inner: np.ndarray) -> np.ndarray:
+        whole = np.zeros(self.shape, inner.dtype)
+        box = (slice(at, at + size) for at, size in zip(self.start, inner.shape))
+        whole[tuple(box)] = inner
+        return whole
 
     def at(self, slice_: int, row: int, column: int) -> int:
         """The number of the lesion at a voxel of the mask; there must be one."""

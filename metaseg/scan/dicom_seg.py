@@ -13,6 +13,7 @@ from highdicom.seg import (
     SegmentationTypeValues,
     SegmentDescription,
 )
+from pydicom import Dataset
 from pydicom.sr.codedict import codes
 from pydicom.uid import generate_uid
 
@@ -24,6 +25,9 @@ from metaseg.scan.errors import FileError, about, decoding
 from metaseg.scan.planes import from_plane
 from metaseg.scan.types import Scan
 
+MOST_SEGMENTS = 100
+"""Lesions with a segment of their own; smaller ones share one more."""
+
 SAME_GRID = 0.1
 """A mask lies on the grid of a scan where its voxels are off by no more than this share of one."""
 
@@ -32,51 +36,79 @@ LACKS = (
 )
 
 PATIENT = ("PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex")
-"""What a DICOM-SEG says of the patient, so that an archive files it with the study it refers to."""
+"""What a DICOM-SEG or a structured report says of the patient, so that an archive files it with the
+study it refers to."""
 
 TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 def write_dicom_seg(
-    path: str | Path, mask: np.ndarray, scan: Scan, algorithm: str, version: str
-) -> None:
-    """``mask`` (D, H, W) bool in the grid of ``scan`` as a binary DICOM-SEG of one segment
-    (PS3.3, A.51) that refers to the scan's own slices.
+    path: str | Path,
+    lesions: np.ndarray,
+    scan: Scan,
+    algorithm: str,
+    version: str,
+    reviewed: bool = False,
+) -> tuple[Segmentation, list[Dataset]]:
+    """``lesions`` (D, H, W) in the grid of ``scan`` as a binary DICOM-SEG (PS3.3, A.51) that refers
+    to the scan's own slices; returns it and the headers of those slices.
 
-    ``algorithm`` and ``version`` name the network and its revision. InputError for a scan that
-    does not come from DICOM, or from files that lack what a reference needs.
+    ``lesions`` is a bool mask, which gives one segment, or int with numbered lesions, each a
+    segment of that number. ``algorithm`` and ``version`` name the network and its revision.
+    ``reviewed`` says that a person changed its result. InputError for a scan that does not come
+    from DICOM, or from files that lack what a reference needs.
     """
     with about(scan.name), decoding(LACKS):
         if not scan.sources:
             raise FileError("is no DICOM series: a DICOM-SEG needs one to refer to.")
-        headers, pixels = _referenced(_in_source_order(mask, scan), scan)
+        numbers = np.minimum(lesions, MOST_SEGMENTS + 1).astype(np.uint8)
+        headers, pixels = _referenced(_in_source_order(numbers, scan), scan)
+        labels = ["Lesion"]
+        if lesions.dtype != bool and numbers.any():
+            labels = [f"Lesion {number}" for number in range(1, int(numbers.max()) + 1)]
+            labels[MOST_SEGMENTS:] = ["Smaller lesions"] * (len(labels) > MOST_SEGMENTS)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an empty mask is a result like any other
-            _segmentation(headers, pixels, algorithm, version).save_as(whole := io.BytesIO())
+            result = _segmentation(headers, pixels, labels, algorithm, version, reviewed)
+            result.save_as(whole := io.BytesIO())
     Path(path).write_bytes(whole.getvalue())
+    return result, headers
 
 
-def _segmentation(headers: list, pixels: np.ndarray, algorithm: str, version: str) -> Segmentation:
-    segment = SegmentDescription(
-        segment_number=1,
-        segment_label="Lesion",
-        segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
-        segmented_property_type=codes.SCT.Lesion,
-        algorithm_type=SegmentAlgorithmTypeValues.AUTOMATIC,
-        algorithm_identification=highdicom.AlgorithmIdentificationSequence(
-            name=algorithm,
-            version=version[:64],
-            family=codes.DCM.ArtificialIntelligence,
-        ),
-        anatomic_regions=[codes.SCT.Brain],
-    )
+def _segmentation(
+    headers: list[Dataset],
+    pixels: np.ndarray,
+    labels: list[str],
+    algorithm: str,
+    version: str,
+    reviewed: bool,
+) -> Segmentation:
+    how = SegmentAlgorithmTypeValues
+    segments = [
+        SegmentDescription(
+            segment_number=number,
+            segment_label=label,
+            segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
+            segmented_property_type=codes.SCT.Lesion,
+            algorithm_type=how.SEMIAUTOMATIC if reviewed else how.AUTOMATIC,
+            algorithm_identification=highdicom.AlgorithmIdentificationSequence(
+                name=algorithm,
+                version=version[:64],
+                family=codes.DCM.ArtificialIntelligence,
+            ),
+            anatomic_regions=[codes.SCT.Brain],
+            tracking_uid=generate_uid(),
+            tracking_id=label,
+        )
+        for number, label in enumerate(labels, start=1)
+    ]
     result = Segmentation(
         source_images=headers,
         pixel_array=pixels,
         segmentation_type=SegmentationTypeValues.BINARY,
-        segment_descriptions=[segment],
+        segment_descriptions=segments,
         series_instance_uid=generate_uid(),
-        series_number=int(headers[0].get("SeriesNumber") or 0) + 1000,
+        series_number=series_number(headers, 1000),
         sop_instance_uid=generate_uid(),
         instance_number=1,
         manufacturer="MetaSeg",
@@ -84,12 +116,23 @@ def _segmentation(headers: list, pixels: np.ndarray, algorithm: str, version: st
         software_versions=version[:64],
         device_serial_number="none",
         content_description="Research use only",
-        series_description="MetaSeg lesions, research use only",
+        series_description=f"MetaSeg lesions, {'reviewed, ' * reviewed}research use only",
     )
+    keep_what_files_it(result)
+    return result
+
+
+def series_number(headers: list[Dataset], offset: int) -> int:
+    """A number for a series made from the one of ``headers``."""
+    return int(headers[0].get("SeriesNumber") or 0) + offset
+
+
+def keep_what_files_it(result: Dataset) -> None:
+    """Take out of ``result`` what it says of the patient, but for ``PATIENT``: comments, other
+    numbers and the like, which no archive needs."""
     for element in list(result.group_dataset(0x0010)):
         if element.keyword not in PATIENT:
-            del result[element.tag]  # comments, other numbers and the like: no archive needs them
-    return result
+            del result[element.tag]
 
 
 def is_dicom_seg(path: Path) -> bool:
@@ -135,7 +178,7 @@ def _in_source_order(mask: np.ndarray, scan: Scan) -> np.ndarray:
     return array.transpose(2, 1, 0)
 
 
-def _referenced(frames: np.ndarray, scan: Scan) -> tuple[list, np.ndarray]:
+def _referenced(frames: np.ndarray, scan: Scan) -> tuple[list[Dataset], np.ndarray]:
     """The headers to refer to and the pixels (n, rows, columns) uint8 that belong to them."""
     pairs = [(source, frame) for source, frame in zip(scan.sources, frames) if source is not None]
     first = pairs[0][0].header

@@ -30,7 +30,10 @@ MARKS = {
 PARTS = sorted({part.encode() for value in MARKS.values() for part in value.split("^")})
 KEPT = {"PatientName", "PatientID", "PatientBirthDate", "AccessionNumber", "StudyID"}
 KEPT |= {"ReferringPhysicianName", "StudyDescription"}
-"""What a DICOM-SEG needs, so that an archive files it with its study (PS3.3, A.51)."""
+"""What a DICOM-SEG or a structured report needs, so that an archive files it with its study
+(PS3.3, A.51 and A.35.13)."""
+OBJECTS = ("_seg.dcm", "_sr.dcm")
+"""How the names of the DICOM objects end."""
 
 
 def save_marked(folder: Path) -> Path:
@@ -47,6 +50,6 @@ def marks_in(data: bytes) -> list[bytes]:
     if data.startswith(b"PK"):
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             for name in archive.namelist():
-                if not name.startswith("original/") and not name.endswith("_seg.dcm"):
+                if not name.startswith("original/") and not name.endswith(OBJECTS):
                     found += marks_in(name.encode()) + marks_in(archive.read(name))
     return found
