@@ -18,6 +18,7 @@ from metaseg.errors import InputError
 from metaseg.files import to_json, write_json, write_whole
 from metaseg.input_check import InputCheck
 from metaseg.models import ARCHITECTURES, TITLES, Network, build_network
+from metaseg.prediction import VolumeSettings
 from metaseg.preprocess import VERSION, Preprocessing
 
 FORMAT = 2
@@ -60,6 +61,8 @@ class Config:
     """Test-time augmentation: average over four 90-degree rotations of a slice."""
     input_check: InputCheck | None
     """What says that a slice is unlike those of the training; None if none was fitted."""
+    volume: VolumeSettings | None
+    """How volumes are judged; None: slice by slice."""
     training: dict[str, Any]
     """The training's record: configuration, data, provenance and outcome."""
     license: str
@@ -69,8 +72,12 @@ class Config:
     @property
     def conditions(self) -> dict[str, Any]:
         """Everything besides the weights that determines a mask, as recorded in metrics. ``view``
-        holds preprocessing and test-time augmentation."""
-        view = {"preprocessing": to_json(asdict(self.preprocessing)), "rotations": self.rotations}
+        holds preprocessing, test-time augmentation and the settings for volumes."""
+        view = {
+            "preprocessing": to_json(asdict(self.preprocessing)),
+            "rotations": self.rotations,
+            "volume": self.volume and to_json(asdict(self.volume)),
+        }
         return {"threshold": self.threshold, "temperature": self.temperature, "view": view}
 
     @property

@@ -87,6 +87,12 @@ def find_unlike(check: InputCheck, features: np.ndarray) -> Iterator[str]:
         yield UNLIKE
 
 
+def few_of(slices: list) -> list:
+    """All of ``slices``, or OF_A_VOLUME of them at even distances."""
+    count = min(OF_A_VOLUME, len(slices))
+    return [slices[int((k + 0.5) * len(slices) / count)] for k in range(count)]
+
+
 def _scaled(features: np.ndarray) -> np.ndarray:
     """``features`` (N, C), each of length 1: the contrast of a slice says little of its kind."""
     lengths = np.linalg.norm(features.astype(np.float64), axis=1, keepdims=True)

@@ -1,10 +1,29 @@
 """A network's output for a scan, and which pixels count as lesion."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+import pydantic
+from pydantic import ConfigDict, Field
+from scipy import ndimage
 
 from metaseg.errors import InputError
+
+
+@pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
+class VolumeSettings:
+    """How a checkpoint judges volumes. A single slice has none of it."""
+
+    all_planes: bool
+    """Average the probability over axial, coronal and sagittal slices, where voxels are isotropic;
+    the network then runs three times."""
+    growth: Annotated[float, Field(gt=0, le=1)]
+    """Hysteresis (Canny 1986, IEEE PAMI 8:679) in three dimensions: a lesion holds every voxel that
+    reaches this share of the threshold and is connected with one that reaches the threshold
+    itself. 1 for none."""
+    smallest_mm3: Annotated[float, Field(ge=0)]
+    """Smaller lesions are left out, where the spacing is known."""
 
 
 @dataclass(frozen=True)
@@ -20,10 +39,40 @@ class Prediction:
     revision: str
     seconds: float
     notices: tuple[str, ...] = ()
+    volume: VolumeSettings | None = None
+    """The checkpoint's settings for volumes; None for a single slice."""
+    voxel_mm3: float | None = None
+    """Volume of a voxel; None if the spacing is unknown."""
+
+    @property
+    def smallest(self) -> float:
+        """The smallest lesion that the settings for volumes leave, in mm3; 0 if all are left."""
+        known = self.volume is not None and self.voxel_mm3 is not None
+        return self.volume.smallest_mm3 if known else 0.0
+
+    def lowest(self, threshold: float) -> float:
+        """The lowest probability of a lesion's pixels: ``threshold``, or what hysteresis grows
+        to."""
+        return threshold if self.volume is None else threshold * self.volume.growth
 
     def mask(self, threshold: float) -> np.ndarray:
-        """(D, H, W) bool: where the probability reaches ``threshold`` and is not zero."""
-        return reaches(self.probability, threshold)
+        """(D, H, W) bool: where the probability reaches ``threshold`` and is not zero, with what
+        the settings for volumes add and leave out."""
+        lowest = self.lowest(threshold)
+        mask = reaches(self.probability, lowest)
+        if lowest == threshold and not self.smallest:
+            return mask
+        # Only the box is labelled: labels need four bytes a voxel.
+        (box,) = ndimage.find_objects(mask.astype(np.uint8)) or [(slice(0, 1),) * 3]
+        labels, count = ndimage.label(mask[box], np.ones((3, 3, 3), bool))
+        seeds = labels[reaches(self.probability[box], threshold)]
+        kept = np.bincount(seeds, minlength=count + 1) > 0
+        if self.smallest:
+            sizes = sum(np.bincount(part.ravel(), minlength=count + 1) for part in labels)
+            # A small tolerance keeps a lesion of exactly the smallest size despite rounding.
+            kept &= sizes * self.voxel_mm3 >= self.smallest * (1 - 1e-6)
+        mask[box] = kept[labels] & (labels > 0)
+        return mask
 
 
 def reaches(probability: np.ndarray, threshold: float) -> np.ndarray:

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ import torch
 from metaseg.augmented import calibrate, rotated, rotated_back, rotations_of
 from metaseg.checkpoint import Checkpoint
 from metaseg.errors import InputError
-from metaseg.input_check import OF_A_VOLUME, find_unlike
+from metaseg.input_check import few_of, find_unlike
 from metaseg.models import AttentionUNet
 from metaseg.prediction import SENSITIVE, Prediction, check_threshold
 from metaseg.preprocess import (
@@ -24,6 +25,7 @@ from metaseg.preprocess import (
 )
 from metaseg.scan import Scan
 from metaseg.scan.burnt_in import has_letters
+from metaseg.scan.planes import PLANES, in_plane, is_isotropic
 from metaseg.zero_gpu import lend_gpu
 
 CUDA_BATCH = 16
@@ -120,25 +122,37 @@ class Segmenter:
         checkpoint = self.find(model)
         started = time.perf_counter()
         settings = checkpoint.config.preprocessing
-        probability = np.zeros(scan.voxels.shape, np.float32)
+        volume = checkpoint.config.volume if scan.is_volume else None
+        planes = [scan.plane]
+        if volume is not None and volume.all_planes and is_isotropic(scan):
+            planes += [plane for plane in PLANES if plane != scan.plane]
         inputs, lettered, panels = [], 0, False
-        for index, slice_ in enumerate(grey_slices(scan, settings)):
-            lettered += has_letters(slice_)
-            panels |= not scan.is_volume and has_panels(slice_)
-            prepared = prepare(slice_, settings, scan.aspect)
-            if prepared is not None:
-                inputs.append((index, *prepared))
+        for plane in planes:
+            cut = in_plane(scan, plane)
+            for index, slice_ in enumerate(grey_slices(cut, settings)):
+                if plane == scan.plane:
+                    lettered += has_letters(slice_)
+                    panels |= not scan.is_volume and has_panels(slice_)
+                prepared = prepare(slice_, settings, cut.aspect)
+                if prepared is not None:
+                    inputs.append((plane, index, *prepared))
         size = CUDA_BATCH if self.device.type == "cuda" else 1
         batches = [inputs[start : start + size] for start in range(0, len(inputs), size)]
         short: set[str] = set()
-        for batch in progress(batches):
-            images = np.stack([network_input(grey, settings) for _, grey, _ in batch])
-            outputs = self._run_in_memory(checkpoint.name, images, short)
-            for (index, _, geometry), output in zip(batch, outputs):
-                probability[index] = geometry.inverse(output)
+        outputs = self._outputs(checkpoint.name, progress(batches), short)
+        probability = np.zeros(scan.voxels.shape, np.float32)
+        for plane, of_plane in groupby(outputs, lambda output: output[0]):
+            cut = in_plane(scan, plane)
+            found = np.zeros_like(cut.voxels) if len(planes) > 1 else probability
+            for _, index, slice_ in of_plane:
+                found[index] = slice_
+            if found is not probability:
+                found = in_plane(replace(cut, voxels=found), scan.plane).voxels
+                probability += found / len(planes)
+        own = [grey for plane, _, grey, _ in inputs if plane == scan.plane]
         unlike: Iterable[str] = ()
         if checkpoint.config.input_check is not None:
-            images = [network_input(grey, settings) for _, grey, _ in _few_of(inputs)]
+            images = [network_input(grey, settings) for grey in few_of(own)]
             runner = self._on_processor(checkpoint.name) if short else self
             features = runner._features(checkpoint.name, images)
             unlike = find_unlike(checkpoint.config.input_check, features)
@@ -152,9 +166,11 @@ class Segmenter:
                 *scan.notices,
                 *([PANELS] if panels else []),
                 *unlike,
-                *_notices(len(scan.voxels), len(inputs), lettered),
+                *_notices(len(scan.voxels), len(own), lettered),
                 *short,
             ),
+            volume,
+            None if scan.spacing is None else float(np.prod(scan.spacing)),
         )
 
     def features(self, scan: Scan, model: str) -> np.ndarray:
@@ -163,7 +179,7 @@ class Segmenter:
         checkpoint = self.find(model)
         settings = checkpoint.config.preprocessing
         prepared = [prepare(grey, settings, scan.aspect) for grey in grey_slices(scan, settings)]
-        shown = _few_of([found[0] for found in prepared if found is not None])
+        shown = few_of([found[0] for found in prepared if found is not None])
         images = [network_input(grey, settings) for grey in shown]
         return self._features(checkpoint.name, images)
 
@@ -187,6 +203,18 @@ class Segmenter:
             tuple(geometry.inverse(values).clip(0, 1) for values in part) for part in maps
         )
         return Explanation(attention, supervised, difference[0])
+
+    def _outputs(
+        self, name: str, batches: Iterable[list[tuple]], short: set[str]
+    ) -> Iterator[tuple[str, int, np.ndarray]]:
+        """Plane, index and probability (H, W) of every slice of ``batches``, which hold plane,
+        index, grey image and geometry."""
+        settings = self.checkpoints[name].config.preprocessing
+        for batch in batches:
+            images = np.stack([network_input(grey, settings) for _, _, grey, _ in batch])
+            outputs = self._run_in_memory(name, images, short)
+            for (plane, index, _, geometry), output in zip(batch, outputs):
+                yield plane, index, geometry.inverse(output)
 
     def _run_in_memory(self, name: str, images: np.ndarray, short: set[str]) -> np.ndarray:
         """As ``_forward``. If the GPU runs out of memory, the batch is halved. If one slice is too
@@ -266,12 +294,6 @@ class Segmenter:
         if self.device.type == "cuda":
             return torch.cuda.is_bf16_supported()
         return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
-
-
-def _few_of(slices: list) -> list:
-    """All of ``slices``, or OF_A_VOLUME of them at even distances."""
-    count = min(OF_A_VOLUME, len(slices))
-    return [slices[int((k + 0.5) * len(slices) / count)] for k in range(count)]
 
 
 def _notices(slices: int, with_tissue: int, lettered: int) -> Iterator[str]:

@@ -117,6 +117,7 @@ def config_of(architecture: str, **changes: object) -> Config:
         "temperature": 1.0,
         "rotations": False,
         "input_check": None,
+        "volume": None,
         "training": {},
         "license": "cc-by-nc-sa-4.0",
         "format": FORMAT,

@@ -106,6 +106,11 @@ def test_no_field_takes_a_default(tmp_path, name):
         *[("temperature", value) for value in (0, "x", -1, 1e9)],
         *[("threshold", value) for value in (7, "a", -0.1, None, math.nan)],
         *[("sensitive_threshold", 2), ("rotations", 1), ("input_check", {}), ("training", [])],
+        *[
+            ("volume", value)
+            for value in ({}, 1, {"all_planes": 1, "growth": 1, "smallest_mm3": 0})
+        ],
+        ("volume", {"all_planes": True, "growth": 0.0, "smallest_mm3": 0.0}),
         *[("decoder_channels", value) for value in ([8, 8, 8], [0, 8, 8, 8], 8)],
         *[("encoder", 3), ("license", None), ("mirror", False), ("enlarge", 1.0)],
     ],

@@ -16,10 +16,7 @@ from metaseg.data.case import Case, read_case
 from metaseg.errors import InputError
 from metaseg.preprocess import Geometry, Preprocessing, brain_mask, grey_slices, prepare
 from metaseg.scan import Scan
-from metaseg.scan.planes import PLANES, array_in_plane, in_plane
-
-ISOTROPIC = 1.5
-"""A volume whose spacings differ by no more than this factor is cut in all three planes."""
+from metaseg.scan.planes import PLANES, array_in_plane, in_plane, is_isotropic
 
 
 @dataclass(frozen=True)
@@ -161,8 +158,7 @@ def _cut(
 ) -> Iterator[tuple[Scan, np.ndarray, np.ndarray]]:
     """The scan as it is cut, and a slice's grey levels and mask (H, W)."""
     spacing = scan.spacing if scan.is_volume and scan.orientation is not None else None
-    isotropic = spacing is not None and max(spacing) <= ISOTROPIC * min(spacing)
-    for plane in PLANES if isotropic and cuts.all_planes else (scan.plane,):
+    for plane in PLANES if cuts.all_planes and is_isotropic(scan) else (scan.plane,):
         cut = in_plane(scan, plane)
         greys = list(grey_slices(cut, settings))
         masks = array_in_plane(truth, scan, plane)

@@ -7,7 +7,6 @@ import numpy as np
 from metaseg.demo.figure import Colour
 from metaseg.findings.outlines import Outline
 from metaseg.findings.report import Report
-from metaseg.prediction import reaches
 
 
 @dataclass(frozen=True)
@@ -25,8 +24,5 @@ class Reading:
     numbers: list[int]
     """The lesion that each outline belongs to. In a volume, one lesion may have several."""
     report: Report
-
-    @property
-    def mask(self) -> np.ndarray:
-        """(H, W) bool."""
-        return reaches(self.probability, self.threshold)
+    mask: np.ndarray
+    """(H, W) bool."""

@@ -139,12 +139,11 @@ class Workbench:
         threshold = self.segmenter.threshold(self._one_network(model), threshold)
         whole = self.predict(opened, model)
         one = opened.only(index)
-        prediction = replace(whole, probability=whole.probability[index : index + 1])
-        found = find(one.scan, prediction, threshold, truth=one.truth)
+        found = self._find_in_slice(opened, whole, threshold, index)
         colour = PREDICTION_COLOURS[self.segmenter.find(model).config.architecture]
         grey = self.segmenter.view(one.scan, 0, enhanced=False)
         return Segmentation(
-            title=prediction.title,
+            title=whole.title,
             overlay=draw_overlay(grey, [(found.mask[0], colour)], one.scan.aspect),
             mask=found.mask[0].astype(np.uint8) * 255,
             report=found.report,
@@ -169,12 +168,10 @@ class Workbench:
         """Slice ``index`` of ``opened`` as ``model`` segments it, with outlines for drawing."""
         threshold = check_threshold(threshold)
         whole = self.predict(opened, model)
-        one = opened.only(index)
         probability = whole.probability[index]
         checkpoint = self.segmenter.find(model)
-        prediction = replace(whole, probability=probability[None])
-        found = find(one.scan, prediction, threshold, truth=one.truth)
-        outlines = outline_lesions(probability, threshold, found.components)
+        found = self._find_in_slice(opened, whole, threshold, index)
+        outlines = outline_lesions(probability, whole.lowest(threshold), found.components)
         return Reading(
             name=checkpoint.name,
             title=whole.title,
@@ -184,7 +181,20 @@ class Workbench:
             outlines=outlines,
             numbers=self._numbers(opened, whole.model, threshold, index, outlines),
             report=found.report,
+            mask=found.mask[0],
         )
+
+    def _find_in_slice(
+        self, opened: OpenScan, whole: Prediction, threshold: float, index: int
+    ) -> Findings:
+        """What ``whole`` has on slice ``index``: of a volume, what its lesions show there."""
+        one, mask = opened.only(index), None
+        if opened.scan.is_volume:
+            volume = self.find_in_volume(opened, whole.model, threshold)
+            mask = volume.mask[index : index + 1]
+        probability = whole.probability[index : index + 1]
+        prediction = replace(whole, probability=probability, volume=None)
+        return find(one.scan, prediction, threshold, truth=one.truth, mask=mask)
 
     def _one_network(self, model: str) -> str:
         """The name of ``model``; InputError for "Both"."""

@@ -19,6 +19,10 @@ TWENTY_SIX_CONNECTED = np.ones((3, 3, 3), bool)
 COORDINATES = {"centroid": ("slice", "row", "column"), "centroid_ras_mm": ("x", "y", "z")}
 """Fields that take several columns of a table."""
 
+THIN_MM = 1.0
+"""Slices no farther apart show every lesion more than once: the smallest that are treated measure
+2 to 3 mm."""
+
 Window = tuple[slice, slice, slice]
 
 
@@ -46,6 +50,9 @@ class Lesion:
     """Patient coordinates in mm to the right, front and head, as in NIfTI; None without them."""
     mean_probability: float
     max_probability: float
+    doubtful: bool
+    """Whether it is seen on one slice alone of a volume whose slices are THIN_MM apart or less:
+    neighbouring slices would show a real lesion as well."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +128,8 @@ def find_lesions(
     (column, row, slice) to patient coordinates.
     """
     depth, height, width = spacing or (1.0, 1.0, 1.0)
+    # Headers hold spacings such as 1.00001.
+    thin = spacing is not None and components.shape[0] > 1 and depth <= THIN_MM * (1 + 1e-3)
     lesions = []
     for number, (window, component) in enumerate(components, start=1):
         places = np.argwhere(component)
@@ -145,6 +154,7 @@ def find_lesions(
                 centroid_ras_mm=None if affine is None else _in_patient(centroid, affine),
                 mean_probability=float(values.mean()),
                 max_probability=float(values.max()),
+                doubtful=thin and len(component) == 1,
             )
         )
     return tuple(lesions)
@@ -172,7 +182,7 @@ def lesion_table(lesions: Sequence[Lesion]) -> str:
 def _cell(value: float | None) -> str:
     if value is None:
         return ""
-    return str(value) if isinstance(value, int) else f"{value:.3f}"
+    return str(value).lower() if isinstance(value, int) else f"{value:.3f}"
 
 
 def _longest_in_plane(

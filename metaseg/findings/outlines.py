@@ -27,20 +27,20 @@ class Outline:
 
 
 def outline_lesions(values: np.ndarray, threshold: float, components: Components) -> list[Outline]:
-    """The lines around ``components``, which are where ``values`` (H, W) float in [0, 1] reach
+    """The lines around ``components``, in which all ``values`` (H, W) float in [0, 1] reach
     ``threshold``.
 
     Marching squares (Lorensen and Cline 1987) between the centres of the pixels.
     """
     # Slightly below the threshold: a pixel that just reaches it must lie inside its outline.
     level = max(threshold * (1 - 1e-4), 1e-6)
-    padded, lesions = np.pad(values.astype(np.float64), 1), np.pad(components.mask[0], 1)
+    padded = np.pad(values.astype(np.float64), 1)
     outlines = []
     for number, ((_, rows, columns), (component, *_)) in enumerate(components, start=1):
         with_rim = np.s_[rows.start : rows.stop + 2, columns.start : columns.stop + 2]
         around = padded[with_rim].copy()
-        # Other lesions in the window are not part of this one.
-        around[lesions[with_rim] & ~np.pad(component, 1)] = 0
+        # Other lesions in the window are not part of this one, nor is what was left out.
+        around[(around >= level) & ~np.pad(component, 1)] = 0
         offset = (columns.start - 0.5, rows.start - 0.5)
         rings = [ring + offset for ring in _rings(around, level)]
         row, column = np.argwhere(component)[0]

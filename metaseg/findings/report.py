@@ -15,6 +15,11 @@ from metaseg.scan import Scan
 SCHEMA = 2
 RESEARCH_USE = "Research software, not a medical device: not for diagnosis or treatment."
 
+DOUBTFUL = (
+    "Seen on one slice alone, though slices are 1 mm apart or less, and therefore doubtful: "
+    "lesion {}."
+)
+
 
 @dataclass(frozen=True)
 class Changes:
@@ -82,13 +87,17 @@ def find(
     threshold: float,
     minimum: float = 0.0,
     truth: np.ndarray | None = None,
+    mask: np.ndarray | None = None,
 ) -> Findings:
-    """What is in ``scan`` where the probability reaches ``threshold``.
+    """What is in ``scan`` where the probability reaches ``threshold``, volumes being judged as the
+    checkpoint's settings say.
 
     Lesions smaller than ``minimum`` are left out: mm3, or voxels where the scan has no spacing.
-    ``truth`` is (D, H, W) bool or None.
+    ``truth`` is (D, H, W) bool or None. ``mask`` is this slice's part of its volume's mask.
     """
-    components = label_lesions(prediction.mask(threshold), minimum, scan.spacing)
+    minimum = max(minimum, prediction.smallest)
+    whole = prediction.mask(threshold) if mask is None else mask
+    components = label_lesions(whole, minimum, scan.spacing)
     return findings_of(scan, prediction, threshold, minimum, components, truth)
 
 
@@ -108,9 +117,12 @@ def findings_of(
         notices.append(
             "The spacing is unknown or ignored: all measurements are in pixels and voxels."
         )
+    affine = None if spacing is None else scan.affine
+    lesions = find_lesions(components, prediction.probability, spacing, affine)
+    if doubtful := [str(lesion.number) for lesion in lesions if lesion.doubtful]:
+        notices.append(DOUBTFUL.format(", ".join(doubtful)))
     if truth is not None and not truth.any():
         notices.append("The ground truth is empty, so the overlap metrics are undefined.")
-    affine = None if spacing is None else scan.affine
     report = Report(
         schema=SCHEMA,
         model=prediction.title,
@@ -122,7 +134,7 @@ def findings_of(
         spacing_mm=spacing,
         min_lesion_mm3=None if spacing is None else minimum,
         min_lesion_voxels=minimum if spacing is None else None,
-        lesions=find_lesions(components, prediction.probability, spacing, affine),
+        lesions=lesions,
         metrics=None if truth is None else Counts.of(mask, truth).overlap(),
         seconds=round(prediction.seconds, 3),
         notices=(*notices, RESEARCH_USE),

@@ -16,6 +16,9 @@ PLANES: dict[str, Codes] = {
 """Where columns, rows and slices run to. In axial and coronal slices the patient's right is on the
 left of the page, as radiologists expect; in all but axial ones the head is up."""
 
+ISOTROPIC = 1.5
+"""A volume whose spacings differ by no more than this factor can be cut in every plane."""
+
 ANISOTROPY = 2.0
 """A volume is cut along its thickest direction where that exceeds the others by this factor."""
 
@@ -72,6 +75,14 @@ def in_plane(scan: Scan, plane: str) -> Scan:
     voxels, affine = to_plane(array, affine, scan.orientation, plane)
     spacing = None if scan.spacing is None else spacing_of(affine)
     return replace(scan, voxels=voxels, affine=affine, spacing=spacing, plane=plane)
+
+
+def is_isotropic(scan: Scan) -> bool:
+    """Whether ``scan`` is a volume that can be cut in every plane: oriented, its voxels no longer
+    than ISOTROPIC times their shortest side."""
+    if not scan.is_volume or scan.spacing is None or scan.orientation is None:
+        return False
+    return max(scan.spacing) <= ISOTROPIC * min(scan.spacing)
 
 
 def array_in_plane(voxels: np.ndarray, scan: Scan, plane: str) -> np.ndarray:

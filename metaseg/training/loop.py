@@ -170,6 +170,7 @@ def train_network(
                 temperature=1.0,
                 rotations=config.rotations,
                 input_check=None,
+                volume=None,
                 training=outcome,
                 license=weights_license(record),
                 format=FORMAT,

@@ -30,7 +30,9 @@ def read(name: str, title: str, probability: np.ndarray) -> Reading:
     found = find(Scan(probability[None]), prediction, 0.5)
     outlines = outline_lesions(probability, 0.5, found.components)
     numbers = [outline.number for outline in outlines]
-    return Reading(name, title, (1, 2, 3), probability, 0.5, outlines, numbers, found.report)
+    return Reading(
+        name, title, (1, 2, 3), probability, 0.5, outlines, numbers, found.report, found.mask[0]
+    )
 
 
 @pytest.fixture
