@@ -94,10 +94,8 @@ class Segmenter:
         """The threshold that ``wanted`` is with ``model``: a number from 0 to 1, "sensitive" for
         that of its operating points, None for its default. InputError for anything else."""
         config = self.find(model).config
-        if wanted is None:
-            return config.threshold
         if wanted != SENSITIVE:
-            return check_threshold(wanted)
+            return config.threshold if wanted is None else check_threshold(wanted)
         if config.sensitive_threshold is None:
             raise InputError(f"{config.title} has no sensitive threshold: give a number instead.")
         return config.sensitive_threshold
@@ -130,9 +128,8 @@ class Segmenter:
         for plane in planes:
             cut = in_plane(scan, plane)
             for index, slice_ in enumerate(grey_slices(cut, settings)):
-                if plane == scan.plane:
-                    lettered += has_letters(slice_)
-                    panels |= not scan.is_volume and has_panels(slice_)
+                lettered += plane == scan.plane and has_letters(slice_)
+                panels |= not scan.is_volume and has_panels(slice_)
                 prepared = prepare(slice_, settings, cut.aspect)
                 if prepared is not None:
                     inputs.append((plane, index, *prepared))
@@ -180,8 +177,7 @@ class Segmenter:
         settings = checkpoint.config.preprocessing
         prepared = [prepare(grey, settings, scan.aspect) for grey in grey_slices(scan, settings)]
         shown = few_of([found[0] for found in prepared if found is not None])
-        images = [network_input(grey, settings) for grey in shown]
-        return self._features(checkpoint.name, images)
+        return self._features(checkpoint.name, [network_input(grey, settings) for grey in shown])
 
     def explain(self, scan: Scan, model: str) -> Explanation | None:
         """Internal maps of ``model`` for ``scan``, one slice; None without tissue.
@@ -207,8 +203,7 @@ class Segmenter:
     def _outputs(
         self, name: str, batches: Iterable[list[tuple]], short: set[str]
     ) -> Iterator[tuple[str, int, np.ndarray]]:
-        """Plane, index and probability (H, W) of every slice of ``batches``, which hold plane,
-        index, grey image and geometry."""
+        """Plane, index and probability (H, W) for each (plane, index, grey, geometry)."""
         settings = self.checkpoints[name].config.preprocessing
         for batch in batches:
             images = np.stack([network_input(grey, settings) for _, _, grey, _ in batch])

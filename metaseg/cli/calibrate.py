@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     Uses the validation patients that training held out, and nothing of the test split.
     """
     checkpoint = load_checkpoint(options.checkpoint)
-    plain = replace(checkpoint, config=replace(checkpoint.config, temperature=1.0))
+    plain = replace(checkpoint, config=replace(checkpoint.config, temperature=1.0, volume=None))
     settings = checkpoint.config.training.get("config", {})
     training, validation = hold_out_validation(
         cases_of_split(options.data, "train", options.modality),

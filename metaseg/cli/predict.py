@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -84,6 +84,7 @@ def run(options: argparse.Namespace) -> int:
         "revision": checkpoint.revision,
         "device": str(segmenter.device),
         "threshold": threshold,
+        "volume_settings": checkpoint.config.volume and asdict(checkpoint.config.volume),
         "plane": options.plane,
         "min_lesion_mm3": options.min_lesion_mm3,
         "ignore_spacing": options.ignore_spacing,

@@ -11,6 +11,7 @@ from metaseg.errors import InputError
 from metaseg.evaluation.lesionwise import Froc
 from metaseg.evaluation.pixels import PixelHistogram
 from metaseg.input_check import InputCheck, fit_input_check
+from metaseg.prediction import Prediction
 from metaseg.preprocess import brain_masks
 from metaseg.scan import Scan
 from metaseg.segmenter import Segmenter
@@ -63,12 +64,11 @@ class _Seen:
         self.pooled: dict[tuple[str, str], PixelHistogram] = {}
         self.lesions: dict[str, Froc] = {}
 
-    def add(self, case: Case, probability: np.ndarray, truth: np.ndarray) -> None:
-        """Both (D, H, W), of ``case``."""
-        self.pooled.setdefault((case.source, case.group), PixelHistogram()).add(probability, truth)
-        froc = self.lesions.setdefault(case.source, Froc(expit(LOGITS)))
-        for confidence, real in zip(probability, truth):
-            froc.add(confidence, real)
+    def add(self, case: Case, prediction: Prediction, truth: np.ndarray) -> None:
+        """``truth`` is (D, H, W) bool, of ``case``."""
+        pooled = self.pooled.setdefault((case.source, case.group), PixelHistogram())
+        pooled.add(prediction.probability, truth)
+        self.lesions.setdefault(case.source, Froc(expit(LOGITS))).add(prediction, truth)
 
     def add_brain(
         self, case: Case, probability: np.ndarray, truth: np.ndarray, brains: list
@@ -95,18 +95,18 @@ def calibrate(
     chosen after temperature scaling, on the cases and on copies with synthetic metastases; each
     data folder weighs the same. Dice by patient includes slices without a lesion.
 
-    The checkpoint ``model`` must have a temperature of 1. Raises InputError if no case has a
-    lesion.
+    The checkpoint ``model`` must have a temperature of 1 and no settings for volumes. Raises
+    InputError if no case has a lesion.
     """
     config = segmenter.find(model).config
-    if config.temperature != 1:
+    if config.temperature != 1 or config.volume is not None:
         raise ValueError(f"{model} is calibrated already")
     seen = _Seen()
 
     def look(case: Case, scan: Scan, truth: np.ndarray) -> np.ndarray:
-        probability = segmenter.predict(scan, model).probability
-        seen.add(case, probability, truth)
-        return probability
+        prediction = segmenter.predict(scan, model)
+        seen.add(case, prediction, truth)
+        return prediction.probability
 
     for case in progress(cases):
         scan, truth = read_case(case)

@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from metaseg.evaluation.pixels import THRESHOLDS
 from metaseg.findings.lesions import EIGHT_CONNECTED
-from metaseg.prediction import reaches
+from metaseg.prediction import Prediction
 
 SIZES = (0, 5, 10, 20, 40, np.inf)
 """Limits of the diameter classes, in pixels of the scan (mm on the synthetic lesion benchmark)."""
@@ -84,14 +84,15 @@ class Froc:
         self.counts = np.zeros((len(self.thresholds), 2), np.int64)
         self.lesions = self.slices = 0
 
-    def add(self, probability: np.ndarray, truth: np.ndarray) -> None:
-        """One slice: ``probability`` (H, W) float and ``truth`` (H, W) bool."""
-        labels, count = ndimage.label(truth, EIGHT_CONNECTED)
-        self.lesions += count
-        self.slices += 1
+    def add(self, prediction: Prediction, truth: np.ndarray) -> None:
+        """The slices of one scan; ``truth`` is (D, H, W) bool."""
+        labels = [ndimage.label(slice_, EIGHT_CONNECTED)[0] for slice_ in truth]
+        self.lesions += sum(int(numbers.max()) for numbers in labels)
+        self.slices += len(labels)
         for row, threshold in zip(self.counts, self.thresholds):
-            matched = match_lesions(reaches(probability, threshold), labels)
-            row += matched.found.sum(), matched.false_positives
+            for mask, numbers in zip(prediction.mask(threshold), labels):
+                matched = match_lesions(mask, numbers)
+                row += matched.found.sum(), matched.false_positives
 
     def curve(self) -> list[dict[str, float]]:
         """One point for each threshold; NaN if there is no lesion or no slice."""

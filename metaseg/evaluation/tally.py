@@ -50,11 +50,11 @@ class Tally:
         masks = prediction.mask(self.threshold)
         self.cases.append((case.name, group, len(masks), Counts.of(masks, truth)))
         self.seconds += prediction.seconds
+        for froc in (self.froc, *self.points.values()):
+            froc.add(prediction, truth)
         for probability, mask, real, brain in zip(prediction.probability, masks, truth, brains):
             self.slices.append((group, Counts.of(mask, real)))
             self.lesions.append((group, match_lesions(mask, real)))
-            for froc in (self.froc, *self.points.values()):
-                froc.add(probability, real)
             self.pixels.add(probability, real)
             if brain is not None:
                 inside = brain | real

@@ -238,6 +238,11 @@ def test_synthetic_metastases_are_added_to_validation_slices(tmp_path):
     assert list(slices_with_metastases(unknown, preprocessing())) == []
 
 
+def prediction_of(probability: np.ndarray) -> Prediction:
+    """Of one slice (H, W)."""
+    return Prediction(probability[None], "n", "N", "0", 0.0)
+
+
 def test_the_sensitive_threshold_finds_most_at_half_a_false_positive_per_slice():
     """By hand: two slices with a lesion at 0.6 and one at 0.1, and false alarms at 0.3 in one of
     them and at 0.05 in both."""
@@ -247,7 +252,7 @@ def test_the_sensitive_threshold_finds_most_at_half_a_false_positive_per_slice()
         truth[2:5, 2:5] = truth[10:13, 10:13] = True
         probability[2:5, 2:5], probability[10:13, 10:13] = 0.6, 0.1
         probability[20:22, 20:22], probability[30:32, 30:32] = false, 0.05
-        froc.add(probability, truth)
+        froc.add(prediction_of(probability), truth[None])
     at, sensitivity, false = choose_sensitive([froc])
     assert 0.05 < expit(at) <= 0.1 and expit(at + 0.25) > 0.1
     assert (sensitivity, false) == (1.0, 0.5)
@@ -255,10 +260,8 @@ def test_the_sensitive_threshold_finds_most_at_half_a_false_positive_per_slice()
     noisy = Froc(expit(LOGITS))
     everywhere = np.zeros((40, 40), bool)
     everywhere[2, 2] = True
-    noisy.add(
-        np.eye(40, dtype=np.float32)[:, ::-1] + 1.0 * (np.indices((40, 40)) % 4 == 0).all(0),
-        everywhere,
-    )
+    spots = np.eye(40, dtype=np.float32)[:, ::-1] + 1.0 * (np.indices((40, 40)) % 4 == 0).all(0)
+    noisy.add(prediction_of(spots), everywhere[None])
     assert choose_sensitive([noisy]) is None
 
 

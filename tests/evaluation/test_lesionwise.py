@@ -14,6 +14,7 @@ from metaseg.evaluation.lesionwise import (
     summarise_lesions,
 )
 from metaseg.evaluation.surface import TOLERANCE, surface_measures
+from metaseg.prediction import Prediction
 
 
 def blobs(shape: tuple[int, ...], seed: int, share: float = 0.12) -> np.ndarray:
@@ -79,7 +80,7 @@ def test_froc_is_matching_at_each_threshold() -> None:
     random, froc, matched = np.random.default_rng(0), Froc(), []
     for seed in range(4):
         probability, truth = random.random((12, 12)), blobs((12, 12), seed)
-        froc.add(probability, truth)
+        froc.add(Prediction(probability[None], "n", "N", "0", 0.0), truth[None])
         matched.append(match_lesions(probability >= 0.8, truth))
     point = next(point for point in froc.curve() if point["threshold"] == 0.8)
     found = np.concatenate([m.found for m in matched])
