@@ -47,8 +47,9 @@ class Prediction:
     @property
     def smallest(self) -> float:
         """The smallest lesion that the settings for volumes leave, in mm3; 0 if all are left."""
-        known = self.volume is not None and self.voxel_mm3 is not None
-        return self.volume.smallest_mm3 if known else 0.0
+        if self.volume is None or self.voxel_mm3 is None:
+            return 0.0
+        return self.volume.smallest_mm3
 
     def lowest(self, threshold: float) -> float:
         """The lowest probability of a lesion's pixels: ``threshold``, or what hysteresis grows
@@ -68,9 +69,9 @@ class Prediction:
         seeds = labels[reaches(self.probability[box], threshold)]
         kept = np.bincount(seeds, minlength=count + 1) > 0
         if self.smallest:
-            sizes = sum(np.bincount(part.ravel(), minlength=count + 1) for part in labels)
+            sizes = np.bincount(labels.ravel(), minlength=count + 1)
             # A small tolerance keeps a lesion of exactly the smallest size despite rounding.
-            kept &= sizes * self.voxel_mm3 >= self.smallest * (1 - 1e-6)
+            kept &= sizes >= self.smallest / self.voxel_mm3 * (1 - 1e-6)
         mask[box] = kept[labels] & (labels > 0)
         return mask
 
