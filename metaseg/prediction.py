@@ -68,7 +68,7 @@ class Prediction:
         labels, count = ndimage.label(mask[box], np.ones((3, 3, 3), bool))
         seeds = labels[reaches(self.probability[box], threshold)]
         kept = np.bincount(seeds, minlength=count + 1) > 0
-        if self.smallest:
+        if self.voxel_mm3 and self.smallest:
             sizes = np.bincount(labels.ravel(), minlength=count + 1)
             # A small tolerance keeps a lesion of exactly the smallest size despite rounding.
             kept &= sizes >= self.smallest / self.voxel_mm3 * (1 - 1e-6)
