@@ -5,108 +5,66 @@ It carries all that inference needs. Training writes it, the Hub stores it, the 
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-import pydantic
-import torch
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
-from safetensors.torch import load, save
+from pydantic import TypeAdapter, ValidationError
 
+from metaseg.config import Config
 from metaseg.errors import InputError
-from metaseg.files import to_json, write_json, write_whole
-from metaseg.input_check import InputCheck
-from metaseg.models import ARCHITECTURES, TITLES, Network, build_network
-from metaseg.prediction import VolumeSettings
-from metaseg.preprocess import VERSION, Preprocessing
+from metaseg.files import write_json, write_whole
+from metaseg.preprocess import VERSION
+
+if TYPE_CHECKING:
+    import torch
+
+    from metaseg.models import Network
 
 FORMAT = 2
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 METRICS = "metrics.json"
 """Metrics of the evaluation: one object per data set."""
 
-STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
+@dataclass(frozen=True)
+class Weights:
+    """A network in float32 and evaluation mode, built when it is first used."""
 
-def _known_architecture(name: str) -> str:
-    if name not in ARCHITECTURES:
-        raise ValueError(f"architecture {name} is unknown")
-    return name
+    build: Callable[[], "Network"]
+    digest: str = ""
+    """SHA-256 of the stored tensors; empty for a network that was made in memory."""
 
-
-Probability = Annotated[float, Field(ge=0, le=1)]
-Width = Annotated[int, Field(ge=1, le=4096)]
-
-
-@pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
-class Config:
-    """Contents of ``config.json``. No field has a default, so that nothing falls back silently.
-
-    ValueError (pydantic's) for a value of a wrong type or out of range.
-    """
-
-    architecture: Annotated[str, AfterValidator(_known_architecture)]
-    encoder: str
-    decoder_channels: tuple[Width, Width, Width, Width]
-    preprocessing: Preprocessing
-    threshold: Probability
-    """Default threshold: lowest probability that counts as lesion."""
-    sensitive_threshold: Probability | None
-    """Threshold that finds the most lesions at up to 0.5 false positives per slice; None if not
-    determined."""
-    temperature: Annotated[float, Field(ge=0.01, le=100)]
-    """Divides the logits to calibrate the probabilities (Guo et al. 2017)."""
-    rotations: bool
-    """Test-time augmentation: average over four 90-degree rotations of a slice."""
-    input_check: InputCheck | None
-    """What says that a slice is unlike those of the training; None if none was fitted."""
-    volume: VolumeSettings | None
-    """How volumes are judged; None: slice by slice."""
-    training: dict[str, Any]
-    """The training's record: configuration, data, provenance and outcome."""
-    license: str
-    """SPDX-like name of the weights' licence, which follows from the data."""
-    format: Literal[2]
-
-    @property
-    def conditions(self) -> dict[str, Any]:
-        """Everything besides the weights that determines a mask, as recorded in metrics. ``view``
-        holds preprocessing, test-time augmentation and the settings for volumes."""
-        view = {
-            "preprocessing": to_json(asdict(self.preprocessing)),
-            "rotations": self.rotations,
-            "volume": self.volume and to_json(asdict(self.volume)),
-        }
-        return {"threshold": self.threshold, "temperature": self.temperature, "view": view}
-
-    @property
-    def title(self) -> str:
-        """Displayed name, for example ``Attention U-Net``."""
-        return TITLES[self.architecture]
-
-    def build(self) -> Network:
-        """The network without its weights; raises InputError if there is none of this
-        description."""
-        channels = len(self.preprocessing.channels)
-        return build_network(self.architecture, self.encoder, self.decoder_channels, channels)
+    @cached_property
+    def network(self) -> "Network":
+        """The network. Raises InputError if the weights are those of another."""
+        return self.build()
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A loaded checkpoint: the network in float32 and evaluation mode, and where it came from."""
+    """A checkpoint: all that inference needs, and where it came from."""
 
     name: str
     config: Config
-    network: Network
+    weights: Weights
     revision: str
     """The Hub commit, or the SHA-256 of the weights for a local folder."""
     metrics: dict[str, Any] = field(default_factory=dict)
     """Metrics of these weights from ``metrics.json``, by data set; empty if there are none."""
 
+    @property
+    def network(self) -> "Network":
+        """The network in float32 and evaluation mode."""
+        return self.weights.network
 
-def save_checkpoint(folder: Path, config: Config, state: dict[str, torch.Tensor]) -> None:
+
+def save_checkpoint(folder: Path, config: Config, state: "dict[str, torch.Tensor]") -> None:
     """Write ``config`` and the weights, as float16, into ``folder``; each file whole or not."""
+    import torch
+
     folder.mkdir(parents=True, exist_ok=True)
     half = {}
     for name, tensor in state.items():
@@ -120,9 +78,11 @@ def save_checkpoint(folder: Path, config: Config, state: dict[str, torch.Tensor]
     write_config(folder, config)
 
 
-def _pack(state: dict[str, torch.Tensor]) -> bytes:
+def _pack(state: "dict[str, torch.Tensor]") -> bytes:
     """``state`` as safetensors whose header holds the SHA-256 of the tensors, so that a flipped bit
     is detected. It is in the file itself, since two files cannot be replaced at once."""
+    from safetensors.torch import save
+
     _, digest = _seal(save(state))
     return save(state, metadata={"format": "pt", "sha256": digest})
 
@@ -148,6 +108,16 @@ def load_checkpoint(
     ``revision`` and ``name`` are those on the Hub; a local one bears its folder's name.
     InputError says which file is missing, of another format or not fitting.
     """
+    checkpoint = read_checkpoint(folder, revision, name)
+    _ = checkpoint.network
+    return checkpoint
+
+
+def read_checkpoint(
+    folder: Path, revision: str | None = None, name: str | None = None
+) -> Checkpoint:
+    """As ``load_checkpoint``, for a folder that is known to be whole: its network is built when it
+    is first used, and a fault of the weights besides a flipped bit is told then."""
     folder = Path(folder)
     name = name or folder.name
     config = read_config(folder, name)
@@ -155,30 +125,40 @@ def load_checkpoint(
         data = (folder / WEIGHTS).read_bytes()
     except OSError as error:
         raise InputError(f"The checkpoint {name} has no {WEIGHTS}: fetch it again.") from error
+    damaged = InputError(
+        f"The weights of the checkpoint {name} are damaged or belong to another "
+        "architecture: fetch the folder again."
+    )
     try:
-        network = config.build()
-    except InputError as error:
-        raise InputError(
-            f"The {CONFIG} of the checkpoint {name} names a network that MetaSeg cannot build: "
-            "fetch it again, or update MetaSeg."
-        ) from error
-    try:
-        network.load_state_dict(load(data), strict=True)
         stated, true = _seal(data)
-        if stated not in (None, true):
-            raise ValueError("a bit was flipped")
-    except Exception as error:  # safetensors and torch each have their own
-        raise InputError(
-            f"The weights of the checkpoint {name} are damaged or belong to another "
-            "architecture: fetch the folder again."
-        ) from error
+    except Exception as error:  # json and its kin each have their own
+        raise damaged from error
+    if stated not in (None, true):
+        raise damaged
+
+    def build() -> "Network":
+        try:
+            network = config.build()
+        except InputError as error:
+            raise InputError(
+                f"The {CONFIG} of the checkpoint {name} names a network that MetaSeg cannot build: "
+                "fetch it again, or update MetaSeg."
+            ) from error
+        from safetensors.torch import load  # late, because it imports torch
+
+        try:
+            network.load_state_dict(load(data), strict=True)
+        except Exception as error:  # safetensors and torch each have their own
+            raise damaged from error
+        return network.float().eval()
+
     digest = hashlib.sha256(data).hexdigest()
     metrics = {
         data_set: figures
         for data_set, figures in read_metrics(folder, name).items()
         if is_of(figures, config, digest)
     }
-    return Checkpoint(name, config, network.float().eval(), revision or digest, metrics)
+    return Checkpoint(name, config, Weights(build, true), revision or digest, metrics)
 
 
 def is_of(figures: dict[str, Any], config: Config, digest: str) -> bool:

@@ -1,46 +1,32 @@
 """Scan in, prediction out. Demo, API, command line and evaluation all use this module."""
 
-import os
+import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
-from itertools import groupby
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
-from metaseg.augmented import calibrate, rotated, rotated_back, rotations_of
 from metaseg.checkpoint import Checkpoint
 from metaseg.errors import InputError
-from metaseg.input_check import few_of, find_unlike
-from metaseg.models import AttentionUNet
+from metaseg.input_check import few_of
+from metaseg.passes import Pass, Seen
 from metaseg.prediction import SENSITIVE, Prediction, check_threshold
 from metaseg.preprocess import (
     enhance,
     grey_slices,
-    has_panels,
     network_input,
     prepare,
     to_grey_levels,
 )
+from metaseg.runtime import Runtime, choose_device, choose_library, open_runtime
+from metaseg.runtime.turns import Turns
 from metaseg.scan import Scan
-from metaseg.scan.burnt_in import has_letters
-from metaseg.scan.planes import PLANES, in_plane, is_isotropic
-from metaseg.zero_gpu import lend_gpu
+from metaseg.scan.planes import in_plane
 
-CUDA_BATCH = 16
-PANELS = (
-    "This may be a figure of several pictures: cut out one slice, because the network sees one at "
-    "a time."
-)
-ON_PROCESSOR = (
-    "The GPU ran out of memory, so the processor segmented this scan, which takes longer."
-)
-LETTERS = (
-    "There may be text at the edge of the picture: if it names the patient, remove it before you "
-    "share the picture."
-)
-NO_TISSUE = "No tissue was found in this slice, so it was not analysed."
+if TYPE_CHECKING:
+    from metaseg.runtime.pytorch import PyTorch
 
 
 @dataclass(frozen=True)
@@ -56,26 +42,46 @@ class Explanation:
 
 
 class Segmenter:
-    """Holds checkpoints on a device and segments scans with them."""
+    """Holds checkpoints and segments scans with them."""
 
-    def __init__(self, checkpoints: Iterable[Checkpoint], device: str | None = None):
+    def __init__(
+        self,
+        checkpoints: Iterable[Checkpoint],
+        device: str | None = None,
+        library: str | None = None,
+    ):
         """``device`` is ``cpu`` or ``cuda``; None asks METASEG_DEVICE, then takes a GPU if any.
+        ``library`` is ``openvino`` or ``pytorch``; None asks METASEG_RUNTIME, then takes OpenVINO
+        on processors.
 
-        Raises InputError if the device does not exist.
+        Raises InputError if the device or the library does not exist.
         """
-        wanted = device or os.environ.get("METASEG_DEVICE")
-        try:
-            self.device = torch.device(wanted or ("cuda" if torch.cuda.is_available() else "cpu"))
-            torch.empty(0, device=self.device)
-        except (RuntimeError, AssertionError) as error:
-            raise InputError(f'There is no device "{wanted}" here: use cpu or cuda.') from error
+        self.device = choose_device(device)
+        self.library = choose_library(library, self.device)
         self.checkpoints = {checkpoint.name: checkpoint for checkpoint in checkpoints}
-        for checkpoint in self.checkpoints.values():
-            checkpoint.network.to(self.device, memory_format=torch.channels_last)
-        self._spares: dict[str, Segmenter] = {}
-        self._run = lend_gpu(self._forward)
-        self._look = lend_gpu(self._look_inside)
-        self._pool = lend_gpu(self._pool_features)
+        self._runtimes: dict[str, tuple[Runtime, str]] = {}
+        self._opening = threading.Lock()
+        self._inside: dict[str, PyTorch] = {}
+        self._turns = Turns()
+        if self.device != "cpu":
+            self.load()  # a GPU that is lent must have its networks from the start
+
+    def load(self) -> None:
+        """Open every network now rather than when it is first used."""
+        for name in self.checkpoints:
+            self.runtime(name)
+
+    def runtime(self, model: str) -> Runtime:
+        """What runs the network ``model``."""
+        return self._opened(self.find(model).name)[0]
+
+    def _opened(self, name: str) -> tuple[Runtime, str]:
+        """The runtime of the checkpoint ``name``, and a notice or an empty one."""
+        with self._opening:
+            if name not in self._runtimes:
+                checkpoint = self.checkpoints[name]
+                self._runtimes[name] = open_runtime(checkpoint, self.device, self.library)
+            return self._runtimes[name]
 
     @property
     def titles(self) -> dict[str, str]:
@@ -94,8 +100,10 @@ class Segmenter:
         """The threshold that ``wanted`` is with ``model``: a number from 0 to 1, "sensitive" for
         that of its operating points, None for its default. InputError for anything else."""
         config = self.find(model).config
+        if wanted is None:
+            return config.threshold
         if wanted != SENSITIVE:
-            return config.threshold if wanted is None else check_threshold(wanted)
+            return check_threshold(wanted)
         if config.sensitive_threshold is None:
             raise InputError(f"{config.title} has no sensitive threshold: give a number instead.")
         return config.sensitive_threshold
@@ -112,63 +120,42 @@ class Segmenter:
         model: str,
         progress: Callable[[Iterable], Iterable] = lambda batches: batches,
     ) -> Prediction:
-        """Probabilities of ``scan`` in its own grid.
+        """Probabilities of ``scan`` in its own grid, as ``predict_each`` gives them."""
+        return self.predict_each(scan, [model], progress)[0]
+
+    def predict_each(
+        self,
+        scan: Scan,
+        models: Sequence[str],
+        progress: Callable[[Iterable], Iterable] = lambda batches: batches,
+    ) -> list[Prediction]:
+        """Probabilities of ``scan`` in its own grid by each of ``models``, which share what they
+        see of it.
 
         ``progress`` wraps the iteration over batches of slices, as tqdm does. Slices without
-        tissue skip the network: their probability is zero, and a notice says so.
+        tissue skip the network: their probability is zero, and a notice says so. Single slices go
+        before the slices of volumes that another thread is segmenting.
         """
-        checkpoint = self.find(model)
         started = time.perf_counter()
-        settings = checkpoint.config.preprocessing
-        volume = checkpoint.config.volume if scan.is_volume else None
-        planes = [scan.plane]
-        if volume is not None and volume.all_planes and is_isotropic(scan):
-            planes += [plane for plane in PLANES if plane != scan.plane]
-        inputs, lettered, panels = [], 0, False
-        for plane in planes:
-            cut = in_plane(scan, plane)
-            for index, slice_ in enumerate(grey_slices(cut, settings)):
-                lettered += plane == scan.plane and has_letters(slice_)
-                panels |= not scan.is_volume and has_panels(slice_)
-                prepared = prepare(slice_, settings, cut.aspect)
-                if prepared is not None:
-                    inputs.append((plane, index, *prepared))
-        size = CUDA_BATCH if self.device.type == "cuda" else 1
-        batches = [inputs[start : start + size] for start in range(0, len(inputs), size)]
-        short: set[str] = set()
-        outputs = self._outputs(checkpoint.name, progress(batches), short)
-        probability = np.zeros(scan.voxels.shape, np.float32)
-        for plane, of_plane in groupby(outputs, lambda output: output[0]):
-            cut = in_plane(scan, plane)
-            found = np.zeros_like(cut.voxels) if len(planes) > 1 else probability
-            for _, index, slice_ in of_plane:
-                found[index] = slice_
-            if found is not probability:
-                found = in_plane(replace(cut, voxels=found), scan.plane).voxels
-                probability += found / len(planes)
-        own = [grey for plane, _, grey, _ in inputs if plane == scan.plane]
-        unlike: Iterable[str] = ()
-        if checkpoint.config.input_check is not None:
-            images = [network_input(grey, settings) for grey in few_of(own)]
-            runner = self._on_processor(checkpoint.name) if short else self
-            features = runner._features(checkpoint.name, images)
-            unlike = find_unlike(checkpoint.config.input_check, features)
-        return Prediction(
-            probability.clip(0, 1),
-            checkpoint.name,
-            checkpoint.config.title,
-            checkpoint.revision,
-            time.perf_counter() - started,
-            (
-                *scan.notices,
-                *([PANELS] if panels else []),
-                *unlike,
-                *_notices(len(scan.voxels), len(own), lettered),
-                *short,
-            ),
-            volume,
-            None if scan.spacing is None else float(np.prod(scan.spacing)),
-        )
+        checkpoints = [self.find(model) for model in models]
+        passes = [Pass(one, scan, *self._opened(one.name)) for one in checkpoints]
+        size = max(one.runtime.batch for one in passes)
+        planes = max((one.planes for one in passes), key=len)
+        depths = {plane: len(in_plane(scan, plane).voxels) for plane in planes}
+        steps = [(plane, first) for plane in planes for first in range(0, depths[plane], size)]
+        for plane, first in progress(steps):
+            if first == 0:
+                cut = in_plane(scan, plane)
+                seen = {one.settings: Seen(cut, one.settings) for one in passes}
+                for one in passes:
+                    one.turn_to(cut, seen[one.settings])
+            batches = {settings: part.next(size) for settings, part in seen.items()}
+            for one in passes:
+                with self._turns.take(urgent=not scan.is_volume):
+                    one.run(batches[one.settings])
+        own = sum(one.seconds for one in passes)
+        shared = time.perf_counter() - started - own
+        return [one.prediction(shared) for one in passes]
 
     def features(self, scan: Scan, model: str) -> np.ndarray:
         """(N, C) features by which the input check tells the slices of ``scan``: of all that hold
@@ -177,7 +164,10 @@ class Segmenter:
         settings = checkpoint.config.preprocessing
         prepared = [prepare(grey, settings, scan.aspect) for grey in grey_slices(scan, settings)]
         shown = few_of([found[0] for found in prepared if found is not None])
-        return self._features(checkpoint.name, [network_input(grey, settings) for grey in shown])
+        runtime = self.runtime(model)
+        with self._turns.take(urgent=not scan.is_volume):
+            found = [runtime.run(network_input(g, settings)[None], set())[1] for g in shown]
+        return np.concatenate(found) if found else np.empty((0, 1), np.float32)
 
     def explain(self, scan: Scan, model: str) -> Explanation | None:
         """Internal maps of ``model`` for ``scan``, one slice; None without tissue.
@@ -190,110 +180,22 @@ class Segmenter:
         if prepared is None:
             return None
         grey, geometry = prepared
-        image = network_input(grey, settings)
-        try:
-            maps = self._look(checkpoint.name, image)
-        except torch.OutOfMemoryError:
-            maps = self._on_processor(checkpoint.name)._look_inside(checkpoint.name, image)
+        network = self._pytorch(checkpoint)
+        with self._turns.take(urgent=True):
+            maps = network.look_inside(network_input(grey, settings))
         attention, supervised, difference = (
             tuple(geometry.inverse(values).clip(0, 1) for values in part) for part in maps
         )
         return Explanation(attention, supervised, difference[0])
 
-    def _outputs(
-        self, name: str, batches: Iterable[list[tuple]], short: set[str]
-    ) -> Iterator[tuple[str, int, np.ndarray]]:
-        """Plane, index and probability (H, W) for each (plane, index, grey, geometry)."""
-        settings = self.checkpoints[name].config.preprocessing
-        for batch in batches:
-            images = np.stack([network_input(grey, settings) for _, _, grey, _ in batch])
-            outputs = self._run_in_memory(name, images, short)
-            for (plane, index, _, geometry), output in zip(batch, outputs):
-                yield plane, index, geometry.inverse(output)
+    def _pytorch(self, checkpoint: Checkpoint) -> "PyTorch":
+        """The network in PyTorch, which alone shows what happens inside it."""
+        from metaseg.runtime.pytorch import PyTorch
 
-    def _run_in_memory(self, name: str, images: np.ndarray, short: set[str]) -> np.ndarray:
-        """As ``_forward``. If the GPU runs out of memory, the batch is halved. If one slice is too
-        large, it and the rest run on the processor, and ``short`` gets a notice."""
-        if ON_PROCESSOR in short:
-            return np.concatenate(
-                [self._on_processor(name)._forward(name, i[None]) for i in images]
-            )
-        try:
-            return self._run(name, images)
-        except torch.OutOfMemoryError:
-            if len(images) == 1:
-                short.add(ON_PROCESSOR)
-        # Outside the handler: its traceback keeps the failed tensors in memory.
-        halves = np.array_split(images, min(2, len(images)))
-        return np.concatenate([self._run_in_memory(name, half, short) for half in halves])
-
-    def _on_processor(self, name: str) -> "Segmenter":
-        """The checkpoint ``name`` copied to the processor, once; the GPU keeps its own."""
-        if name not in self._spares:
-            checkpoint = self.checkpoints[name]
-            network = checkpoint.config.build()
-            network.load_state_dict(checkpoint.network.state_dict())
-            spare = replace(checkpoint, network=network.eval())
-            self._spares[name] = Segmenter([spare], "cpu")
-        return self._spares[name]
-
-    def _look_inside(self, name: str, image: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Attention maps (L, S, S), supervised probabilities (K, S, S) and mirror difference
-        (1, S, S) of a standardised ``image`` (C, S, S)."""
-        checkpoint = self.checkpoints[name]
-        network, temperature = checkpoint.network, checkpoint.config.temperature
-        rotations = rotations_of(checkpoint.config)
-        upright = torch.from_numpy(image)[None].to(self.device)
-        batch = torch.cat([rotated(upright, rotations), upright.flip(-1)])
-        batch = batch.contiguous(memory_format=torch.channels_last)
-        with torch.inference_mode(), self._autocast():
-            if isinstance(network, AttentionUNet):
-                logits, maps = network.forward_with_attention(batch)
-                attention = torch.cat(maps, dim=1)[0]
-            else:
-                logits = network(batch)
-                attention = logits.new_empty(0, *image.shape[1:])
-        probability = torch.sigmoid(logits.float())
-        upright_outputs = rotated_back(probability[:-1], rotations)[:, 0]
-        supervised = calibrate(upright_outputs.mean(0), temperature)
-        pair = torch.stack([upright_outputs[0, -1:], probability[-1, -1:].flip(-1)])
-        difference = calibrate(pair, temperature).diff(dim=0)[0].abs()
-        return tuple(part.float().cpu().numpy() for part in (attention, supervised, difference))
-
-    def _features(self, name: str, images: list[np.ndarray]) -> np.ndarray:
-        """(N, F): the encoder's last features of ``images``, each (C, S, S), averaged over each."""
-        pooled = [self._pool(name, image[None]) for image in images]
-        return np.concatenate(pooled) if pooled else np.empty((0, 1), np.float32)
-
-    def _pool_features(self, name: str, images: np.ndarray) -> np.ndarray:
-        """``_features`` of ``images`` (N, C, S, S)."""
-        batch = torch.from_numpy(images).to(self.device, memory_format=torch.channels_last)
-        with torch.inference_mode(), self._autocast():
-            last = self.checkpoints[name].network.features(batch)[-1]
-        return last.float().mean((2, 3)).cpu().numpy()
-
-    def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self._has_bf16())
-
-    def _forward(self, name: str, images: np.ndarray) -> np.ndarray:
-        """Probabilities (N, S, S) of standardised ``images`` (N, C, S, S): the one forward pass."""
-        checkpoint = self.checkpoints[name]
-        rotations = rotations_of(checkpoint.config)
-        batch = rotated(torch.from_numpy(images).to(self.device), rotations)
-        with torch.inference_mode(), self._autocast():
-            logits = checkpoint.network(batch.contiguous(memory_format=torch.channels_last))
-        probability = rotated_back(torch.sigmoid(logits[:, -1:].float()), rotations).mean(0)[:, 0]
-        return calibrate(probability, checkpoint.config.temperature).cpu().numpy()
-
-    def _has_bf16(self) -> bool:
-        if self.device.type == "cuda":
-            return torch.cuda.is_bf16_supported()
-        return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
-
-
-def _notices(slices: int, with_tissue: int, lettered: int) -> Iterator[str]:
-    if with_tissue < slices:
-        left_out = f"{slices - with_tissue} of {slices} slices contain no tissue and were skipped."
-        yield NO_TISSUE if slices == 1 else left_out
-    if lettered:
-        yield LETTERS if slices == 1 else f"{LETTERS} This concerns {lettered} of {slices} slices."
+        runtime = self.runtime(checkpoint.name)
+        if isinstance(runtime, PyTorch):
+            return runtime
+        with self._opening:
+            if checkpoint.name not in self._inside:
+                self._inside[checkpoint.name] = PyTorch(checkpoint, self.device)
+            return self._inside[checkpoint.name]

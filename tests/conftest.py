@@ -6,6 +6,8 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # Tests run side by side: each takes one core, and what it starts as well.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Small networks are quicker to run than to export. What tests OpenVINO names it.
+os.environ["METASEG_RUNTIME"] = "pytorch"
 # gradio takes the first free port of a hundred; two that look at once would find the same.
 os.environ["GRADIO_SERVER_PORT"] = f"8{os.environ.get('PYTEST_XDIST_WORKER', 'gw0')[2:]}00"
 
@@ -20,7 +22,8 @@ import numpy as np
 import pytest
 import torch
 
-from metaseg.checkpoint import FORMAT, Checkpoint, Config
+from metaseg.checkpoint import FORMAT, Checkpoint, Weights
+from metaseg.config import Config
 from metaseg.data.dataset import Dataset, write_dataset
 from metaseg.models import ARCHITECTURES
 from metaseg.preprocess import VERSION, Preprocessing
@@ -129,7 +132,8 @@ def small_checkpoint(architecture: str, size: int = 64, **changes: object) -> Ch
     """An untrained network that is quick to run; ``changes`` are those of its config."""
     torch.manual_seed(0)
     config = config_of(architecture, **({"preprocessing": preprocessing(size)} | changes))
-    return Checkpoint(architecture, config, config.build().eval(), revision="0" * 64)
+    network = config.build().eval()
+    return Checkpoint(architecture, config, Weights(lambda: network), revision="0" * 64)
 
 
 @pytest.fixture(scope="session")

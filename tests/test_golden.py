@@ -7,6 +7,7 @@ import pytest
 
 from metaseg.hub.resolve import load_models, shipped_models
 from metaseg.metrics import Counts
+from metaseg.runtime import LIBRARIES
 from metaseg.scan import read_scan
 from metaseg.segmenter import Segmenter
 from tests.conftest import EXAMPLES
@@ -17,9 +18,11 @@ SLICES = ("meningioma_axial.jpg", "pituitary_coronal.jpg")
 
 @pytest.mark.parametrize("slice_name", SLICES)
 @pytest.mark.parametrize("model", shipped_models())
-def test_the_shipped_mask_is_the_pinned_one(model, slice_name):
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_the_shipped_mask_is_the_pinned_one(library, model, slice_name):
     pinned = cv2.imread(str(GOLDEN / f"{model}_{Path(slice_name).stem}.png"), cv2.IMREAD_UNCHANGED)
     (checkpoint,) = load_models([model])
-    prediction = Segmenter([checkpoint]).predict(read_scan(EXAMPLES / slice_name), model)
+    segmenter = Segmenter([checkpoint], library=library)
+    prediction = segmenter.predict(read_scan(EXAMPLES / slice_name), model)
     mask = prediction.mask(checkpoint.config.threshold)[0]
     assert mask.any() and Counts.of(mask, pinned > 0).dice >= 0.99

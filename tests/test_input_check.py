@@ -15,9 +15,10 @@ from metaseg.input_check import (
     find_unlike,
     fit_input_check,
 )
+from metaseg.passes import NO_TISSUE, PANELS
 from metaseg.preprocess import has_panels
 from metaseg.scan import Scan, read_scan
-from metaseg.segmenter import NO_TISSUE, PANELS, Segmenter
+from metaseg.segmenter import Segmenter
 from tests.conftest import EXAMPLES, draw_head, small_checkpoint
 from tests.input_check_samples import write_samples
 

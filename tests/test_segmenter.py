@@ -6,13 +6,15 @@ import pytest
 import scipy.special
 import torch
 
+from metaseg.checkpoint import Weights
 from metaseg.errors import InputError
 from metaseg.hub.resolve import load_models
 from metaseg.metrics import Counts
 from metaseg.models import ARCHITECTURES
+from metaseg.passes import NO_TISSUE
 from metaseg.prediction import check_threshold
 from metaseg.scan import Scan, read_scan, take_slice
-from metaseg.segmenter import NO_TISSUE, Segmenter
+from metaseg.segmenter import Segmenter
 from tests.conftest import EXAMPLES, draw_head, preprocessing, small_checkpoint
 
 
@@ -59,7 +61,7 @@ def test_empty_slices_of_a_volume_are_skipped_and_counted(small_segmenter):
 def count_passes(segmenter: Segmenter, name: str) -> list:
     passes: list = []
     network = segmenter.checkpoints[name].network
-    network.register_forward_hook(lambda *_: passes.append(1))
+    network.encoder.register_forward_hook(lambda *_: passes.append(1))
     return passes
 
 
@@ -89,13 +91,20 @@ def test_a_turned_slice_gives_the_turned_answer():
     assert agreement[0] > 0.96 > 0.93 > agreement[1]
 
 
+class Mirror(torch.nn.Module):
+    def forward_with_features(self, x):
+        return x, x
+
+
 def test_every_rotation_is_turned_back_before_the_mean():
     """A network that repeats what it sees gives the slice back, however it was turned."""
     checkpoint = small_checkpoint("unet", rotations=True)
-    segmenter = Segmenter([replace(checkpoint, network=torch.nn.Identity())], "cpu")
+    segmenter = Segmenter([replace(checkpoint, weights=Weights(Mirror))], "cpu")
     images = np.random.default_rng(0).normal(size=(2, 1, 8, 8)).astype(np.float32)
     expected = scipy.special.expit(images[:, 0])
-    np.testing.assert_allclose(segmenter._forward("unet", images), expected, atol=1e-6)
+    probability, features = segmenter.runtime("unet").run(images, set())
+    np.testing.assert_allclose(probability, expected, atol=1e-6)
+    np.testing.assert_allclose(features, images.mean((2, 3)), atol=1e-6)
 
 
 @pytest.mark.parametrize("rotations", [False, True])
@@ -105,7 +114,9 @@ def test_the_temperature_divides_the_logits_of_the_mean_of_all_rotations(rotatio
     checkpoint.network.head.weight.data *= 400
     warm = replace(checkpoint, config=replace(checkpoint.config, temperature=2.0))
     images = np.random.default_rng(0).normal(size=(1, 1, 64, 64)).astype(np.float32)
-    plain, changed = (Segmenter([c], "cpu")._forward("unet", images) for c in (checkpoint, warm))
+    plain, changed = (
+        Segmenter([c], "cpu").runtime("unet").run(images, set())[0] for c in (checkpoint, warm)
+    )
     logits = scipy.special.logit(np.clip(plain, 1e-6, 1 - 1e-6))
     np.testing.assert_allclose(changed, scipy.special.expit(logits / 2), atol=1e-3)
 

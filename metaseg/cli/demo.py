@@ -1,6 +1,7 @@
 """metaseg demo: serve the page, like app.py"""
 
 import argparse
+import threading
 
 from metaseg.demo.launch import launch_options
 from metaseg.demo.page import build_page
@@ -16,5 +17,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Serve until interrupted, as METASEG_MODELS, METASEG_DEVICE and GRADIO_SERVER_PORT say."""
     checkpoints, notices = resolve_checkpoints()
-    build_page(Segmenter(checkpoints), notices).launch(**launch_options())
+    segmenter = Segmenter(checkpoints)
+    # The page is served while the networks load.
+    threading.Thread(target=segmenter.load, daemon=True).start()
+    build_page(segmenter, notices).launch(**launch_options())
     return 0

@@ -82,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
     made_by = {
         "model": checkpoint.name,
         "revision": checkpoint.revision,
-        "device": str(segmenter.device),
+        "runtime": segmenter.runtime(checkpoint.name).name,
         "threshold": threshold,
         "volume_settings": checkpoint.config.volume and asdict(checkpoint.config.volume),
         "plane": options.plane,

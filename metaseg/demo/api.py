@@ -129,8 +129,8 @@ find more lesions with more false positives. Default: the model's own.
 
         Returns:
             models: For each network: name, title, revision (the Hub's commit, or the SHA-256 of \
-the weights), license of the weights, default threshold, sensitive threshold and metrics by test \
-set (null if there are none).
+the weights), license of the weights, default threshold, sensitive threshold, what runs it, and \
+metrics by test set (null if there are none).
         """
         return list_models(workbench.segmenter)
 

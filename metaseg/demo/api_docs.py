@@ -47,6 +47,7 @@ def list_models(segmenter: Segmenter) -> list[dict[str, Any]]:
             "license": checkpoint.config.license,
             "threshold": checkpoint.config.threshold,
             "sensitive_threshold": checkpoint.config.sensitive_threshold,
+            "runtime": segmenter.runtime(checkpoint.name).name,
             "metrics": {
                 data: {name: metrics.get(name) for name in LISTED_METRICS}
                 for data, metrics in checkpoint.metrics.items()

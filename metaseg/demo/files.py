@@ -68,7 +68,7 @@ def write_zip(workbench: Workbench, inputs: Inputs) -> str:
     if opened.truth is not None:
         given["ground_truth"] = inputs.truth
     run = {
-        "device": str(workbench.segmenter.device),
+        "device": workbench.segmenter.device,
         "threshold": inputs.threshold,
         "plane": opened.scan.plane if opened.scan.is_volume else None,
         **{role: clean_name(path) for role, path in given.items()},

@@ -6,7 +6,8 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from metaseg.checkpoint import CARD, Checkpoint, Config, read_config, read_metrics
+from metaseg.checkpoint import CARD, Checkpoint, read_config, read_metrics
+from metaseg.config import Config
 from metaseg.data.record import training_data
 from metaseg.files import write_whole
 from metaseg.metrics import SCORES, is_defined, show_score

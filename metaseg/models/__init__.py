@@ -1,16 +1,12 @@
 """The three architectures, by the names that checkpoints and people use."""
 
-from metaseg.errors import InputError
-from metaseg.models.attention_unet import AttentionUNet
-from metaseg.models.blocks import Network
-from metaseg.models.nested_unet import NestedUNet
-from metaseg.models.unet import UNet
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-ARCHITECTURES: dict[str, type[Network]] = {
-    "attention_unet": AttentionUNet,
-    "nested_unet": NestedUNet,
-    "unet": UNet,
-}
+if TYPE_CHECKING:
+    from metaseg.models.attention_unet import AttentionUNet
+    from metaseg.models.blocks import Network
+    from metaseg.models.build import ARCHITECTURES, build_network
 
 # What people read, in the order in which they read it; the keys are what checkpoints use.
 TITLES = {
@@ -19,24 +15,11 @@ TITLES = {
     "unet": "U-Net (baseline)",
 }
 
-
-def build_network(
-    architecture: str, encoder: str, decoder_channels: tuple[int, ...], in_channels: int = 1
-) -> Network:
-    """An untrained network of one of ``ARCHITECTURES``; ``KeyError`` for another name.
-
-    Raises InputError if there is no such encoder, or the widths do not fit it.
-    """
-    try:
-        return ARCHITECTURES[architecture](encoder, tuple(decoder_channels), in_channels)
-    except Exception as error:  # SMP and timm each have their own for a name or a width
-        if architecture not in ARCHITECTURES:
-            raise
-        widths = ", ".join(map(str, decoder_channels))
-        raise InputError(
-            f'No network can be built from the encoder "{encoder}" and the widths {widths}: give '
-            "an encoder by its SMP name and four widths."
-        ) from error
-
-
 __all__ = ["ARCHITECTURES", "TITLES", "AttentionUNet", "Network", "build_network"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs torch when it is first used: a server answers without it."""
+    if name not in __all__:
+        raise AttributeError(f"module 'metaseg.models' has no attribute '{name}'")
+    return getattr(import_module("metaseg.models.build"), name)

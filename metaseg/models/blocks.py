@@ -57,7 +57,12 @@ class Network(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (N, K, H, W) for ``x`` (N, 1, H, W) of any height and width."""
-        return self.upsample(self.decode(self.features(x)), x)
+        return self.forward_with_features(x)[0]
+
+    def forward_with_features(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (N, K, H, W), and the encoder's last features (N, C, H/32, W/32)."""
+        features = self.features(x)
+        return self.upsample(self.decode(features), x), features[-1]
 
     @staticmethod
     def upsample(logits: Tensor, x: Tensor) -> Tensor:

@@ -15,7 +15,8 @@ from torch.utils.data import DataLoader
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from metaseg.checkpoint import FORMAT, Config, load_checkpoint, save_checkpoint
+from metaseg.checkpoint import FORMAT, load_checkpoint, save_checkpoint
+from metaseg.config import Config
 from metaseg.data.prepared import PreparedSlices
 from metaseg.data.record import weights_license
 from metaseg.errors import InputError

@@ -10,8 +10,9 @@ import torch
 
 from metaseg.checkpoint import save_checkpoint
 from metaseg.cli.main import main
+from metaseg.runtime.pytorch import ON_PROCESSOR
 from metaseg.scan import Scan
-from metaseg.segmenter import ON_PROCESSOR, Segmenter
+from metaseg.segmenter import Segmenter
 from tests.conftest import draw_head, small_checkpoint
 from tests.volumes import affine_of, save
 
@@ -32,7 +33,7 @@ def crowded(room: int) -> tuple[Segmenter, list[int]]:
         if len(inputs[0]) > room:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
-    segmenter.checkpoints["unet"].network.register_forward_pre_hook(allocate)
+    segmenter.checkpoints["unet"].network.encoder.register_forward_pre_hook(allocate)
     return segmenter, tried
 
 
@@ -42,9 +43,11 @@ def crowded(room: int) -> tuple[Segmenter, list[int]]:
 def test_a_batch_that_does_not_fit_the_gpu_is_halved(heads, monkeypatch, room, tries):
     segmenter, tried = crowded(room)
     images = np.random.default_rng(0).normal(size=(6, 1, 64, 64)).astype(np.float32)
-    expected = Segmenter([small_checkpoint("unet")], "cpu")._forward("unet", images)
-    short = set()
-    np.testing.assert_allclose(segmenter._run_in_memory("unet", images, short), expected, atol=2e-3)
+    other, short = Segmenter([small_checkpoint("unet")], "cpu"), set()
+    expected = other.runtime("unet").run(images, set())
+    found = segmenter.runtime("unet").run(images, short)
+    for array, wanted in zip(found, expected):
+        np.testing.assert_allclose(array, wanted, atol=2e-3)
     assert tried == tries and not short
 
 
@@ -68,7 +71,7 @@ def test_another_fault_of_a_network_is_not_taken_for_want_of_memory(heads):
     def fail(*_):
         raise RuntimeError("a fault of ours")
 
-    segmenter.checkpoints["unet"].network.register_forward_pre_hook(fail)
+    segmenter.checkpoints["unet"].network.encoder.register_forward_pre_hook(fail)
     with pytest.raises(RuntimeError, match="a fault of ours"):
         segmenter.predict(heads, "unet")
 

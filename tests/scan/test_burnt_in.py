@@ -6,9 +6,9 @@ import pytest
 from matplotlib import get_data_path
 from PIL import Image, ImageDraw, ImageFont
 
+from metaseg.passes import LETTERS
 from metaseg.scan import read_scan
 from metaseg.scan.burnt_in import has_letters
-from metaseg.segmenter import LETTERS
 from tests.conftest import EXAMPLES, draw_head
 from tests.findings.test_files import head_volume
 from tests.volumes import affine_of, save

@@ -1,0 +1,83 @@
+"""What a checkpoint's ``config.json`` says."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import pydantic
+from pydantic import AfterValidator, ConfigDict, Field
+
+from metaseg.files import to_json
+from metaseg.input_check import InputCheck
+from metaseg.models import TITLES
+from metaseg.prediction import VolumeSettings
+from metaseg.preprocess import Preprocessing
+
+if TYPE_CHECKING:
+    from metaseg.models import Network
+
+STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+def _known_architecture(name: str) -> str:
+    if name not in TITLES:
+        raise ValueError(f"architecture {name} is unknown")
+    return name
+
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Width = Annotated[int, Field(ge=1, le=4096)]
+
+
+@pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
+class Config:
+    """Contents of ``config.json``. No field has a default, so that nothing falls back silently.
+
+    ValueError (pydantic's) for a value of a wrong type or out of range.
+    """
+
+    architecture: Annotated[str, AfterValidator(_known_architecture)]
+    encoder: str
+    decoder_channels: tuple[Width, Width, Width, Width]
+    preprocessing: Preprocessing
+    threshold: Probability
+    """Default threshold: lowest probability that counts as lesion."""
+    sensitive_threshold: Probability | None
+    """Threshold that finds the most lesions at up to 0.5 false positives per slice; None if not
+    determined."""
+    temperature: Annotated[float, Field(ge=0.01, le=100)]
+    """Divides the logits to calibrate the probabilities (Guo et al. 2017)."""
+    rotations: bool
+    """Test-time augmentation: average over four 90-degree rotations of a slice."""
+    input_check: InputCheck | None
+    """What says that a slice is unlike those of the training; None if none was fitted."""
+    volume: VolumeSettings | None
+    """How volumes are judged; None: slice by slice."""
+    training: dict[str, Any]
+    """The training's record: configuration, data, provenance and outcome."""
+    license: str
+    """SPDX-like name of the weights' licence, which follows from the data."""
+    format: Literal[2]
+
+    @property
+    def conditions(self) -> dict[str, Any]:
+        """Everything besides the weights that determines a mask, as recorded in metrics. ``view``
+        holds preprocessing, test-time augmentation and the settings for volumes."""
+        view = {
+            "preprocessing": to_json(asdict(self.preprocessing)),
+            "rotations": self.rotations,
+            "volume": self.volume and to_json(asdict(self.volume)),
+        }
+        return {"threshold": self.threshold, "temperature": self.temperature, "view": view}
+
+    @property
+    def title(self) -> str:
+        """Displayed name, for example ``Attention U-Net``."""
+        return TITLES[self.architecture]
+
+    def build(self) -> "Network":
+        """The network without its weights; raises InputError if there is none of this
+        description."""
+        from metaseg.models import build_network  # late, because it imports torch
+
+        channels = len(self.preprocessing.channels)
+        return build_network(self.architecture, self.encoder, self.decoder_channels, channels)

@@ -1,0 +1,116 @@
+"""Networks as OpenVINO reads them: made on first use, and kept in the user's cache folder."""
+
+import hashlib
+import logging
+import os
+import tempfile
+import warnings
+from pathlib import Path
+
+import openvino
+
+from metaseg.checkpoint import Checkpoint
+
+LAYOUT = 1
+"""Of an export. Any change of what is exported raises it."""
+DIGEST, LENGTH = 32, 8
+"""Bytes of the two fields before an export: SHA-256 of what follows, and how long its text is."""
+log = logging.getLogger(__name__)
+
+
+def exported(core: openvino.Core, checkpoint: Checkpoint) -> openvino.Model:
+    """The network of ``checkpoint``: one image (1, C, S, S) in, logits (1, S, S) and the averaged
+    last features of the encoder (1, F) out.
+
+    An export in the cache that is damaged is made anew. Without a cache folder of one's own, none
+    is kept.
+    """
+    path = _path_of(checkpoint)
+    if path is not None and (parts := _read(path)) is not None:
+        return core.read_model(*parts)
+    model = _export(checkpoint)
+    if path is not None:
+        try:
+            _write(path, model)
+        except OSError as error:
+            log.warning("The export of %s is not kept: %s.", checkpoint.name, error.strerror)
+    return model
+
+
+def _path_of(checkpoint: Checkpoint) -> Path | None:
+    """Where the export lies, by all that it depends on; None for a network made in memory, and
+    where the folder may be somebody else's."""
+    if not checkpoint.weights.digest:
+        return None
+    config = checkpoint.config
+    facts = (
+        LAYOUT, openvino.__version__, checkpoint.weights.digest, config.architecture,
+        config.encoder, config.decoder_channels, config.preprocessing.channels,
+        config.preprocessing.size,
+    )  # fmt: skip
+    base = os.environ.get("XDG_CACHE_HOME")
+    try:
+        folder = (Path(base) if base else Path.home() / ".cache") / "metaseg"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = folder.stat()
+    except (OSError, RuntimeError):
+        return None
+    if hasattr(os, "getuid") and (status.st_uid != os.getuid() or status.st_mode & 0o022):
+        log.warning("The cache folder may be written by others and is not used.")
+        return None
+    return folder / f"{hashlib.sha256(repr(facts).encode()).hexdigest()}.openvino"
+
+
+def _read(path: Path) -> tuple[bytes, bytes] | None:
+    """The text and the weights of an export; None where there is none or it is damaged."""
+    try:
+        data = memoryview(path.read_bytes())
+    except OSError:
+        return None
+    body = data[DIGEST:]
+    if hashlib.sha256(body).digest() != data[:DIGEST]:
+        return None
+    end = LENGTH + int.from_bytes(body[:LENGTH], "little")
+    return bytes(body[LENGTH:end]), bytes(body[end:])
+
+
+def _write(path: Path, model: openvino.Model) -> None:
+    """Keep ``model``, whole or not at all; of two processes, the later one's stays."""
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
+        text, weights = Path(folder) / "model.xml", Path(folder) / "model.bin"
+        openvino.save_model(model, text, compress_to_fp16=False)
+        xml = text.read_bytes()
+        body = len(xml).to_bytes(LENGTH, "little") + xml + weights.read_bytes()
+        whole = Path(folder) / "whole"
+        whole.write_bytes(hashlib.sha256(body).digest() + body)
+        whole.replace(path)
+
+
+def _export(checkpoint: Checkpoint) -> openvino.Model:
+    # Only an export needs these, and they take seconds to import.
+    import torch
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
+    class Served(torch.nn.Module):
+        def __init__(self, network: torch.nn.Module):
+            super().__init__()
+            self.network = network
+
+        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            logits, last = self.network.forward_with_features(x)
+            return logits[:, -1], last.mean((2, 3))
+
+    settings = checkpoint.config.preprocessing
+    image = torch.zeros(1, len(settings.channels), settings.size, settings.size)
+    with torch.inference_mode(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what a trace fixes, and of what torch means to change
+        # The trace is not checked by running it again: the tests compare whole masks.
+        traced = torch.jit.trace(Served(checkpoint.network).eval(), image, check_trace=False)
+        decoder = TorchScriptPythonDecoder(
+            torch.jit.freeze(traced), example_input=image, skip_freeze=True
+        )
+        frontend = FrontEndManager().load_by_framework("pytorch")
+        model = frontend.convert(frontend.load(decoder))
+    model.reshape(list(image.shape))
+    return model

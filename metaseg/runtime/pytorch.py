@@ -1,0 +1,118 @@
+"""PyTorch as a runtime: on GPUs, where OpenVINO cannot run, and to look inside a network."""
+
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from metaseg.augmented import calibrate, rotations_of
+from metaseg.checkpoint import Checkpoint
+from metaseg.models import AttentionUNet, Network
+from metaseg.zero_gpu import lend_gpu
+
+CUDA_BATCH = 16
+ON_PROCESSOR = (
+    "The GPU ran out of memory, so the processor segmented this scan, which takes longer."
+)
+
+Maps = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Attention maps (L, S, S), supervised probabilities (K, S, S) and mirror difference (1, S, S)."""
+
+
+class PyTorch:
+    """One checkpoint's network on a device, in bf16 where the device has it."""
+
+    def __init__(self, checkpoint: Checkpoint, device: str, network: Network | None = None):
+        self.checkpoint = checkpoint
+        self.device = torch.device(device)
+        self.network = (network or checkpoint.network).to(
+            self.device, memory_format=torch.channels_last
+        )
+        self.batch = CUDA_BATCH if self.device.type == "cuda" else 1
+        precision = "bf16" if self._has_bf16() else "fp32"
+        self.name = f"PyTorch {torch.__version__.partition('+')[0]}, {precision}, {device}"
+        self._rotations = rotations_of(checkpoint.config)
+        self._run = lend_gpu(self._forward)
+        self._look = lend_gpu(self._look_inside)
+
+    def run(self, images: np.ndarray, notices: set[str]) -> tuple[np.ndarray, np.ndarray]:
+        """As ``Runtime.run``. If the GPU runs out of memory, the batch is halved. If one slice is
+        too large, it and the rest run on the processor, and ``notices`` says so."""
+        if ON_PROCESSOR in notices:
+            parts = [self._spare._forward(image[None]) for image in images]
+            return _joined(parts)
+        try:
+            return self._run(images)
+        except torch.OutOfMemoryError:
+            if len(images) == 1:
+                notices.add(ON_PROCESSOR)
+        # Outside the handler: its traceback keeps the failed tensors in memory.
+        halves = np.array_split(images, min(2, len(images)))
+        return _joined([self.run(half, notices) for half in halves])
+
+    def look_inside(self, image: np.ndarray) -> Maps:
+        """What one forward pass shows of a standardised ``image`` (C, S, S), its mirror image and
+        its rotations."""
+        try:
+            return self._look(image)
+        except torch.OutOfMemoryError:
+            return self._spare._look_inside(image)
+
+    @cached_property
+    def _spare(self) -> "PyTorch":
+        """The same network on the processor; the GPU keeps its own."""
+        copy = self.checkpoint.config.build()
+        copy.load_state_dict(self.network.state_dict())
+        return PyTorch(self.checkpoint, "cpu", copy.eval())
+
+    def _forward(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        batch = _rotated(torch.from_numpy(images).to(self.device), self._rotations)
+        batch = batch.contiguous(memory_format=torch.channels_last)
+        with torch.inference_mode(), self._autocast():
+            logits, last = self.network.forward_with_features(batch)
+        answers = _rotated_back(torch.sigmoid(logits[:, -1:].float()), self._rotations)
+        mean = answers.mean(0)[:, 0].cpu().numpy()
+        pooled = last[: len(images)].float().mean((2, 3)).cpu().numpy()
+        return calibrate(mean, self.checkpoint.config.temperature), pooled
+
+    def _look_inside(self, image: np.ndarray) -> Maps:
+        upright = torch.from_numpy(image)[None].to(self.device)
+        batch = torch.cat([_rotated(upright, self._rotations), upright.flip(-1)])
+        batch = batch.contiguous(memory_format=torch.channels_last)
+        with torch.inference_mode(), self._autocast():
+            if isinstance(self.network, AttentionUNet):
+                logits, maps = self.network.forward_with_attention(batch)
+                attention = torch.cat(maps, dim=1)[0]
+            else:
+                logits = self.network(batch)
+                attention = logits.new_empty(0, *image.shape[1:])
+        probability = torch.sigmoid(logits.float())
+        uprights = _rotated_back(probability[:-1], self._rotations)[:, 0]
+        pair = torch.stack([uprights[0, -1:], probability[-1, -1:].flip(-1)])
+        temperature = self.checkpoint.config.temperature
+        supervised = calibrate(uprights.mean(0).cpu().numpy(), temperature)
+        one, mirrored = calibrate(pair.cpu().numpy(), temperature)
+        return attention.float().cpu().numpy(), supervised, np.abs(one - mirrored)
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self._has_bf16())
+
+    def _has_bf16(self) -> bool:
+        if self.device.type == "cuda":
+            return torch.cuda.is_bf16_supported()
+        return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+
+
+def _rotated(images: torch.Tensor, rotations: range) -> torch.Tensor:
+    """``images`` (N, C, S, S) as (R * N, C, S, S), grouped by rotation."""
+    return torch.cat([images.rot90(k, (2, 3)) for k in rotations])
+
+
+def _rotated_back(answers: torch.Tensor, rotations: range) -> torch.Tensor:
+    """Undo ``_rotated`` on outputs ``answers`` (R * N, K, S, S). Returns (R, N, K, S, S)."""
+    parts = answers.chunk(len(rotations))
+    return torch.stack([part.rot90(-k, (2, 3)) for part, k in zip(parts, rotations)])
+
+
+def _joined(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    return tuple(np.concatenate(arrays) for arrays in zip(*parts))
