@@ -115,4 +115,5 @@ def _rotated_back(answers: torch.Tensor, rotations: range) -> torch.Tensor:
 
 
 def _joined(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
-    return tuple(np.concatenate(arrays) for arrays in zip(*parts))
+    probabilities, features = zip(*parts)
+    return np.concatenate(probabilities), np.concatenate(features)
