@@ -1,4 +1,4 @@
-"""python -m metaseg calibrate CHECKPOINT --data DIR: fit temperature and thresholds"""
+"""python -m metaseg calibrate CHECKPOINT --data DIR --volumes DIR: fit all but the weights"""
 
 import argparse
 from collections.abc import Iterable
@@ -7,10 +7,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from metaseg.checkpoint import load_checkpoint, write_config
+from metaseg.checkpoint import Checkpoint, Config, load_checkpoint, write_config
 from metaseg.cli.options import add_modality
 from metaseg.data.cases import cases_of_split, hold_out_validation
+from metaseg.errors import InputError
 from metaseg.evaluation.calibrate import FALSE_POSITIVES, calibrate, check_input
+from metaseg.evaluation.volume_settings import NONE, choose_volume_settings
 from metaseg.hub.card import write_card
 from metaseg.segmenter import Segmenter
 
@@ -19,19 +21,37 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the command's options to ``parser``."""
     parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="checkpoint folder")
     parser.add_argument(
-        "--data", action="append", required=True, type=Path, metavar="DIR",
-        help="data folder that the checkpoint was trained on; repeatable",
+        "--data", action="append", default=[], type=Path, metavar="DIR",
+        help="data folder that the checkpoint was trained on: its validation patients choose "
+        "temperature, thresholds and input check; repeatable",
+    )  # fmt: skip
+    parser.add_argument(
+        "--volumes", action="append", default=[], type=Path, metavar="DIR",
+        help="data folder of volumes: its training patients choose the settings for volumes; "
+        "repeatable",
     )  # fmt: skip
     add_modality(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write all into the checkpoint's config and its card, and what tells a strange slice.
-
-    Uses the validation patients that training held out, and nothing of the test split.
-    """
+    """Write all into the checkpoint's config and its card. Nothing of the test split is used."""
+    if not options.data and not options.volumes:
+        raise InputError("There is nothing to calibrate on: give --data, --volumes or both.")
     checkpoint = load_checkpoint(options.checkpoint)
+    volumes = []
+    if options.volumes:
+        volumes = cases_of_split(options.volumes, "train", options.modality)
+    if options.data:
+        checkpoint = replace(checkpoint, config=_calibrated(checkpoint, options))
+        write_config(options.checkpoint, checkpoint.config)
+    if volumes:
+        write_config(options.checkpoint, _with_volume_settings(checkpoint, volumes))
+    write_card(options.checkpoint)
+    return 0
+
+
+def _calibrated(checkpoint: Checkpoint, options: argparse.Namespace) -> Config:
     plain = replace(checkpoint, config=replace(checkpoint.config, temperature=1.0, volume=None))
     settings = checkpoint.config.training.get("config", {})
     training, validation = hold_out_validation(
@@ -40,21 +60,7 @@ def run(options: argparse.Namespace) -> int:
         settings.get("validation_by", "group"),
     )
     segmenter = Segmenter([plain])
-
-    def progress(items: Iterable) -> Iterable:
-        return tqdm(items, unit="case")
-
-    found = calibrate(segmenter, plain.name, validation, progress)
-    config = replace(
-        checkpoint.config,
-        temperature=round(found.temperature, 4),
-        threshold=found.threshold,
-        sensitive_threshold=found.sensitive_threshold,
-        input_check=check_input(segmenter, plain.name, training, validation, progress),
-        training={**checkpoint.config.training, "calibration": asdict(found)},
-    )
-    write_config(options.checkpoint, config)
-    write_card(options.checkpoint)
+    found = calibrate(segmenter, plain.name, validation, _progress)
     sensitive = f"no threshold has {FALSE_POSITIVES:g} false positives per slice or fewer"
     if found.sensitive_threshold is not None:
         sensitive = (
@@ -67,4 +73,40 @@ def run(options: argparse.Namespace) -> int:
         f"{found.ece_before:.4f} before and {found.ece:.4f} after, on {found.cases} validation "
         f"cases and {found.synthetic_slices} slices with synthetic metastases"
     )
-    return 0
+    return replace(
+        checkpoint.config,
+        temperature=round(found.temperature, 4),
+        threshold=found.threshold,
+        sensitive_threshold=found.sensitive_threshold,
+        input_check=check_input(segmenter, plain.name, training, validation, _progress),
+        training={**checkpoint.config.training, "calibration": asdict(found)},
+    )
+
+
+def _with_volume_settings(checkpoint: Checkpoint, cases: list) -> Config:
+    best, tried = choose_volume_settings(checkpoint, cases, _progress)
+    print("| three planes | growth | smallest, mm3 | Dice | lesion-wise Dice | seconds a volume |")
+    print("|---|---|---|---|---|---|")
+    for one in tried:
+        planes, growth, smallest = asdict(one.settings).values()
+        mark = " (chosen)" if one is best else ""
+        print(
+            f"| {'yes' if planes else 'no'} | {growth:g} | {smallest:g} | {one.dice:.3f} | "
+            f"{one.lesion_dice:.3f}{mark} | {one.seconds:.1f} |"
+        )
+    record = {
+        "cases": len(cases),
+        **{
+            name: {"dice": one.dice, "lesion_dice": one.lesion_dice, "seconds": one.seconds}
+            for name, one in (("without", tried[0]), ("with", best))
+        },
+    }
+    return replace(
+        checkpoint.config,
+        volume=None if best.settings == NONE else best.settings,
+        training={**checkpoint.config.training, "volume_settings": record},
+    )
+
+
+def _progress(items: Iterable) -> Iterable:
+    return tqdm(items, unit="case")

@@ -1,10 +1,12 @@
 """Metrics of one checkpoint, collected slice by slice."""
 
-from dataclasses import asdict
+import math
+from dataclasses import asdict, fields
 
 import numpy as np
 
 from metaseg.data.case import Case
+from metaseg.evaluation.challenge import ChallengeScores, challenge_scores
 from metaseg.evaluation.lesionwise import (
     Froc,
     Matched,
@@ -31,6 +33,9 @@ class Tally:
         self.lesions: list[tuple[str, Matched]] = []
         self.surfaces: dict[str, dict[str, list[float]]] = {"hd95": {}, "surface_dice": {}}
         self.volumes: dict[str, list[float]] = {}
+        self.challenge: dict[str, dict[str, list[float]]] = {
+            field.name: {} for field in fields(ChallengeScores)
+        }
         self.pixels, self.brain, self.brain_slices = PixelHistogram(), PixelHistogram(), 0
         self.froc = Froc()
         named = {"threshold": threshold, "sensitive_threshold": sensitive}
@@ -66,19 +71,23 @@ class Tally:
         if scan.is_volume:
             voxel = float(np.prod(scan.spacing)) if scan.spacing else 1.0
             self.volumes.setdefault(group, []).append(brats_lesion_dice(masks, truth, voxel))
+            for name, value in asdict(challenge_scores(masks, truth, voxel)).items():
+                if not math.isnan(value):
+                    self.challenge[name].setdefault(group, []).append(value)
 
     def summarise(self) -> dict:
         """The result of ``metrics.summarise``, and also: ``hd95`` (pixels) and ``surface_dice``,
         ``lesion_wise`` (8-connected lesions of slices, diameters in pixels), ``brats_lesion_dice``
-        of volumes, ``precision_recall``, ``froc``, its points at the ``operating_points`` of the
-        checkpoint, and ``calibration`` on brain pixels, where the brain is certain, without and
-        with the checkpoint's temperature."""
+        and ``challenge`` (``ChallengeScores``) of volumes, ``precision_recall``, ``froc``, its
+        points at the ``operating_points`` of the checkpoint, and ``calibration`` on brain pixels,
+        where the brain is certain, without and with the checkpoint's temperature."""
         brain = self.brain
         return {
             **summarise(self.slices),
             **{name: mean_with_interval(values) for name, values in self.surfaces.items()},
             "lesion_wise": summarise_lesions(self.lesions),
             "brats_lesion_dice": mean_with_interval(self.volumes),
+            "challenge": {k: mean_with_interval(v) for k, v in self.challenge.items()},
             "precision_recall": self.pixels.precision_recall(),
             "froc": self.froc.curve(),
             "operating_points": {name: froc.curve()[0] for name, froc in self.points.items()},

@@ -89,6 +89,7 @@ def test_command_writes_metrics(data_folder, checkpoint_folders, tmp_path, capsy
         assert (entry["cases"], entry["groups"], entry["empty_cases"]) == (2, 1, 1)
         assert set(entry["dice"]) == {"mean", "low", "high"} and entry["dice"]["low"] is None
         assert entry["brats_lesion_dice"]["mean"] is None and entry["lesion_wise"]["lesions"] == 1
+        assert entry["challenge"]["dice"]["mean"] is None  # of volumes alone
         assert len(entry["differences"]) == 1 and entry["cost"]["parameters"] > 1000
         assert {"slices", "ece_before", "ece"} < set(entry["calibration"])
         assert {"group_dice", "pooled_dice", "empty_false_positive_rate"} <= set(entry)
