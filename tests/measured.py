@@ -84,6 +84,15 @@ def figures(dice: float) -> dict:
             {"threshold": t, "sensitivity": 1 - t, "false_positives_per_slice": 1 - t}
             for t in THRESHOLDS
         ],
+        "operating_points": {
+            "threshold": {
+                "threshold": 0.5, "sensitivity": 0.75, "false_positives_per_slice": 0.25,
+            },
+            "sensitive_threshold": {
+                "threshold": 0.2, "sensitivity": 0.8, "false_positives_per_slice": 0.5,
+            },
+        },
+        "challenge": {"dice": interval, "f1": interval, "f1_small": {"mean": None}},
         "calibration": {
             "slices": 12, "ece_before": 0.04, "ece": 0.02,
             "reliability_before": [{"confidence": 0.5, "lesion": 0.3, "pixels": 9}],

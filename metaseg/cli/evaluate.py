@@ -4,6 +4,7 @@ import argparse
 import csv
 import io
 from collections.abc import Callable, Iterable
+from math import isnan
 from pathlib import Path
 
 from tqdm import tqdm
@@ -99,30 +100,46 @@ def run(options: argparse.Namespace) -> int:
     for home, name in zip(homes, names):
         record_metrics(home, data["data"], to_json(metrics[name]), slice_rows[name])
     for name, result in results.items():
-        dice, empty = result["dice"], "no empty slices"
-        if result["empty_cases"]:
-            empty = (
-                f"false positives on {result['empty_false_positive_rate']:.1%} of "
-                f"{result['empty_cases']} empty slices"
-            )
-        print(
-            f"{segmenter.titles[name]} on {data['data']}, {options.split}: "
-            f"{result['cases']} slices of {result['groups']} patients, "
-            f"mean Dice {dice['mean']:.3f} ({dice['low']:.3f} to {dice['high']:.3f}), "
-            f"by patient {result['group_dice']:.3f}, pooled {result['pooled_dice']:.3f}, {empty}"
-        )
-        for kind, changed in result.get("perturbed", {}).items():
-            drop = changed["drop"]["mean"]
-            print(f"  {kind}: Dice {changed['dice']:.3f} on {changed['slices']}, drop {drop:.3f}")
-        if on_drawn := result.get("stress"):
-            found = on_drawn["from_5_mm"]["sensitivity"]
-            false = on_drawn["false_positives_per_slice"]
-            print(
-                f"  synthetic lesion benchmark {on_drawn['fingerprint']}: finds {found:.1%} of the "
-                f"lesions from 5 mm on, {false:.2f} false positives per slice"
-            )
+        print(f"{segmenter.titles[name]} on {data['data']}, {options.split}: {_summary(result)}")
     print(f"Written to {folder / 'metrics.json'}. Pixel-wise F1 equals Dice.")
     return 0
+
+
+def _summary(result: dict) -> str:
+    """The main metrics, a line for each kind."""
+    dice, empty = result["dice"], "no empty slices"
+    if result["empty_cases"]:
+        empty = (
+            f"false positives on {result['empty_false_positive_rate']:.1%} of "
+            f"{result['empty_cases']} empty slices"
+        )
+    lines = [
+        f"{result['cases']} slices of {result['groups']} patients, "
+        f"mean Dice {dice['mean']:.3f} ({dice['low']:.3f} to {dice['high']:.3f}), "
+        f"by patient {result['group_dice']:.3f}, pooled {result['pooled_dice']:.3f}, {empty}"
+    ]
+    for name, point in result["operating_points"].items():
+        lines.append(
+            f"{name.replace('_', ' ')} {point['threshold']:g}: finds {point['sensitivity']:.1%} of "
+            f"the lesions, {point['false_positives_per_slice']:.2f} false positives per slice"
+        )
+    challenge = {name: found["mean"] for name, found in result["challenge"].items()}
+    if not isnan(challenge["dice"]):
+        lines.append(
+            f"lesion-wise as in BraTS-METS 2026: Dice {challenge['dice']:.3f}, "
+            f"F1 {challenge['f1']:.3f} from 20 mm3, {challenge['f1_small']:.3f} below"
+        )
+    for kind, changed in result.get("perturbed", {}).items():
+        drop = changed["drop"]["mean"]
+        lines.append(f"{kind}: Dice {changed['dice']:.3f} on {changed['slices']}, drop {drop:.3f}")
+    if on_drawn := result.get("stress"):
+        found = on_drawn["from_5_mm"]["sensitivity"]
+        false = on_drawn["false_positives_per_slice"]
+        lines.append(
+            f"synthetic lesion benchmark {on_drawn['fingerprint']}: finds {found:.1%} of the "
+            f"lesions from 5 mm on, {false:.2f} false positives per slice"
+        )
+    return "\n  ".join(lines)
 
 
 def _homes(models: list[str]) -> list[Path]:

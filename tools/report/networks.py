@@ -27,6 +27,8 @@ class Network:
     metrics: dict[str, dict]
     slices: dict[str, dict[tuple[str, str], dict[str, str]]]
     """By data set, by case and slice: the rows of ``slice_dice.csv``."""
+    volume: dict[str, Any] | None
+    """The checkpoint's settings for volumes."""
     stale: bool
     """Whether some metrics were measured with other weights, threshold or temperature."""
 
@@ -64,7 +66,8 @@ def _read(folder: Path) -> Network:
         found["minutes"] = round(record["seconds"] / 60) if record.get("seconds") else None
         found["validation_dice"] = record.get("best", {}).get("dice")
     title = TITLES[architecture] if folder.name == architecture else folder.name
-    return Network(folder, architecture, title, record, metrics, slices, stale)
+    volume = config.get("volume")
+    return Network(folder, architecture, title, record, metrics, slices, volume, stale)
 
 
 def _json(path: Path) -> Any:

@@ -28,6 +28,8 @@ STYLE = {
     "axes.axisbelow": True,
     "legend.frameon": False,
 }
+POINTS = {"threshold": "D", "sensitive_threshold": "v"}
+"""Shapes of the operating points."""
 MARKERS = {"attention_unet": "o", "nested_unet": "s", "unet": "^"}
 """Shapes as well as colours tell the networks apart."""
 GREY = "#8a929c"
@@ -82,7 +84,15 @@ def plot_curves(path: Path, networks: Sequence[Network]) -> None:
                 found = network.metrics.get(name, {})
                 curve = look(found, "precision_recall.curve")
                 _line(upper, curve, "recall", "precision", network)
-                _line(lower, found.get("froc"), "false_positives_per_slice", "sensitivity", network)
+                axes_of_froc = "false_positives_per_slice", "sensitivity"
+                _line(lower, found.get("froc"), *axes_of_froc, network)
+                for key, marker in POINTS.items():
+                    if point := look(found, f"operating_points.{key}"):
+                        words = key.replace("_", " ")
+                        style = {"marker": marker, "markerfacecolor": "none", "linestyle": "none"}
+                        _line(lower, [point], *axes_of_froc, network, **style,
+                              markersize=8, label="")  # fmt: skip
+                        lower.plot([], [], color="#444b54", **style, label=words)
             upper.set(title=name, xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
             lower.set(xlabel="false positives per slice", ylabel="lesion sensitivity")
             lower.set(xlim=(0, None), ylim=(0, 1.02))

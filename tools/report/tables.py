@@ -102,6 +102,27 @@ def signed(found: dict[str, float]) -> str:
     return f"{mean} ({low} to {high}){clear}"
 
 
+def volume_words(network: Network) -> str:
+    """How ``network`` judges volumes, and what that scored on training patients."""
+    words = "each slice of a volume is judged alone."
+    if used := network.volume:
+        parts = ["the mean over three planes where voxels are isotropic"] * used["all_planes"]
+        if used["growth"] < 1:
+            parts.append(f"lesions grow to {used['growth']:g} of the threshold in three dimensions")
+        if used["smallest_mm3"]:
+            parts.append(f"lesions below {used['smallest_mm3']:g} mm³ are left out")
+        words = f"{'; '.join(parts)}."
+    if chosen := network.record.get("volume_settings"):
+        before, after = (
+            f"Dice {chosen[name]['dice']:.3f}, lesion-wise Dice {chosen[name]['lesion_dice']:.3f}, "
+            f"{chosen[name]['seconds']:.1f} s a volume"
+            for name in ("without", "with")
+        )
+        words += f" On {chosen['cases']} training volumes: {before} without settings"
+        words += f"; {after} with these." if used else ", which none of the candidates improved."
+    return words
+
+
 def targets(networks: Sequence[Network], wanted: Sequence[dict]) -> str:
     """Each of ``wanted`` with the values of ``networks``; targets without a value are left out."""
     rows = []
