@@ -27,7 +27,9 @@ def pinned(model: str, slice_name: str) -> Path:
 
 def mask_of(model: str, slice_name: str, library: str | None = None) -> np.ndarray:
     (checkpoint,) = load_models([model])
-    prediction = Segmenter([checkpoint], library=library).predict(read_scan(EXAMPLES / slice_name), model)
+    prediction = Segmenter([checkpoint], library=library).predict(
+        read_scan(EXAMPLES / slice_name), model
+    )
     return prediction.mask(checkpoint.config.threshold)[0]
 
 
