@@ -1,6 +1,6 @@
-"""Reading every image format into one Scan, and writing what comes back.
+"""Read every image format as a Scan, and write results back.
 
-Nothing behind this door knows a format.
+Code outside this package never deals with file formats.
 """
 
 from metaseg.scan.dicom_series import SeriesChoiceError

@@ -1,4 +1,4 @@
-"""Folders and zip archives as one list of files. Nothing is ever unpacked onto the disk."""
+"""List the files of a folder or a zip archive. Zips are never unpacked to disk."""
 
 import io
 import shutil
@@ -14,7 +14,7 @@ from metaseg.limits import MAX_ARCHIVE_FILES, MAX_FILE_BYTES, MAX_UNPACKED_BYTES
 from metaseg.scan.errors import FileError, decoding
 
 HEAD_BYTES = 512
-"""As much of a file as tells its format."""
+"""Enough of a file to identify its format."""
 
 UNOPENED = "cannot be opened: check that the file is there."
 DAMAGED_ZIP = "is a damaged zip: pack it again."
@@ -23,15 +23,15 @@ PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 @dataclass(frozen=True)
 class Entry:
-    """One file of a folder or an archive; ``open`` gives its bytes as a stream.
+    """One file of a folder or an archive; ``open`` returns its bytes as a stream.
 
-    A zip unpacks as far as the stream is read, so that its head costs little.
+    Zip members are inflated as the stream is read, so reading the head is cheap.
     """
 
     name: str
     open: Callable[[], BinaryIO]
     fault: str = UNOPENED
-    """What is wrong where its bytes cannot be had."""
+    """The fault to report if its bytes cannot be read."""
 
     @property
     def file_name(self) -> str:
@@ -39,12 +39,12 @@ class Entry:
         return self.name.rpartition("/")[2]
 
     def head(self) -> bytes:
-        """The first bytes, by which a format is told."""
+        """The first bytes, which identify the format. Raises FileError if they cannot be read."""
         with decoding(self.fault), self.open() as stream:
             return stream.read(HEAD_BYTES)
 
     def read(self) -> bytes:
-        """All bytes."""
+        """All bytes. Raises FileError if they cannot be read."""
         whole = io.BytesIO()
         with decoding(self.fault), self.open() as stream:
             shutil.copyfileobj(stream, whole, MEGABYTE)
@@ -60,8 +60,8 @@ def is_zip(head: bytes) -> bool:
 def open_folder_or_zip(path: Path) -> Iterator[list[Entry]]:
     """The files of a folder (with its subfolders) or of a zip, sorted by name.
 
-    FileError for a damaged or encrypted zip, one that unpacks to too much, and one with a path
-    that climbs out of it.
+    Raises FileError if a zip is damaged, encrypted or too large when unpacked, or contains a path
+    outside itself.
     """
     if path.is_dir():
         yield _folder(path)
@@ -95,7 +95,7 @@ def _zip(archive: zipfile.ZipFile) -> list[Entry]:
             raise FileError(
                 "uses an unsupported zip compression: pack it again with the standard one."
             )
-    # The directory of the zip may lie about sizes; the reading itself stops at what it says.
+    # The sizes in the zip's directory may be wrong, but zipfile never reads past them.
     largest = max((member.file_size for member in members), default=0)
     if sum(member.file_size for member in members) > MAX_UNPACKED_BYTES or largest > MAX_FILE_BYTES:
         raise FileError(
@@ -113,5 +113,5 @@ def _check_count(count: int) -> None:
 
 
 def _is_wanted(name: str) -> bool:
-    """Not what file managers leave behind, and no DICOM directory."""
+    """False for hidden files, what file managers leave behind, and DICOM directories."""
     return not name.startswith(".") and name not in ("DICOMDIR", "Thumbs.db", "desktop.ini")

@@ -1,4 +1,4 @@
-"""Arrays in memory as scans and as ground truths."""
+"""Convert arrays in memory to scans and ground truths."""
 
 import numpy as np
 
@@ -10,8 +10,8 @@ from metaseg.scan.types import Scan
 def scan_of_array(array: np.ndarray) -> Scan:
     """``array``, a slice (H, W) or a volume (D, H, W) of grey values, as a Scan without a spacing.
 
-    Values of dtype uint8 count as grey levels, all others as the scanner's own units. InputError
-    where the array is no slice or volume, or holds what is not a finite number.
+    Values of dtype uint8 count as grey levels, all others as the scanner's own units. Raises
+    InputError if the array is not a slice or a volume, or has values that are not finite.
     """
     if array.ndim not in (2, 3) or array.dtype.kind not in "iuf":
         raise InputError(

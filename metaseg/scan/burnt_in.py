@@ -1,27 +1,27 @@
-"""Letters that are burnt into a picture: names and numbers in its corners and along its edges."""
+"""Detect burnt-in text: names and numbers in the corners and along the edges of an image."""
 
 import cv2
 import numpy as np
 
 BAND = 0.2
-"""Share of the height and the width, from each side, in which letters are looked for."""
+"""Share of the height and width, from each side, that is searched for letters."""
 CONTRAST = 70
-"""Grey levels by which the strokes of a letter stand out."""
+"""Least contrast of a letter's strokes, in grey levels."""
 SMALLEST, LARGEST = 6, 0.07
-"""Height of a letter: in pixels, and as a share of the picture's height."""
+"""Height of a letter: at least so many pixels, at most this share of the image's longer side."""
 FEWEST = 4
-"""Letters in a row that make a word; a single R or L only names a side."""
+"""Fewest letters in a row that count as text; a single R or L is a side marker."""
 
 
 def has_letters(grey: np.ndarray) -> bool:
-    """Whether letters stand in a corner or along an edge of ``grey`` (H, W) uint8.
+    """Whether there is text in a corner or along an edge of ``grey`` (H, W) uint8.
 
-    Letters are thin, sharp strokes on an even ground, of one height, side by side on a line.
+    Text is a row of thin, high-contrast shapes of about the same height.
     """
     if np.median(_edge(grey)) > 127:
         grey = 255 - grey  # dark letters on a bright page
     largest = max(int(LARGEST * max(grey.shape)), 2 * SMALLEST)
-    # What is narrower than the window stands out; a letter's strokes are, tissue mostly is not.
+    # The top-hat keeps what is narrower than the window: strokes of letters, but little tissue.
     window = cv2.getStructuringElement(cv2.MORPH_RECT, (largest // 3 | 1,) * 2)
     strokes = cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, window) > CONTRAST
     _, _, boxes, centres = cv2.connectedComponentsWithStats(strokes.astype(np.uint8))
@@ -39,7 +39,7 @@ def _in_band(centres: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 
 def _row_from(box: np.ndarray, boxes: np.ndarray) -> int:
-    """How many of ``boxes`` follow ``box`` to the right as letters of one word or line."""
+    """Number of letters in the row that starts with ``box`` and continues to the right."""
     count, right = 1, box[0] + box[2]
     height, bottom = box[3], box[1] + box[3]
     like = np.abs(boxes[:, 3] - height) <= 0.3 * height

@@ -1,4 +1,4 @@
-"""What a compressed frame says of its own size, before a codec takes memory for it."""
+"""Read the size stated in a compressed frame before a codec allocates memory for it."""
 
 import struct
 
@@ -10,16 +10,16 @@ JPEG_2000_SIZE = b"\xff\x4f\xff\x51"
 
 
 def fits(frame: bytes, rows: int, columns: int, samples: int) -> bool:
-    """Whether a JPEG, JPEG-LS or JPEG 2000 ``frame`` holds what the DICOM header says.
+    """Whether the size stated in a JPEG, JPEG-LS or JPEG 2000 ``frame`` matches the DICOM header.
 
-    Other frames (run-length encoding) have no size of their own, and fit.
+    True for frames that state no size (run-length encoding).
     """
     states_size = frame.startswith(JPEG_START) or JPEG_2000_SIZE in frame
     return not states_size or size_of(frame) == (rows, columns, samples)
 
 
 def size_of(frame: bytes) -> tuple[int, int, int] | None:
-    """Rows, columns and samples that a frame states; None if they cannot be found."""
+    """Rows, columns and samples stated in a frame; None if they cannot be found."""
     if frame.startswith(JPEG_START):
         return _jpeg(frame)
     start = frame.find(JPEG_2000_SIZE)
@@ -30,7 +30,7 @@ def _jpeg(frame: bytes) -> tuple[int, int, int] | None:
     place = 2
     while place + 10 <= len(frame) and frame[place] == 0xFF:
         marker = frame[place + 1]
-        if marker == 0xFF:  # filling
+        if marker == 0xFF:  # fill byte
             place += 1
         elif marker in JPEG_SIZES:
             return struct.unpack(">HHB", frame[place + 5 : place + 10])
@@ -42,6 +42,6 @@ def _jpeg(frame: bytes) -> tuple[int, int, int] | None:
 def _jpeg_2000(header: bytes) -> tuple[int, int, int] | None:
     if len(header) < 38:
         return None
-    # Lsiz, Rsiz, then the sizes of the grid, its offset, of tiles and theirs, and the components.
+    # Lsiz and Rsiz, then grid size, grid offset, tile size, tile offset, number of components.
     width, height, left, top, *_, components = struct.unpack(">4x8IH", header)
     return height - top, width - left, components

@@ -1,6 +1,6 @@
-"""Compressed DICOM frames, decoded by one process that is kept, and replaced when it dies."""
+"""Decode compressed DICOM frames in one long-lived subprocess, restarted when it dies."""
 
-# The process has both pipes: it is started with them.
+# The process is started with both pipes, so they are never None.
 # pyright: reportOptionalMemberAccess=false
 
 import atexit
@@ -21,11 +21,11 @@ from metaseg.scan.errors import TOO_SLOW, CostError, FileError, logger
 
 UNKNOWN = "is compressed in a way that cannot be decoded, or is damaged: export it uncompressed."
 PATIENCE = 10
-"""The clock may run this many times as long as the processor: other work may be going on."""
+"""Wall-clock limit as a multiple of the processor-time limit: the machine may be busy."""
 
 
 class _Decoder:
-    """The process and who may talk to it."""
+    """The subprocess, and the lock of the thread that uses it."""
 
     def __init__(self):
         self.lock = threading.Lock()
@@ -33,8 +33,8 @@ class _Decoder:
 
     def running(self) -> subprocess.Popen:
         if self.process is None or self.process.poll() is not None:
-            # A plain program: what multiprocessing starts would import the main module anew, which
-            # may be app.py with its networks, and has trouble with notebooks.
+            # A plain program: multiprocessing would import the main module again, which may be
+            # app.py with its networks, and does not work well in notebooks.
             self.process = subprocess.Popen(
                 [sys.executable, "-P", dicom_codecs.__file__],
                 stdin=subprocess.PIPE,
@@ -48,19 +48,19 @@ class _Decoder:
         return self.process
 
     def stop(self) -> int:
-        """End the process; its exit status, negative for a signal."""
+        """End the process and return its exit status, negative for a signal."""
         process, self.process = self.process, None
         if process is None:
             return 0
         try:
-            process.wait(0.5)  # what died by itself says of what
+            process.wait(0.5)  # a crashed process reports its own status
         except subprocess.TimeoutExpired:
             process.kill()
         for pipe in (process.stdin, process.stdout):
             try:
                 pipe.close()
             except OSError:
-                pass  # the rest of a request that nobody reads
+                pass  # the unsent rest of a request
         return process.wait()
 
 
@@ -68,7 +68,7 @@ _decoder = _Decoder()
 
 
 def _forget() -> None:
-    """A forked process has no claim to the decoder, nor to a lock that was held at the time."""
+    """Give a forked process its own decoder: it must not share the pipes, or a held lock."""
     global _decoder
     _decoder = _Decoder()
 
@@ -88,8 +88,8 @@ def decode(attributes: dict, frame: bytes) -> np.ndarray:
     """The pixels of one compressed ``frame``: (Rows, Columns) or (Rows, Columns, 3).
 
     ``attributes`` are the frame's transfer syntax and its Image Pixel module (PS3.3, C.7.6.3) by
-    keyword, without patient data. CostError where it takes too much time or memory, FileError
-    where it cannot be decoded.
+    keyword, without patient data. Raises CostError if decoding takes too much time or memory, and
+    FileError if it fails.
     """
     pixels = attributes["Rows"] * attributes["Columns"]
     seconds = DECODING_SECONDS + pixels // DECODED_PIXELS_PER_SECOND
@@ -122,7 +122,7 @@ def decode(attributes: dict, frame: bytes) -> np.ndarray:
             return np.frombuffer(data, dtype).reshape(shape)
         except InputError:
             raise
-        except Exception as error:  # the pipe ended before the answer
+        except Exception as error:  # the process died before it answered
             status = decoder.stop()
             logger.warning("the decoder ended with status %d", status)
             if overdue.is_set() or status == -getattr(signal, "SIGXCPU", 0):

@@ -1,12 +1,12 @@
-"""The process that decodes compressed DICOM frames, apart from everything else.
+"""The subprocess that decodes compressed DICOM frames.
 
-Codecs in C may hold the interpreter's lock for seconds, take gigabytes, or crash. Here each frame
-has a limit of processor time and memory, and nobody else waits. ``decoder`` starts this file as a
-program of its own and sends the frames, so it imports nothing of MetaSeg.
+C codecs may hold the interpreter lock for seconds, allocate gigabytes, or crash. In a process of
+their own, each frame has a limit on processor time and memory, and nothing else has to wait.
+``decoder`` runs this file as a script and sends the frames, so it must not import MetaSeg.
 
-It also adds the JPEG kinds that pydicom's freely licensed plugins leave out: lossless and 12 bit.
-pydicom would decode them with pylibjpeg-libjpeg, which is under the GPL; libjpeg-turbo, which
-imagecodecs carries, does the same under the BSD licence.
+It also adds lossless and 12-bit JPEG, which pydicom's permissively licensed plugins lack. pydicom
+decodes them with pylibjpeg-libjpeg, under the GPL; imagecodecs bundles libjpeg-turbo, under a BSD
+licence.
 """
 
 import json
@@ -30,13 +30,14 @@ from pydicom.uid import JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1
 PLUGIN = "imagecodecs"
 
 REQUEST = struct.Struct("<QQ")
-"""Lengths of the attributes as JSON and of the frame, which follow."""
+"""Head of a request: the lengths of the attributes (JSON) and of the frame that follow."""
 REPLY = struct.Struct("<cQ")
-"""One of the kinds below, and the length of what says more of it."""
+"""Head of a reply: one of the kinds below, and the length of its details."""
 PIXELS, NO_MEMORY, FAULT = b"P", b"M", b"F"
-"""For pixels, data type and shape as JSON, and the pixels come after; the name of a fault."""
+"""Details of each kind: data type and shape as JSON, before the pixels; none; the exception's
+name."""
 
-# The two names that pydicom's guide to decoding plugins asks for.
+# pydicom's guide to decoding plugins requires this name and the next.
 DECODER_DEPENDENCIES = {
     syntax: ("imagecodecs",) for syntax in (JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1)
 }
@@ -57,13 +58,13 @@ def decode_frame(source: bytes, runner: DecodeRunner) -> bytes:
 
 
 def register() -> None:
-    """Let pydicom decode the JPEG kinds by ``decode_frame`` in this process."""
+    """Register ``decode_frame`` with pydicom, in this process, for the JPEG kinds above."""
     for syntax in DECODER_DEPENDENCIES:
         get_decoder(syntax).add_plugin(PLUGIN, (__name__, "decode_frame"))
 
 
 def serve() -> None:
-    """Decode what comes in on standard input, until it ends."""
+    """Decode the requests on standard input until it ends."""
     register()
     requests, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     for stream in (1, 2):  # some codecs print there
@@ -79,7 +80,7 @@ def serve() -> None:
             replies.write(pixels)
         except MemoryError:
             replies.write(REPLY.pack(NO_MEMORY, 0))
-        except Exception as error:  # every decoder has its own
+        except Exception as error:  # every codec raises its own types
             kind = type(error).__name__.encode()
             replies.write(REPLY.pack(FAULT, len(kind)) + kind)
         replies.flush()
@@ -99,8 +100,8 @@ def _decode(attributes: dict, frame: bytes) -> np.ndarray:
 
 
 def _limit(seconds: int, memory: int) -> None:
-    """More of the processor ends this process; more memory is a MemoryError, as far as the codec
-    looks. Where the system has no such limits, the clock of ``decoder`` is left."""
+    """Limit processor time (exceeding it ends this process) and memory (exceeding it raises
+    MemoryError, if the codec checks). Without such limits, the timeout of ``decoder`` remains."""
     with suppress(ImportError, OSError, ValueError):
         import resource
 

@@ -1,6 +1,6 @@
-"""DICOM files as frames: where each lies in the patient, and its pixels in the source's units."""
+"""DICOM headers, and the frames of a file with their position in the patient."""
 
-# What asks for positions is given frames that are placed.
+# Functions that use positions are called with placed frames only.
 # pyright: reportOptionalSubscript=false
 
 import io
@@ -32,7 +32,7 @@ from metaseg.scan.pictures import check_pixels
 
 NO_PIXELS = "is a DICOM file without pixel data: give an image."
 
-# Files from before the DICM mark begin with a tag of the group 0002 or 0008, little endian.
+# Files older than the DICM marker begin with a tag of the group 0002 or 0008, little endian.
 OLD_STARTS = tuple(
     group.to_bytes(2, "little") + element.to_bytes(2, "little")
     for group, elements in ((0x2, (0x0, 0x1)), (0x8, (0x0, 0x1, 0x5, 0x8, 0x12, 0x16, 0x18)))
@@ -53,9 +53,9 @@ class Frame:
     orientation: np.ndarray | None
     """(6,) direction of increasing columns, then of increasing rows."""
     spacing: tuple[float, float] | None
-    """Distance of rows, distance of columns in mm."""
+    """Spacing of rows and of columns, in mm."""
     thickness: float | None
-    """Distance of neighbouring slices in mm as the header states it."""
+    """Slice spacing in mm as stated in the header."""
 
     @property
     def is_placed(self) -> bool:
@@ -64,7 +64,7 @@ class Frame:
 
     @property
     def distance(self) -> float:
-        """Along the normal of the slice, in mm."""
+        """Position along the normal of the slice, in mm."""
         return float(np.dot(np.cross(self.orientation[:3], self.orientation[3:]), self.position))
 
 
@@ -74,13 +74,13 @@ def is_dicom(head: bytes) -> bool:
 
 
 def read_header(entry: Entry) -> Dataset:
-    """The header without the pixels. FileError for a damaged file."""
+    """The header without the pixels. Raises FileError if the file is damaged."""
     return parse(entry, stop_before_pixels=True)
 
 
 @decoding()
 def frames_of(entry: Entry, header: Dataset) -> list[Frame]:
-    """The frames of a file; FileError for one without an image or of impossible size."""
+    """The frames of a file. Raises FileError if it has no image, or one of an unsupported size."""
     if "Rows" not in header or "Columns" not in header:
         raise FileError(NO_PIXELS)
     check_pixels(int(header.Columns), int(header.Rows))
@@ -102,13 +102,13 @@ def frames_of(entry: Entry, header: Dataset) -> list[Frame]:
 
 
 def frame_count(header: Dataset) -> int:
-    """How many frames a file has: one, where it does not say."""
+    """Number of frames in a file; 1 if the header does not state it."""
     return max(1, int(header.get("NumberOfFrames") or 1))
 
 
 @decoding()
 def parse(entry: Entry, stop_before_pixels: bool = False) -> Dataset:
-    """The whole file, inflated no further than the limits allow. FileError for a damaged one."""
+    """Parse the file, within the limits on size. Raises FileError if it is damaged."""
     with entry.open() as stream:
         most = MAX_HEADER_BYTES if stop_before_pixels else MAX_FILE_BYTES
         counted = _Counted(_plain(stream), most)
@@ -119,8 +119,7 @@ def parse(entry: Entry, stop_before_pixels: bool = False) -> Dataset:
 
 
 def _plain(stream: BinaryIO) -> BinaryIO:
-    """``stream``, or where it is deflated (PS3.5, A.5) what it holds: pydicom itself would inflate
-    all of it, however much."""
+    """``stream``, inflated within the limits if it is deflated (PS3.5, A.5): pydicom has none."""
     read_preamble(stream, force=True)
     syntax = read_file_meta(stream).get("TransferSyntaxUID")
     start = stream.tell()
@@ -142,8 +141,10 @@ def _plain(stream: BinaryIO) -> BinaryIO:
 
 
 class _Counted:
-    """A stream that gives no more than a number of pieces, as a file of nothing but empty elements
-    would keep pydicom busy for minutes, and no more than ``most`` bytes."""
+    """A stream limited to ``MAX_HEADER_READS`` reads and ``most`` bytes.
+
+    A file of nothing but empty elements would keep pydicom busy for minutes.
+    """
 
     def __init__(self, stream: BinaryIO, most: int):
         self.seek, self.tell = stream.seek, stream.tell

@@ -1,4 +1,4 @@
-"""The pixels of DICOM frames, in the source's units; what is compressed is decoded elsewhere."""
+"""Read the pixels of DICOM frames in the source's units."""
 
 from collections.abc import Iterable, Iterator
 
@@ -36,14 +36,14 @@ PIXEL_ATTRIBUTES = (
     "HighBit",
     "PixelRepresentation",
 )
-"""What a codec must know of a frame."""
+"""The attributes that a codec needs."""
 
 
 def read_pixels(frames: list[Frame]) -> Iterator[np.ndarray]:
     """The pixels of frames of one file, one by one: float32 (H, W), in the source's units.
 
-    Rescale slope and intercept are applied (PS3.3, C.11.1), MONOCHROME1 is turned over so that
-    more is brighter, and colour becomes grey.
+    Applies rescale slope and intercept (PS3.3, C.11.1), inverts MONOCHROME1, so that higher is
+    brighter, and converts colour to grey. Raises FileError if the pixels cannot be decoded.
     """
     with decoding():
         data = parse(frames[0].entry)
@@ -52,8 +52,10 @@ def read_pixels(frames: list[Frame]) -> Iterator[np.ndarray]:
 
 
 def stored_pixels(data: Dataset, indices: Iterable[int]) -> Iterator[np.ndarray]:
-    """Frames of a file by number, which must increase. What a codec must decode is decoded in
-    another process."""
+    """Stored pixels of the frames numbered ``indices``, in increasing order.
+
+    Compressed frames are decoded in another process. Raises FileError if that fails.
+    """
     if "PixelData" not in data:
         raise FileError(NO_PIXELS)
     if data.file_meta.TransferSyntaxUID in UNCOMPRESSED:

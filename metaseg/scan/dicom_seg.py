@@ -1,4 +1,4 @@
-"""DICOM-SEG: masks that open in a viewer on top of the series they belong to."""
+"""Read and write DICOM-SEG: masks that a viewer shows on top of their series."""
 
 import io
 import warnings
@@ -20,26 +20,24 @@ from pydicom.uid import generate_uid
 from metaseg.scan.archive import Entry
 from metaseg.scan.dicom_frames import Frame, frames_of, is_dicom, parse, read_header
 from metaseg.scan.dicom_pixels import stored_pixels
-from metaseg.scan.dicom_stack import place_affine
+from metaseg.scan.dicom_stack import TO_RAS, place_affine
 from metaseg.scan.errors import FileError, about, decoding
 from metaseg.scan.planes import from_plane
 from metaseg.scan.types import Scan
 
 MOST_SEGMENTS = 100
-"""Lesions with a segment of their own; smaller ones share one more."""
+"""Number of lesions that get a segment of their own; smaller ones share one more."""
 
 SAME_GRID = 0.1
-"""A mask lies on the grid of a scan where its voxels are off by no more than this share of one."""
+"""Largest offset, in voxels, at which a mask still counts as on the grid of the scan."""
 
 LACKS = (
     "lacks what a DICOM-SEG refers to (patient, study or frame of reference): use the NIfTI mask."
 )
 
 PATIENT = ("PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex")
-"""What a DICOM-SEG or a structured report says of the patient, so that an archive files it with the
-study it refers to."""
-
-TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+"""Patient attributes kept in a DICOM-SEG or a structured report, so that an archive files it with
+its study."""
 
 
 def write_dicom_seg(
@@ -50,13 +48,13 @@ def write_dicom_seg(
     version: str,
     reviewed: bool = False,
 ) -> tuple[Segmentation, list[Dataset]]:
-    """``lesions`` (D, H, W) in the grid of ``scan`` as a binary DICOM-SEG (PS3.3, A.51) that refers
-    to the scan's own slices; returns it and the headers of those slices.
+    """Write ``lesions`` (D, H, W), in the grid of ``scan``, as a binary DICOM-SEG (PS3.3, A.51)
+    that refers to the scan's own slices. Returns it and the headers of those slices.
 
-    ``lesions`` is a bool mask, which gives one segment, or int with numbered lesions, each a
-    segment of that number. ``algorithm`` and ``version`` name the network and its revision.
-    ``reviewed`` says that a person changed its result. InputError for a scan that does not come
-    from DICOM, or from files that lack what a reference needs.
+    ``lesions`` is a bool mask, written as one segment, or int with numbered lesions, each written
+    as a segment of that number. ``algorithm`` and ``version`` name the network and its revision.
+    ``reviewed`` states that a person changed its result. Raises InputError if the scan does not
+    come from DICOM, or its files lack the attributes to refer to.
     """
     with about(scan.name), decoding(LACKS):
         if not scan.sources:
@@ -68,7 +66,7 @@ def write_dicom_seg(
             labels = [f"Lesion {number}" for number in range(1, int(numbers.max()) + 1)]
             labels[MOST_SEGMENTS:] = ["Smaller lesions"] * (len(labels) > MOST_SEGMENTS)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # an empty mask is a result like any other
+            warnings.simplefilter("ignore")  # highdicom warns of empty masks, which are valid
             result = _segmentation(headers, pixels, labels, algorithm, version, reviewed)
             result.save_as(whole := io.BytesIO())
     Path(path).write_bytes(whole.getvalue())
@@ -139,9 +137,9 @@ def is_dicom_seg(path: Path) -> bool:
     """Whether the file at ``path`` is a DICOM-SEG."""
     entry = Entry(path.name, partial(path.open, "rb"))
     try:
-        with decoding():  # pydicom parses a value when it is looked at
+        with decoding():  # pydicom parses a value on access
             return is_dicom(entry.head()) and read_header(entry).get("Modality") == "SEG"
-    except FileError:  # whatever it is, the reader of images will say it
+    except FileError:  # read_scan will say what is wrong
         return False
 
 
@@ -149,8 +147,8 @@ def is_dicom_seg(path: Path) -> bool:
 def read_dicom_seg(path: Path, scan: Scan) -> np.ndarray:
     """All segments of a DICOM-SEG together as a mask (D, H, W) bool in the grid of ``scan``.
 
-    A fractional one counts from half its maximum on. FileError where the scan has no patient
-    coordinates, or where the segments do not lie on its grid.
+    Fractional segments are thresholded at half their maximum. Raises FileError if the scan has no
+    patient coordinates or the segments do not lie on its grid.
     """
     if scan.affine is None:
         raise FileError("is a DICOM-SEG: give the scan as DICOM or NIfTI with it.")
@@ -171,7 +169,7 @@ def read_dicom_seg(path: Path, scan: Scan) -> np.ndarray:
 
 
 def _in_source_order(mask: np.ndarray, scan: Scan) -> np.ndarray:
-    """(slices, rows, columns) as the source has them."""
+    """``mask`` (D, H, W) as (slices, rows, columns) of the source."""
     if scan.affine is None or scan.orientation is None:
         return mask
     array, _ = from_plane(mask, scan.affine, scan.orientation, scan.plane)
@@ -185,7 +183,7 @@ def _referenced(frames: np.ndarray, scan: Scan) -> tuple[list[Dataset], np.ndarr
     if "NumberOfFrames" not in first:
         pixels = np.stack([frame for _, frame in pairs])
         return [source.header for source, _ in pairs], pixels.astype(np.uint8)
-    # One file of many frames: highdicom wants all of them, in the order of the file.
+    # A multi-frame file: highdicom needs all of its frames, in file order.
     pixels = np.zeros((int(first.NumberOfFrames), *frames.shape[1:]), np.uint8)
     for source, frame in pairs:
         pixels[source.frame] = frame
@@ -201,7 +199,7 @@ def _place(mask: np.ndarray, frame: Frame, slice_: np.ndarray, to_scan: np.ndarr
     found = (to_scan @ place_affine(frame) @ points)[2::-1]  # slice, row, column
     index = np.rint(found).astype(int)
     if len(mask) == 1 and (np.abs(found[0]) > 0.5).all():
-        return  # a frame of another slice than the one at hand
+        return  # a frame of another slice
     outside = (index < 0) | (index >= np.array(mask.shape)[:, None])
     if outside.any() or np.abs(found - index).max() > SAME_GRID:
         raise FileError("has another grid than the scan: export it for this series.")

@@ -1,4 +1,4 @@
-"""DICOM series: which there are in a folder, a zip or a file, and one of them as a Scan."""
+"""Find the DICOM series in a folder, a zip or a file, and read one of them as a Scan."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -9,15 +9,10 @@ from nibabel import orientations
 
 from metaseg.limits import MAX_SCAN_VOXELS
 from metaseg.scan.archive import Entry
-from metaseg.scan.dicom_frames import (
-    Frame,
-    frames_of,
-    is_dicom,
-    read_header,
-)
+from metaseg.scan.dicom_frames import Frame, frames_of, is_dicom, read_header
 from metaseg.scan.dicom_kind import odd_kind
 from metaseg.scan.dicom_pixels import is_eight_bit, read_pixels
-from metaseg.scan.dicom_stack import Stack, stack_frames
+from metaseg.scan.dicom_stack import TO_RAS, Stack, stack_frames
 from metaseg.scan.errors import CostError, FileError, decoding
 from metaseg.scan.planes import natural_plane, spacing_of, to_plane
 from metaseg.scan.types import Scan, SourceSlice
@@ -31,14 +26,11 @@ SPLITTERS = (
     "FlipAngle",
     "ContrastBolusAgent",
 )
-"""What tells apart images that one series has at the same place, in the order it is tried."""
-
-TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
-"""From DICOM's patient coordinates (left, back, head) to NIfTI's (right, front, head)."""
+"""Attributes that separate images of one series at the same position, in the order tried."""
 
 
 class SeriesChoiceError(FileError):
-    """Several series, of which the user must choose one; ``choices`` describes each."""
+    """There are several series and the user must choose one; ``choices`` describes each."""
 
     def __init__(self, choices: list[str]):
         self.choices = tuple(choices)
@@ -59,7 +51,10 @@ class Series:
 
 @decoding()
 def find_series(entries: list[Entry]) -> tuple[list[Series], list[str]]:
-    """Every series of images among ``entries``, and notices about files that were left out."""
+    """Every series of images among ``entries``, and notices about files that were skipped.
+
+    Raises FileError if a single file cannot be read, CostError if reading exceeds a limit.
+    """
     groups: dict[tuple, list[Frame]] = defaultdict(list)
     unreadable, seen, repeated = [], set(), 0
     for entry in entries:
@@ -68,7 +63,7 @@ def find_series(entries: list[Entry]) -> tuple[list[Series], list[str]]:
         try:
             header = read_header(entry)
             if len(entries) > 1 and (header.get("Modality") == "SEG" or "Rows" not in header):
-                continue  # reports, plans and results lie beside the images they belong to
+                continue  # reports, plans and results stored beside the images
             frames = frames_of(entry, header)
         except CostError:
             raise
@@ -95,7 +90,10 @@ def find_series(entries: list[Entry]) -> tuple[list[Series], list[str]]:
 
 
 def choose_series(series: list[Series], choice: str | None) -> Series:
-    """One of ``series``: by its number from 1, its instance UID or a part of its description."""
+    """One of ``series``: by its number from 1, its instance UID or a part of its description.
+
+    Raises FileError if there are none, SeriesChoiceError if ``choice`` does not name exactly one.
+    """
     if not series:
         raise FileError("holds no DICOM images: give a folder or zip of one series.")
     if choice is None:
@@ -115,7 +113,10 @@ def choose_series(series: list[Series], choice: str | None) -> Series:
 
 @decoding()
 def read_series(series: Series, notices: Sequence[str]) -> Scan:
-    """The frames of ``series`` as a Scan, cut in their natural plane."""
+    """The frames of ``series`` as a Scan, cut in their natural plane.
+
+    Raises FileError if half of its files or more are damaged, or too many slices are missing.
+    """
     stack = stack_frames(series.frames)
     array, stack = _decode(stack)
     present = [frame for frame in stack.slots if frame is not None]
@@ -153,7 +154,7 @@ def _place(frame: Frame) -> tuple | int:
 
 
 def _split(frames: list[Frame]) -> list[list[Frame]]:
-    """Echoes, time points and the like, which lie at the same places, each for itself."""
+    """Separate echoes, time points and the like, which share positions."""
     if len({_place(frame) for frame in frames}) == len(frames):
         return [frames]
     for attribute in SPLITTERS:
@@ -180,8 +181,10 @@ def _describe(frames: list[Frame]) -> str:
 
 
 def _decode(stack: Stack) -> tuple[np.ndarray, Stack]:
-    """(D, H, W) float32 in the order of the stack, whose damaged slices become missing ones;
-    missing slices hold the least value."""
+    """The pixels (D, H, W) float32 in the order of the stack, and the stack.
+
+    Damaged slices become missing ones; missing slices are filled with the lowest value.
+    """
     present = [frame for frame in stack.slots if frame is not None]
     rows, columns = int(present[0].header.Rows), int(present[0].header.Columns)
     if len(stack.slots) * rows * columns > MAX_SCAN_VOXELS:

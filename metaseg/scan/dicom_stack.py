@@ -1,6 +1,6 @@
-"""The slices of a series in their order in the patient, with gaps and duplicates noticed."""
+"""Order the slices of a series by position; find gaps and duplicates."""
 
-# What asks for positions is given frames that are placed.
+# Functions that use positions are called with placed frames only.
 # pyright: reportOptionalSubscript=false, reportOptionalOperand=false
 
 from dataclasses import dataclass
@@ -10,11 +10,14 @@ import numpy as np
 from metaseg.scan.dicom_frames import Frame
 from metaseg.scan.errors import FileError
 
+TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+"""From DICOM's patient coordinates (left, back, head) to NIfTI's (right, front, head)."""
+
 SAME_PLACE = 0.01
-"""Slices nearer to each other than this, in mm, lie at the same place."""
+"""Slices closer to each other than this, in mm, have the same position."""
 
 EVEN = 0.1
-"""Steps may differ from a whole number of the usual step by this share of it."""
+"""Tolerance of a step between slices, as a share of the usual step."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +28,15 @@ class Stack:
     affine: np.ndarray | None
     """(4, 4) from (column, row, slot) to DICOM's patient coordinates; None without positions."""
     step: float | None
-    """Distance of the slices in mm."""
+    """Slice spacing in mm."""
     notices: tuple[str, ...]
 
 
 def stack_frames(frames: list[Frame]) -> Stack:
-    """Sorts ``frames`` by where they lie in the patient (never by name or instance number)."""
+    """Sort ``frames`` by position in the patient, or by instance number if they have none.
+
+    Raises FileError if more slices are missing than present.
+    """
     if not all(frame.is_placed for frame in frames):
         return _unplaced(frames)
     ordered = sorted(frames, key=lambda frame: (frame.distance, _number(frame)))

@@ -1,7 +1,6 @@
-"""Faults of files: readers say what is wrong, the door says with which file.
+"""Errors about files: a reader states the fault, its caller adds the name of the file.
 
-Decoders raise whatever they like for damaged data. ``decoding`` is the one boundary around each of
-them: nothing but a FileError leaves it.
+Decoders raise arbitrary exceptions for damaged data. ``decoding`` converts them all to FileError.
 """
 
 import logging
@@ -20,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 class FileError(InputError):
-    """What is wrong with one file: a sentence without its subject, which ``about`` adds."""
+    """A fault of one file: a sentence without its subject, which ``about`` adds."""
 
     name = "The file"
 
@@ -29,12 +28,12 @@ class FileError(InputError):
 
 
 class CostError(FileError):
-    """The file needs more time or memory than it may have: nothing else of it is tried."""
+    """The file exceeds a limit on time, memory or size: reading stops at once."""
 
 
 @contextmanager
 def about(name: str) -> Iterator[None]:
-    """Begins the sentence of a FileError from within with ``name``; the innermost name stays."""
+    """Begin the sentence of a FileError raised inside with ``name``; the innermost name wins."""
     try:
         yield
     except FileError as error:
@@ -45,9 +44,10 @@ def about(name: str) -> Iterator[None]:
 
 @contextmanager
 def decoding(sentence: str = DAMAGED) -> Iterator[None]:
-    """Turns every foreign exception from within into a FileError with ``sentence``.
+    """Convert every other exception raised inside to a FileError with ``sentence``.
 
-    Its type and place are logged, never its words: they may quote a header, which is a patient's.
+    A MemoryError becomes a CostError. Only the type and place of the exception are logged: its
+    message may quote a header with patient data.
     """
     try:
         with lenient():
@@ -63,7 +63,7 @@ def decoding(sentence: str = DAMAGED) -> Iterator[None]:
 
 
 def log_cause(error: BaseException) -> None:
-    """Log what went wrong inside, for whoever runs the server."""
+    """Log the type and place of ``error``, for the operator of a server."""
     place = traceback.extract_tb(error.__traceback__)[-1]
     where = "/".join(Path(place.filename).parts[-2:])
     logger.warning("%s at %s:%d", type(error).__name__, where, place.lineno)

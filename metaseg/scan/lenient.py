@@ -1,4 +1,4 @@
-"""pydicom, silent and lenient, while MetaSeg reads: elsewhere it stays as the caller has it."""
+"""Make pydicom silent and lenient while MetaSeg reads, and restore the caller's settings."""
 
 import logging
 import threading
@@ -15,10 +15,10 @@ _restoring = ExitStack()
 
 @contextmanager
 def lenient() -> Iterator[None]:
-    """Odd values are common and harmless, and they may be a patient's: pydicom must not quote them.
+    """Silence pydicom: invalid values are common and harmless, and may be patient data.
 
-    Its settings hold for the process: the first thread that comes in sets them, the last that
-    leaves restores them.
+    Its settings are process-wide: the first thread to enter sets them, the last one to leave
+    restores them.
     """
     global _inside
     with _lock:

@@ -1,4 +1,4 @@
-"""NIfTI volumes, read into slices in radiological convention and written back."""
+"""Read NIfTI volumes as slices in radiological convention, and write them back."""
 
 import gzip
 import io
@@ -14,7 +14,7 @@ from metaseg.scan.planes import from_plane, natural_plane, spacing_of, to_plane
 from metaseg.scan.types import Scan
 
 NIFTI_1_SIDE = 32767
-"""Its sizes are 16-bit numbers."""
+"""Longest side in NIfTI-1, which stores sizes as 16-bit integers."""
 
 GZIP = b"\x1f\x8b"
 HEADER_BYTES = 540
@@ -35,9 +35,9 @@ def is_nifti(head: bytes) -> bool:
 def read_nifti(data: bytes, volume: int | None = None) -> Scan:
     """A NIfTI-1 or NIfTI-2 file, plain or gzipped, of two to four dimensions, as a Scan.
 
-    ``volume`` chooses one of a 4-D file, counted from 0; without it the first is taken, and a
-    notice says so. The orientation follows the header's sform, or its qform where it has no sform
-    (NIfTI-1 standard, methods 3 and 2).
+    ``volume`` chooses one volume of a 4-D file, counted from 0; None takes the first and adds a
+    notice. The orientation is that of the header's sform, or of its qform if there is no sform
+    (NIfTI-1 standard, methods 3 and 2). Raises FileError if the file cannot be read.
     """
     data = _whole_file(data)
     image = _kind(data).from_bytes(data)
@@ -47,7 +47,7 @@ def read_nifti(data: bytes, volume: int | None = None) -> Scan:
     codes = orientations.aff2axcodes(affine)
     plane = natural_plane(shape, affine)
     voxels, turned = to_plane(array, affine, codes, plane)
-    # Scaled values are no grey levels, whatever depth they are stored in.
+    # Scaled values are not grey levels, even if they are stored in 8 bits.
     plain = (image.dataobj.slope, image.dataobj.inter) == (1, 0)  # pyright: ignore[reportAttributeAccessIssue]
     eight_bit = image.get_data_dtype() == np.uint8 and plain
     return Scan(
@@ -62,9 +62,9 @@ def read_nifti(data: bytes, volume: int | None = None) -> Scan:
 
 
 def write_nifti(path: str | Path, voxels: np.ndarray, scan: Scan) -> None:
-    """``voxels`` (D, H, W) in the grid of ``scan`` as NIfTI, in the source's own orientation.
+    """Write ``voxels`` (D, H, W), in the grid of ``scan``, in the source's own orientation.
 
-    Boolean masks are written as 0 and 1 in 8 bits. A scan without an affine gets a unit one.
+    Boolean masks are written as 0 and 1 in 8 bits. Without an affine, voxels are 1 mm apart.
     """
     if voxels.dtype == bool:
         voxels = voxels.astype(np.uint8)
@@ -84,7 +84,7 @@ def _kind(data: bytes) -> type[nibabel.Nifti1Image]:
 
 
 def _whole_file(data: bytes) -> bytes:
-    """The plain bytes of the file, unpacked no further than its checked header promises."""
+    """The bytes of the file, inflated no further than the size in its checked header."""
     if not data.startswith(GZIP):
         _check_header(data[:HEADER_BYTES])
         return data
@@ -97,12 +97,12 @@ def _whole_file(data: bytes) -> bytes:
         while left and (piece := file.read(min(left, MEGABYTE))):
             whole.write(piece)
             left -= len(piece)
-        file.read(1)  # at the end of the stream this checks its sum
+        file.read(1)  # at the end of the stream, gzip verifies its checksum
         return whole.getvalue()
 
 
 def _check_header(head: bytes) -> int:
-    """The bytes that the file must hold by its header. FileError for what cannot be read."""
+    """Size of the file in bytes by its header. Raises FileError if it cannot be read."""
     if head[344:348] == b"ni1\0" or head[4:8] == b"ni2\0":
         raise FileError(
             "is the header of a pair of files (.hdr and .img): convert them to one .nii."
@@ -116,7 +116,7 @@ def _check_header(head: bytes) -> int:
         raise FileError(f"has the shape {shape}: give a volume of three dimensions.")
     if dtype.kind not in "iuf":
         raise FileError("holds complex or colour voxels: give a grey volume.")
-    zooms = zip(real, header["pixdim"][1:4])  # nibabel itself would call a spacing of 0 one of 1
+    zooms = zip(real, header["pixdim"][1:4])  # nibabel would turn a spacing of 0 into 1
     if any(size > 1 and (zoom == 0 or not np.isfinite(zoom)) for size, zoom in zooms):
         raise FileError("has a spacing of zero: repair its header.")
     count = int(np.prod([int(size) for size in shape], dtype=object))
@@ -127,8 +127,10 @@ def _check_header(head: bytes) -> int:
 
 
 def _voxels(image: nibabel.Nifti1Image, volume: int | None) -> np.ndarray:
-    """float32 of two or three dimensions, slice by slice: the whole in the file's own kind, and
-    once more scaled, would take three times the memory."""
+    """The voxels as float32, in two or three dimensions.
+
+    They are scaled slice by slice: scaling the whole volume would take three times the memory.
+    """
     chosen = ()
     if len(image.shape) > 3:
         if not 0 <= (volume or 0) < image.shape[3]:
@@ -147,7 +149,7 @@ def _affine(image: nibabel.Nifti1Image) -> np.ndarray:
     affine = image.affine * MM_PER_UNIT.get(image.header.get_xyzt_units()[0], 1.0)
     affine[3, 3] = 1
     finite = np.isfinite(affine).all()
-    # Axes that run almost the same way have no code of their own.
+    # Nearly parallel axes do not each get a code.
     if not finite or np.linalg.det(affine[:3, :3]) == 0 or None in orientations.aff2axcodes(affine):
         raise FileError("has a singular affine: repair its header.")
     return affine

@@ -1,4 +1,4 @@
-"""PNG, JPEG, BMP and WebP, and PNG back out."""
+"""Read PNG, JPEG, BMP and WebP; write PNG."""
 
 import io
 from pathlib import Path
@@ -16,21 +16,23 @@ TOO_MANY_PIXELS = (
     f"has more than {MAX_SLICE_PIXELS // 1_000_000} megapixels{{}}: give a smaller slice."
 )
 
-COLOUR = "It is a colour picture, and MR slices are grey: it was read as a grey one."
+COLOUR = "It is a colour image, and MR slices are grey: it was converted to grey."
 SPREAD, COLOURED = 0.1, 0.01
-"""A pixel is coloured where its channels differ by this share of the largest value, and a picture
-where this share of its pixels is: compression and a viewer's marks colour less."""
+"""A pixel is coloured if its channels differ by this share of the largest value, and an image if
+this share of its pixels is: compression and a viewer's marks colour fewer."""
 
 
 @decoding()
 def read_picture(data: bytes, channel: int | None = None) -> Scan:
-    """A picture as a Scan of one slice; colour becomes grey, or one ``channel`` is taken, and
-    transparency lies on black."""
+    """An image as a Scan of one slice. Raises FileError if it cannot be decoded or is too large.
+
+    Colour is converted to grey, or ``channel`` (from 0) is taken; transparency is shown on black.
+    """
     try:
         with Image.open(io.BytesIO(data), formats=["PNG", "JPEG", "BMP", "WEBP"]) as picture:
             check_pixels(*picture.size)
             if picture.format == "PNG":
-                # Pillow clips 16-bit colour to 8 bits in silence; libpng keeps the values.
+                # Pillow silently clips 16-bit colour to 8 bits; libpng keeps the values.
                 pixels = imagecodecs.png_decode(data)
             else:
                 pixels = _decode(picture)
@@ -49,9 +51,9 @@ def _decode(picture: Image.Image) -> np.ndarray:
 
 
 def to_grey(pixels: np.ndarray, channel: int | None = None) -> np.ndarray:
-    """(H, W), (H, W, 1..4) of any depth as float32 (H, W), in the source's units.
+    """(H, W) or (H, W, 1..4) of any depth as float32 (H, W), in the source's units.
 
-    Colour is weighed by ITU-R BT.601; a picture whose channels agree keeps its values exactly.
+    Colour is weighted by ITU-R BT.601; an image with equal channels keeps its values exactly.
     """
     if pixels.ndim == 2:
         return pixels.astype(np.float32)
@@ -78,7 +80,7 @@ def is_coloured(pixels: np.ndarray) -> bool:
 
 
 def check_pixels(width: int, height: int) -> None:
-    """FileError unless a slice of this size can be read."""
+    """Raise FileError unless a slice of this size can be read."""
     if min(width, height) < MIN_SIDE:
         raise FileError(
             f"is {width} x {height} pixels: a slice needs at least {MIN_SIDE} on each side."
@@ -92,7 +94,7 @@ def check_pixels(width: int, height: int) -> None:
 
 
 def write_png(path: str | Path, pixels: np.ndarray) -> None:
-    """``pixels`` (H, W) bool or uint8, or (H, W, 3) uint8 RGB, as a PNG; bool becomes 0/255."""
+    """Write ``pixels`` (H, W) bool (as 0/255) or uint8, or (H, W, 3) uint8 RGB, as a PNG."""
     if pixels.dtype == bool:
         pixels = pixels.astype(np.uint8) * 255
     if pixels.ndim == 3:

@@ -1,4 +1,4 @@
-"""Planes: which way the slices of a volume are cut, and the exact way back to the source's grid."""
+"""Cut a volume into axial, coronal or sagittal slices, and map them back exactly."""
 
 from dataclasses import replace
 
@@ -13,21 +13,21 @@ PLANES: dict[str, Codes] = {
     "coronal": ("L", "I", "P"),
     "sagittal": ("P", "I", "L"),
 }
-"""Where columns, rows and slices run to. In axial and coronal slices the patient's right is on the
-left of the page, as radiologists expect; in all but axial ones the head is up."""
+"""Directions of increasing columns, rows and slices. In axial and coronal slices the patient's
+right is on the left, as radiologists expect; in coronal and sagittal ones the head is up."""
 
 ISOTROPIC = 1.5
 """A volume whose spacings differ by no more than this factor can be cut in every plane."""
 
 ANISOTROPY = 2.0
-"""A volume is cut along its thickest direction where that exceeds the others by this factor."""
+"""A volume is cut across its coarsest axis if that spacing exceeds the others by this factor."""
 
 
 def natural_plane(shape: tuple[int, int, int], affine: np.ndarray) -> str:
-    """The plane in which a source array (i, j, k) of ``shape`` is best looked at.
+    """The best plane to view a source array (i, j, k) of ``shape`` in.
 
-    Axial, unless the source was taken in another plane with slices so thick, or so alone, that an
-    axial cut through them would show stripes.
+    Axial, unless the source was acquired in another plane as a single slice or as slices so thick
+    that an axial cut through them would show stripes.
     """
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     single = [axis for axis in range(3) if shape[axis] == 1]
@@ -63,7 +63,7 @@ def from_plane(
 def in_plane(scan: Scan, plane: str) -> Scan:
     """``scan`` cut into slices of another plane ("axial", "coronal" or "sagittal").
 
-    InputError for an unknown plane and for a scan that does not know its orientation.
+    Raises InputError if the plane is unknown, or the scan is not a volume of known orientation.
     """
     if plane not in PLANES:
         raise InputError(f'There is no plane "{plane}": choose {", ".join(PLANES)}.')
@@ -86,12 +86,12 @@ def is_isotropic(scan: Scan) -> bool:
 
 
 def array_in_plane(voxels: np.ndarray, scan: Scan, plane: str) -> np.ndarray:
-    """``voxels`` (D, H, W) in the grid of ``scan``, as ``in_plane(scan, plane)`` would lie."""
+    """``voxels`` (D, H, W), in the grid of ``scan``, cut like ``in_plane(scan, plane)``."""
     return in_plane(replace(scan, voxels=voxels), plane).voxels
 
 
 def spacing_of(affine: np.ndarray) -> tuple[float, float, float]:
-    """Distances of slices, rows and columns in mm."""
+    """Spacing of slices, rows and columns in mm."""
     column, row, slice_ = (float(length) for length in np.linalg.norm(affine[:3, :3], axis=0))
     return slice_, row, column
 

@@ -1,4 +1,4 @@
-"""One door for every format: the content decides, never the file's ending."""
+"""Read a file of any supported format. Its content decides, never its extension."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ from metaseg.scan.dicom_series import choose_series, find_series, read_series
 from metaseg.scan.errors import CostError, FileError, about
 from metaseg.scan.nifti import is_nifti, read_nifti
 from metaseg.scan.pictures import check_pixels, read_picture
-from metaseg.scan.planes import spacing_of
+from metaseg.scan.planes import in_plane, spacing_of
 from metaseg.scan.tiff import read_tiff
 from metaseg.scan.types import Scan, display_name
 
@@ -34,7 +34,7 @@ FORMATS = "PNG, JPEG, BMP, WebP, TIFF, NIfTI or DICOM"
 
 @dataclass(frozen=True)
 class Choice:
-    """Which of several is wanted, as ``read_scan`` explains it."""
+    """Which of several images to read; see ``read_scan``."""
 
     series: str | None = None
     volume: int | None = None
@@ -47,11 +47,11 @@ def read_scan(
     volume: int | None = None,
     channel: int | None = None,
 ) -> Scan:
-    """The file, folder or zip at ``path`` as a Scan. InputError says what is wrong with it.
+    """Read the file, folder or zip at ``path`` as a Scan. Raises InputError if it cannot be read.
 
     ``series`` chooses one of several DICOM series by its number from 1, its instance UID or a
-    part of its description; ``volume`` one of a 4-D NIfTI, ``channel`` one of a colour picture,
-    both from 0.
+    part of its description; ``volume`` one volume of a 4-D NIfTI and ``channel`` one channel of a
+    colour image, both from 0.
     """
     path = Path(path)
     choice = Choice(series, volume, channel)
@@ -63,7 +63,7 @@ def read_scan(
 
 
 def is_readable(path: str | Path) -> bool:
-    """Whether the file at ``path`` begins like something that ``read_scan`` reads."""
+    """Whether the file at ``path`` begins like a format that ``read_scan`` supports."""
     try:
         head = _head(Path(path))
     except OSError:
@@ -72,11 +72,11 @@ def is_readable(path: str | Path) -> bool:
 
 
 def open_all(path: str | Path) -> Iterator[tuple[str, Callable[[], Scan]]]:
-    """Every scan in the file or zip at ``path``, by what to call it, and how to read it.
+    """Yield a label and a reader for every scan in the file or zip at ``path``.
 
-    A zip gives each of its DICOM series, or each of its images, which must be read before the next
-    is asked for. InputError for a zip that is damaged or holds none; what is wrong with a scan is
-    said when it is read.
+    A zip yields each of its DICOM series, or each of its images; read each one before advancing.
+    Raises InputError if a zip is damaged or empty. A reader raises InputError if its scan is
+    damaged.
     """
     path = Path(path)
     if not is_readable(path) or not is_zip(_head(path)):
@@ -103,7 +103,7 @@ def open_all(path: str | Path) -> Iterator[tuple[str, Callable[[], Scan]]]:
 
 @contextmanager
 def opening(name: str) -> Iterator[None]:
-    """The door: whatever is wrong inside is an InputError about the file ``name``."""
+    """Convert file and memory errors raised inside to InputErrors about the file ``name``."""
     with about(name):
         try:
             yield
@@ -114,7 +114,7 @@ def opening(name: str) -> Iterator[None]:
 
 
 def _opened(name: str, read: Callable[[], Scan]) -> Scan:
-    """What ``read`` gives, checked and named after the file ``name``."""
+    """Call ``read``, check the scan and name it after the file ``name``."""
     with opening(name):
         return replace(_checked(read()), name=display_name(name))
 
@@ -125,7 +125,7 @@ def _head(path: Path) -> bytes:
 
 
 def _check_file(path: Path) -> bytes:
-    """The head of the file at ``path``. FileError where it is empty or too large."""
+    """The head of the file at ``path``. Raises FileError if the file is empty or too large."""
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
         raise FileError(f"is larger than {MAX_FILE_BYTES >> 20} MB: give a smaller file.")
@@ -151,7 +151,7 @@ def _decode(entry: Entry, choice: Choice) -> Scan:
 
 
 def _read_many(entries: list[Entry], name: str, choice: Choice) -> Scan:
-    """A folder or a zip: a DICOM series, or one image of another format."""
+    """Read a folder or a zip: a DICOM series, or one image of another format."""
     heads = [entry.head() for entry in entries]
     if any(is_dicom(head) for head in heads):
         return _opened(name, partial(_read_dicom, entries, choice))
@@ -172,7 +172,7 @@ def _is_image(head: bytes) -> bool:
 
 
 def _checked(scan: Scan) -> Scan:
-    """``scan`` without a spacing that cannot be true. FileError for what no one can look at."""
+    """``scan`` without an implausible spacing. Raises FileError for a size or values to refuse."""
     depth, height, width = scan.voxels.shape
     if not 1 <= depth <= MAX_SLICES:
         raise FileError(f"holds {depth} slices: give 1 to {MAX_SLICES}.")
@@ -185,7 +185,7 @@ def _checked(scan: Scan) -> Scan:
     if scan.spacing is None or _is_true(scan.spacing):
         return scan
     stated = " x ".join(f"{distance:.3g}" for distance in scan.spacing)
-    notice = f"Its voxel spacing of {stated} mm cannot be true: sizes are given in pixels."
+    notice = f"Its voxel spacing of {stated} mm is implausible: sizes are given in pixels."
     return replace(scan, spacing=None, notices=(*scan.notices, notice))
 
 
@@ -197,12 +197,12 @@ def _is_true(spacing: tuple[float, float, float]) -> bool:
 
 
 def read_mask(path: str | Path, scan: Scan, labels: tuple[int, ...] | None = None) -> np.ndarray:
-    """A ground truth for ``scan`` as a boolean array (D, H, W): where it has one of ``labels``,
-    or, without labels, where it is white.
+    """Read a ground truth for ``scan`` as a boolean array (D, H, W).
 
-    A DICOM-SEG is laid where it belongs in the patient; everything else has the scan's own grid.
-    Raises InputError if its size differs from the scan's and, without labels, where it has
-    more than two values (0 and one of 1, 255 and 65535).
+    It is True where the file has one of ``labels`` or, without labels, where it is white. A
+    DICOM-SEG is placed by its patient coordinates; every other format must have the scan's grid.
+    Raises InputError if the size differs from the scan's or, without labels, if there are more
+    than two values (0 and one of 1, 255 and 65535).
     """
     path = Path(path)
     with opening(path.name):
@@ -212,6 +212,9 @@ def read_mask(path: str | Path, scan: Scan, labels: tuple[int, ...] | None = Non
         with opening(f"The ground truth {path.name}"):
             return read_dicom_seg(path, scan)
     mask = read_scan(path)
+    if mask.is_volume and mask.orientation is not None and scan.orientation is not None:
+        # A mask saved without its spacing may have been cut in another plane than the scan.
+        mask = in_plane(mask, scan.plane)
     with opening(f"The ground truth {path.name}"):
         return _fitting(mask, scan, labels)
 
@@ -239,9 +242,9 @@ def _fitting(mask: Scan, scan: Scan, labels: tuple[int, ...] | None) -> np.ndarr
 
 
 def _same_place(mask: Scan, scan: Scan) -> bool:
-    """Whether the two agree on where their corners lie, or at least on how their axes run.
+    """Whether the two have the same axis directions or, failing that, the same corners.
 
-    Masks whose origin alone is off are common, and harmless: their voxels are those of the scan.
+    Masks with only a wrong origin are common and harmless: their voxels match the scan's.
     """
     if mask.affine is None or scan.affine is None or mask.orientation == scan.orientation:
         return True

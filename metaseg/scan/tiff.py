@@ -1,4 +1,4 @@
-"""TIFF: 8, 16 and 32 bit, grey, colour, palette, one page or many."""
+"""Read TIFF: 8, 16 and 32 bit, grey, colour or palette, one page or many."""
 
 import io
 
@@ -30,15 +30,17 @@ SIZED_CODECS = (
     tifffile.COMPRESSION.APERIO_JP2000_RGB,
     tifffile.COMPRESSION.APERIO_JP2000_YCBC,
 )
-"""Those whose segments state their own size."""
+"""Codecs whose segments state their own size."""
 SLACK = 4
-"""Segments at the edge of a picture may be larger than what is seen of them."""
+"""How many times the expected pixels a segment may state: those at an edge are padded."""
 
 
 @decoding()
 def read_tiff(data: bytes, channel: int | None = None) -> Scan:
-    """The first series of pages as a Scan, one slice a page. Pillow would cast 16-bit colour to
-    8 bits without a word; tifffile with imagecodecs does not."""
+    """The first series of pages as a Scan, one slice per page. Raises FileError.
+
+    Pillow would silently cast 16-bit colour to 8 bits; tifffile with imagecodecs does not.
+    """
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         _check_pages(file.pages)
         series = file.series[0]
@@ -90,9 +92,9 @@ def _check_pages(pages: tifffile.TiffPages) -> None:
 def _check_segments(
     page: tifffile.TiffPage | tifffile.TiffFrame, first: tifffile.TiffPage, data: bytes
 ) -> None:
-    """FileError for segments (strips or tiles) of odd codecs, and for those that state more pixels
-    than they have in the picture: a codec would take memory for all of them. ``first`` is the page
-    that says how all of the series are stored."""
+    """Raise FileError for segments (strips or tiles) of unsupported codecs, and for those that
+    state more pixels than the page has: a codec would allocate memory for all of them. ``first``
+    is the page that states how the series is stored."""
     if first.compression not in (*PLAIN_CODECS, *SIZED_CODECS):
         raise FileError("uses an unsupported compression: save it with LZW or uncompressed.")
     if first.compression in SIZED_CODECS:
@@ -106,5 +108,5 @@ def _check_segments(
 
 
 def _reduced(series: tifffile.TiffPageSeries) -> bool:
-    """Whether these pages are thumbnails of others, which nobody misses."""
+    """Whether these pages are thumbnails of others."""
     return bool(series.keyframe.is_reduced)

@@ -1,4 +1,4 @@
-"""The Scan itself, and one slice of it."""
+"""The Scan, and how to take one slice of it."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,14 +10,14 @@ from metaseg.errors import InputError
 from metaseg.limits import MAX_ASPECT
 
 Codes = tuple[str, str, str]
-"""Where three axes run to: each of R, L, A, P, S, I, as nibabel names them."""
+"""Directions of three axes: each one of R, L, A, P, S, I, as nibabel names them."""
 
 PICTURE_ENDINGS = (".png", ".jpeg", ".jpg", ".bmp", ".webp", ".tiff", ".tif")
 ENDINGS = (".nii.gz", ".nii", *PICTURE_ENDINGS, ".dicom", ".dcm", ".zip")
 
 
 def display_name(path: str | Path) -> str:
-    """The file's name without its folder and its ending."""
+    """The file's name without its folder and its extension."""
     name = Path(path).name
     for ending in ENDINGS:
         if name.lower().endswith(ending) and len(name) > len(ending):
@@ -42,11 +42,11 @@ class Scan:
     voxels: np.ndarray
     """(D, H, W) float32; a single picture has D = 1."""
     name: str = ""
-    """What people read: the file's name without its ending, which the door knows."""
+    """The name shown to people: the file's name without its extension."""
     eight_bit: bool = False
     """Whether the source held 8-bit values, which preprocessing leaves unchanged."""
     spacing: tuple[float, float, float] | None = None
-    """Distance of the voxels in mm, in the order of the array; None if the source has none."""
+    """Voxel spacing in mm, in the order of the array; None if the source does not state it."""
     affine: np.ndarray | None = None
     """(4, 4), from (column, row, slice) to patient coordinates in mm, RAS+ as in NIfTI."""
     orientation: Codes | None = None
@@ -54,12 +54,12 @@ class Scan:
     plane: str = "axial"
     """The plane that the slices lie in: axial, coronal or sagittal."""
     sources: tuple[SourceSlice | None, ...] = ()
-    """DICOM only: where the slices come from, in the order of the source and not of the plane;
-    None if one is missing. A DICOM-SEG refers to them."""
+    """DICOM only: the source of each slice, in the order of the series, not of the plane; None for
+    a missing slice. A DICOM-SEG refers to them."""
     notices: tuple[str, ...] = ()
-    """Sentences about what the reader found odd and mended or left out."""
+    """Sentences about anything unusual that the reader corrected or skipped."""
     volume: np.ndarray | None = None
-    """The voxels of the volume that this one slice was taken out of; None if it was not."""
+    """The voxels of the volume that this slice was taken from; None for any other scan."""
 
     @property
     def is_volume(self) -> bool:
@@ -68,15 +68,14 @@ class Scan:
 
     @property
     def aspect(self) -> float:
-        """Height of a pixel over its width, which no picture is stretched by more than
-        ``MAX_ASPECT``; 1 where the source does not say."""
+        """Height of a pixel over its width, limited to ``MAX_ASPECT``; 1 without a spacing."""
         if self.spacing is None:
             return 1.0
         return min(max(self.spacing[1] / self.spacing[2], 1 / MAX_ASPECT), MAX_ASPECT)
 
 
 def take_slice(scan: Scan, index: int | None) -> tuple[Scan, int]:
-    """One slice of ``scan`` as a Scan of its own, and its index; None is the middle one.
+    """One slice of ``scan`` as a Scan, and its index; None takes the middle slice.
 
     Raises InputError if the scan has no such slice.
     """

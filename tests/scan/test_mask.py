@@ -7,7 +7,7 @@ from PIL import Image
 
 from metaseg.errors import InputError
 from metaseg.scan import Scan, read_mask, read_scan
-from tests.volumes import save
+from tests.volumes import affine_of, save
 
 TRUTH = np.zeros((40, 50), bool)
 TRUTH[10:20, 15:30] = True
@@ -120,3 +120,13 @@ def test_not_an_image(tmp_path):
     (tmp_path / "t.png").write_text("a mask")
     with pytest.raises(InputError, match="not an image"):
         read_mask(tmp_path / "t.png", SCAN)
+
+
+def test_a_mask_without_spacing_is_cut_like_its_scan(tmp_path):
+    array = np.zeros((20, 20, 20), np.uint8)
+    array[3, 7, 12] = 1
+    path = save(tmp_path / "scan.nii.gz", array, affine_of("RAS", zooms=(1, 5, 1)))
+    scan = read_scan(path)
+    assert scan.plane == "coronal"
+    mask = save(tmp_path / "mask.nii.gz", array, affine_of("RAS", zooms=(1, 1, 1)))
+    np.testing.assert_array_equal(read_mask(mask, scan), scan.voxels > 0)
