@@ -1,4 +1,4 @@
-"""From a slice to the network's input, and exactly back. Training and serving share this code."""
+"""Turn a slice into the network's input and map results back. Training and serving share it."""
 
 from metaseg.preprocess.brain import brain_mask, brain_masks
 from metaseg.preprocess.channels import CHANNELS, network_input, to_channels

@@ -1,8 +1,8 @@
-"""Where the brain lies on a single slice, by classical image processing and without any download.
+"""Find the brain on a single slice by classical image processing, without any download.
 
-The idea is that of every threshold-and-morphology skull stripper (for example Brummer et al. 1993,
-IEEE Transactions on Medical Imaging 12(2)): the brain is the largest compact region of middle grey
-levels, and a dark ring of skull and fluid parts it from the bright scalp.
+This is threshold-and-morphology skull stripping (for example Brummer et al. 1993, IEEE
+Transactions on Medical Imaging 12(2)): the brain is the largest compact region of middle grey
+levels, and a dark ring of skull and fluid separates it from the bright scalp.
 """
 
 import cv2
@@ -13,28 +13,29 @@ from metaseg.preprocess.settings import Preprocessing
 from metaseg.scan import Scan
 
 SIDE = 192
-"""The mask is looked for on a copy of at most this many pixels a side."""
+"""Longest side, in pixels, of the copy on which the mask is computed."""
 
 ANGLES = 180
-"""Rays on which the skull is looked for."""
+"""Number of rays along which the skull is searched."""
 
 FAINT = 16
-"""A slice whose deep tissue is darker than this holds nothing to tell a brain by."""
+"""Lowest grey level of deep tissue at which a brain can be recognised."""
 
 HEAD = 0.3
-"""Air ends at this share of Otsu's threshold (1979), which parts scalp from brain as often."""
+"""Share of Otsu's threshold (1979) up to which pixels count as air: the threshold itself often
+separates scalp from brain."""
 
 
 def brain_masks(scan: Scan, settings: Preprocessing) -> list[np.ndarray | None]:
-    """``brain_mask`` of every slice of ``scan``, in the window that ``settings`` want."""
+    """``brain_mask`` of every slice of ``scan``, in the window that ``settings`` define."""
     return [brain_mask(grey) for grey in grey_slices(scan, settings)]
 
 
 def brain_mask(grey: np.ndarray) -> np.ndarray | None:
     """The brain on ``grey`` (H, W) uint8 as a boolean mask (H, W), or None if it is not certain.
 
-    ``grey`` is T1 or FLAIR in any plane, before CLAHE, with the skull or without it. None is the
-    usual answer at the skull base, where muscle, eyes and brain touch, and above the vertex.
+    ``grey`` is T1 or FLAIR in any plane, before CLAHE, with or without the skull. None is common
+    at the skull base, where muscle, eyes and brain touch, and above the vertex.
     """
     height, width = grey.shape
     shrink = max(1.0, max(height, width) / SIDE)
@@ -56,7 +57,7 @@ def _compact_tissue(small: np.ndarray, head: np.ndarray) -> np.ndarray | None:
     reach = float(np.sqrt(area / np.pi))  # radius in pixels of a disc as large as the head
     depth = cv2.distanceTransform(np.pad(head, 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
     above = _above_the_skull_base(head)
-    # Brain makes most of the tissue deep inside the head, in its upper part on upright slices.
+    # Most tissue deep inside the head is brain; on upright slices, in the upper part of the head.
     core = (depth > 0.35 * depth.max()) & (above > 0)
     if not core.any():
         return None
@@ -80,18 +81,18 @@ def _compact_tissue(small: np.ndarray, head: np.ndarray) -> np.ndarray | None:
 
 
 def _above_the_skull_base(head: np.ndarray) -> np.ndarray:
-    """Where brain may lie: all of an axial slice, the upper part of an upright one; (H, W) uint8.
+    """Where brain is possible: all of an axial slice, the top of an upright one; (H, W) uint8.
 
-    The planes are told apart by the outline of the head: a sagittal one is not symmetric, a
-    coronal one is cut off below, at the neck. The shares of the head's width that the brain reaches
-    down to were read off slices.
+    The outline of the head tells the planes apart: a sagittal one is not symmetric, a coronal one
+    is cut off below, at the neck. How far down the brain reaches, as a share of the head's width,
+    was measured on slices.
     """
     rows, columns = np.nonzero(head)
     top, bottom = int(rows.min()), int(rows.max()) + 1
     width = int(np.count_nonzero(head[top : (top + bottom) // 2].any(axis=0)))
     mirror = np.clip(2 * round(columns.mean()) - columns, 0, head.shape[1] - 1)
     symmetry = np.count_nonzero(head[rows, mirror]) / len(rows)
-    # A tight field of view cuts an axial head off on both ends, an upright one below alone.
+    # A tight field of view cuts off an axial head at both ends, an upright one only below.
     above_edge, below_edge = int(head[1].sum()), int(head[-2].sum())
     cut_off = below_edge > 0.2 * width and above_edge < 0.5 * below_edge
     if symmetry < 0.92:
@@ -106,10 +107,11 @@ def _above_the_skull_base(head: np.ndarray) -> np.ndarray:
 def _within_skull(
     small: np.ndarray, head: np.ndarray, above: np.ndarray, reach: float, level: float
 ) -> np.ndarray:
-    """What lies inside the dark ring of skull and fluid of ``head`` (H, W) uint8; all of the head
-    where there is no such ring, as after the removal of the skull. Returns bool (H, W)."""
-    # Seen from the middle, the skull is the deepest valley between two brighter places on the way
-    # in from the surface.
+    """The inside of the dark ring of skull and fluid of ``head`` (H, W) uint8, as bool (H, W).
+
+    All of the head if there is no such ring, as after skull stripping.
+    """
+    # On a ray from the surface inwards, the skull is the deepest valley between two brighter peaks.
     rows, columns = np.nonzero(above)
     centre = (float(columns.mean()), float(rows.mean()))
     far = int(np.ceil(np.hypot(*head.shape)))
@@ -129,7 +131,7 @@ def _within_skull(
     if certain.mean() < 0.4:
         return head > 0
     thickness = np.where(certain, place, np.median(place[certain])).astype(np.float32)
-    # Sulci and vessels make valleys too: neighbouring rays outvote them.
+    # Sulci and vessels make valleys too: a median over neighbouring rays removes them.
     window = np.lib.stride_tricks.sliding_window_view(np.pad(thickness, 6, mode="wrap"), 13)
     limit = surface - np.median(window, axis=1)
     points = np.deg2rad(np.arange(ANGLES) * 360 / ANGLES)
@@ -149,7 +151,7 @@ def _is_plausible(brain: np.ndarray, head_area: float) -> bool:
 
 
 def _is_even(small: np.ndarray, brain: np.ndarray, level: float) -> bool:
-    """Whether ``brain`` is mostly of ``level``, as no cut through face or scalp is."""
+    """Whether most of ``brain`` is close to ``level``, unlike face or scalp."""
     inside = small[cv2.erode(brain, _disc(2)) > 0]
     if not inside.size:
         return False
@@ -157,9 +159,9 @@ def _is_even(small: np.ndarray, brain: np.ndarray, level: float) -> bool:
 
 
 def _largest(mask: np.ndarray, also: float = 1.0) -> np.ndarray | None:
-    """The largest connected part of ``mask`` (H, W) as uint8, or None of an empty one.
+    """The largest connected part of ``mask`` (H, W) as uint8, or None if it is empty.
 
-    Parts of at least the share ``also`` of its area come with it: hemispheres may be apart.
+    Includes parts of at least the share ``also`` of its area: hemispheres may be separate.
     """
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
     if count < 2:
@@ -170,7 +172,7 @@ def _largest(mask: np.ndarray, also: float = 1.0) -> np.ndarray | None:
 
 
 def _closed(mask: np.ndarray, radius: int) -> np.ndarray:
-    """Morphological closing that does not stick to the picture's edge."""
+    """Morphological closing without artefacts at the edge of the image."""
     padded = np.pad(mask, radius)
     closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, _disc(radius))
     return closed[radius:-radius, radius:-radius]

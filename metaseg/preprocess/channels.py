@@ -1,6 +1,6 @@
-"""Input channels of a network, derived from one grey image on its grid.
+"""Derive a network's input channels from one grey image on its grid.
 
-Training may alter the grey image first, and then uses the same code as serving.
+Training may alter the grey image first; from there on it uses the same code as serving.
 """
 
 from collections.abc import Callable
@@ -13,29 +13,30 @@ from metaseg.preprocess.settings import Channel, Preprocessing
 from metaseg.preprocess.tissue import air_level
 
 GAMMA = 2.5
-"""Spreads the bright end, where an enhancing lesion lies beside bright tissue."""
+"""Expands the bright end, where enhancing lesions are next to bright tissue."""
 NEIGHBOURHOOD = 1 / 16
-"""Deviation of the Gaussian of the local standardisation, as a share of the grid's size."""
+"""Standard deviation of the Gaussian of the local standardisation, as a share of the grid's size.
+"""
 LOCAL_GAIN = 40
-"""Grey levels of one local deviation, around the middle of 128."""
+"""Grey levels per local standard deviation, around 128."""
 
 
 def _window(grey: np.ndarray, settings: Preprocessing) -> np.ndarray:
-    """The slice as its window shows it."""
+    """The slice in its window, unchanged."""
     return grey
 
 
 def _gamma(grey: np.ndarray, settings: Preprocessing) -> np.ndarray:
-    """The bright end spread, the dark one pressed together."""
+    """The bright end expanded, the dark end compressed."""
     table = np.rint(255 * (np.arange(256) / 255) ** GAMMA).astype(np.uint8)
     return table[grey]
 
 
 def _local(grey: np.ndarray, settings: Preprocessing) -> np.ndarray:
-    """How far a pixel lies from its neighbourhood's mean, in deviations of that; air is 0.
+    """Each pixel's distance from the local mean in local standard deviations; air is 0.
 
-    The neighbourhood is the tissue around it alone: a normalised convolution (Knutsson and Westin
-    1993), or whatever lies at the edge of the head would look bright.
+    The neighbourhood contains tissue only, by normalised convolution (Knutsson and Westin 1993):
+    otherwise everything at the edge of the head would look bright.
     """
     values, tissue = grey.astype(np.float32), grey > air_level(grey)
     sigma = NEIGHBOURHOOD * max(grey.shape)
@@ -53,7 +54,7 @@ CHANNELS: dict[Channel, Callable[[np.ndarray, Preprocessing], np.ndarray]] = {
     "gamma": _gamma,
     "local": _local,
 }
-"""Each makes (S, S) uint8 of (S, S) uint8."""
+"""Functions from (S, S) uint8 to (S, S) uint8."""
 
 
 def to_channels(grey: np.ndarray, settings: Preprocessing) -> np.ndarray:
@@ -62,5 +63,5 @@ def to_channels(grey: np.ndarray, settings: Preprocessing) -> np.ndarray:
 
 
 def network_input(grey: np.ndarray, settings: Preprocessing) -> np.ndarray:
-    """What reaches the network of ``grey`` (S, S) uint8: (C, S, S) float32."""
+    """The network's input (C, S, S) float32 for ``grey`` (S, S) uint8."""
     return standardise(to_channels(grey, settings), settings)

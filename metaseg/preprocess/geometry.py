@@ -1,4 +1,4 @@
-"""Where a slice lies on the network's grid, and the exact way back."""
+"""Place a slice on the network's grid, and map it back exactly."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Geometry:
-    """How one slice was cropped, resized and padded to ``size`` x ``size``, and the way back.
+    """How one slice was cropped, resized and padded to ``size`` x ``size``, with the inverse.
 
     The crop is ``[top:bottom, left:right]`` of the slice; it is resized to
     ``height`` x ``width`` and placed with ``pad_top`` and ``pad_left`` empty pixels before it.
@@ -39,8 +39,8 @@ class Geometry:
     ) -> "Geometry":
         """The letterbox of ``box`` (top, bottom, left, right) of a slice of ``shape`` (H, W).
 
-        ``aspect`` is a pixel's height over its width: the network sees square ones. ``view`` is a
-        box around ``box`` to letterbox instead; what it shows beyond ``box`` is empty.
+        ``aspect`` is the height of a pixel over its width; pixels on the grid are square. ``view``
+        is a larger box around ``box`` to letterbox instead; it is empty outside ``box``.
         """
         top, bottom, left, right = box
         view = view or box
@@ -54,7 +54,7 @@ class Geometry:
         return self.place(slice_[self.top : self.bottom, self.left : self.right])
 
     def place(self, crop: np.ndarray) -> np.ndarray:
-        """``crop``, cut from a slice already, on the network's grid (size, size)."""
+        """``crop``, already cut from a slice, on the network's grid (size, size)."""
         canvas = np.zeros((self.size, self.size), crop.dtype)
         rows = slice(self.pad_top, self.pad_top + self.height)
         columns = slice(self.pad_left, self.pad_left + self.width)
@@ -62,11 +62,11 @@ class Geometry:
         return canvas
 
     def forward_mask(self, mask: np.ndarray) -> np.ndarray:
-        """A boolean mask (H, W) on the network's grid: True where at least half a pixel is."""
+        """A boolean mask (H, W) on the network's grid: True where it covers half of a pixel."""
         return self.forward(mask.astype(np.float32)) >= 0.5
 
     def inverse(self, values: np.ndarray) -> np.ndarray:
-        """``values`` (size, size) float32 back in the slice's grid (H, W); zero off the crop."""
+        """``values`` (size, size) float32 on the slice's grid (H, W); zero outside the crop."""
         rows = slice(self.pad_top, self.pad_top + self.height)
         columns = slice(self.pad_left, self.pad_left + self.width)
         out = np.zeros(self.shape, np.float32)
@@ -79,7 +79,7 @@ class Geometry:
 def _place(
     low: int, high: int, view_low: int, view_high: int, scale: float, size: int
 ) -> tuple[int, int]:
-    """Along one axis: how long ``low`` to ``high`` is for the network, and what lies before it."""
+    """Along one axis: the length of ``low`` to ``high`` on the grid, and the padding before it."""
     length = min(size, max(1, round((high - low) * scale)))
     off_centre = (low + high - view_low - view_high) / 2 * scale
     return length, int(np.clip(np.floor((size - length) / 2 + off_centre), 0, size - length))

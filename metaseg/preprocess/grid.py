@@ -1,4 +1,4 @@
-"""From a slice to the grey image on the network's grid."""
+"""Turn a slice into the grey image on the network's grid."""
 
 import math
 
@@ -13,16 +13,16 @@ from metaseg.preprocess.tissue import find_views
 def prepare(
     grey: np.ndarray, settings: Preprocessing, aspect: float = 1.0
 ) -> tuple[np.ndarray, Geometry] | None:
-    """The grey image (S, S) uint8 from which ``to_channels`` derives all that a network sees, and
-    its geometry: ``grey`` (H, W) uint8 with less noise, cropped to its tissue and letterboxed.
+    """``grey`` (H, W) uint8 denoised, cropped to its tissue and letterboxed, and its geometry.
 
-    ``aspect`` is a pixel's height over its width. None for a slice without tissue.
+    ``to_channels`` derives the network's input from the result (S, S) uint8. ``aspect`` is the
+    height of a pixel over its width. None for a slice without tissue.
     """
     found = find_views(grey, settings)
     if found is None:
         return None
     box, view = found
-    # Tissue is looked for as if pixels were square: margins along coarse rows would be too wide.
+    # The search for tissue assumes square pixels: margins along coarse rows would be too wide.
     nearly_square = 0.8 < aspect < 1.25
     geometry = Geometry.fit(grey.shape, box, settings.size, aspect, view if nearly_square else box)
     top, bottom, left, right = box
@@ -30,6 +30,6 @@ def prepare(
     shrink = max(1.0, math.sqrt(tissue.size / (geometry.height * geometry.width)))
     tissue = denoise(tissue, shrink, settings)
     if settings.clahe_at == "source":
-        # Of the tissue alone, so that air around it, or none, does not change its contrast.
+        # On the tissue only, so that the amount of air around it does not change its contrast.
         tissue = equalise(tissue, settings)
     return geometry.place(tissue), geometry

@@ -1,4 +1,4 @@
-"""Grey levels: from the source's units to 8 bit, less noise, more contrast, standardised."""
+"""Grey levels: scale them from the source's units to 8 bits, denoise, equalise, standardise."""
 
 import math
 from collections.abc import Iterator
@@ -12,14 +12,14 @@ from metaseg.preprocess.tissue import air_level
 from metaseg.scan import Scan
 
 VOXELS = 1 << 20
-"""The window of a volume is read off about so many of its voxels."""
+"""Approximate number of voxels that the window of a volume is computed from."""
 
 Window = tuple[float, float]
-"""The source's values that become 0 and 255."""
+"""The source's values that map to 0 and 255."""
 
 
 def grey_slices(scan: Scan, settings: Preprocessing) -> Iterator[np.ndarray]:
-    """Every slice of ``scan`` as grey levels (H, W) uint8, in the window that ``settings`` want."""
+    """Every slice of ``scan`` as grey levels (H, W) uint8, in the window of ``settings``."""
     window = None
     if settings.window == "volume" and not scan.eight_bit:
         whole = scan.voxels if scan.volume is None else scan.volume
@@ -30,7 +30,7 @@ def grey_slices(scan: Scan, settings: Preprocessing) -> Iterator[np.ndarray]:
 
 
 def find_window(voxels: np.ndarray, settings: Preprocessing) -> Window:
-    """The percentiles of ``voxels``, of any shape, that ``settings`` name."""
+    """The percentiles of ``voxels``, of any shape, given in ``settings``."""
     low, high = np.percentile(voxels, (settings.low_percentile, settings.high_percentile))
     return float(low), float(high)
 
@@ -38,8 +38,10 @@ def find_window(voxels: np.ndarray, settings: Preprocessing) -> Window:
 def to_grey_levels(
     slice_: np.ndarray, eight_bit: bool, settings: Preprocessing, window: Window | None = None
 ) -> np.ndarray:
-    """``slice_`` (H, W) in the source's units as uint8: 8-bit sources unchanged, others through
-    ``window``, by default that of the slice itself."""
+    """``slice_`` (H, W) in the source's units as uint8.
+
+    8-bit sources are unchanged; others are scaled by ``window``, by default that of the slice.
+    """
     if eight_bit:
         return np.clip(np.rint(slice_), 0, 255).astype(np.uint8)
     low, high = window or find_window(slice_, settings)
@@ -50,9 +52,9 @@ def to_grey_levels(
 
 
 def enhance(grey: np.ndarray, settings: Preprocessing) -> np.ndarray:
-    """``grey`` (H, W) uint8 after contrast-limited adaptive histogram equalisation, to look at.
+    """``grey`` (H, W) uint8 after contrast-limited adaptive histogram equalisation, for display.
 
-    The page of a screenshot takes no part in it and comes back as it is.
+    The page around a screenshot is excluded and unchanged.
     """
     picture = find_picture(grey)
     enhanced = grey.copy()
@@ -67,27 +69,26 @@ def equalise(grey: np.ndarray, settings: Preprocessing) -> np.ndarray:
 
 
 def denoise(grey: np.ndarray, shrink: float, settings: Preprocessing) -> np.ndarray:
-    """``grey`` (h, w) uint8 with less noise where so much of it is left after ``shrink``.
+    """``grey`` (h, w) uint8, denoised if the noise after shrinking by ``shrink`` is too strong.
 
-    Noise is measured as white: that of an enlarged picture, or of a slice that is mostly black,
-    goes unseen.
+    The estimate assumes white noise: it misses that of an enlarged image, and of a slice that is
+    mostly black.
     """
-    # A robust form of Immerkaer 1996: this kernel cancels what is even or slopes.
+    # A robust form of Immerkaer 1996: this kernel cancels constant and linear parts.
     kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
     answer = cv2.filter2D(grey.astype(np.float32), -1, kernel)
     noise = float(np.median(np.abs(answer))) / (0.6745 * float(np.linalg.norm(kernel)))
     if noise <= settings.noise_limit * shrink:
         return grey
-    # Non-local means (Buades et al. 2005) spare the small lesions that a blur would not.
+    # Non-local means (Buades et al. 2005) preserve small lesions, which a blur would remove.
     return cv2.fastNlMeansDenoising(grey, None, noise, 5, 15)
 
 
 def standardise(levels: np.ndarray, settings: Preprocessing) -> np.ndarray:
-    """``levels`` (C, S, S) uint8 as float32, each channel with mean 0 and deviation 1 over the
-    tissue.
+    """``levels`` (C, S, S) uint8 as float32, each channel with mean 0 and standard deviation 1.
 
-    The air around it is left out of both figures, so that a wide field of view or a missing skull
-    does not shift the brain's values.
+    Both are computed over the tissue, without the air around it: a wide field of view or a missing
+    skull does not shift the values of the brain.
     """
     return np.stack([_standardise(channel, settings) for channel in levels])
 

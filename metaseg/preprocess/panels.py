@@ -1,4 +1,4 @@
-"""Figures: several pictures side by side, of which a network would see a mixture."""
+"""Detect figures of several panels, which a network would see as one image."""
 
 import cv2
 import numpy as np
@@ -7,18 +7,18 @@ from metaseg.preprocess.geometry import resize
 from metaseg.preprocess.screenshot import find_picture
 
 SIDE = 256
-"""Panels are looked for on a copy of at most this many pixels a side."""
+"""Longest side, in pixels, of the copy that is searched for panels."""
 EVEN = 10
-"""Grey levels that all but the brightest and the darkest fiftieth of a gap's line keep within."""
+"""Largest range of grey levels along a line of a gap, between its 2nd and 98th percentiles."""
 LEAST = 0.18
-"""Share of the picture's length that a panel takes at least."""
+"""Smallest height and width of a panel, as a share of the image's."""
 ALIKE = 0.5
-"""A panel is at least half as long as the longest one, along the gap and across it."""
+"""Smallest height and width of a panel, as a share of the largest panel's."""
 
 
 def has_panels(grey: np.ndarray) -> bool:
-    """Whether ``grey`` (H, W) uint8 shows two or more pictures of about one size, beside each
-    other or one below the other, with an even gap from edge to edge between them."""
+    """Whether ``grey`` (H, W) uint8 has two or more panels of similar size, in a row or a column,
+    separated by plain gaps from edge to edge."""
     picture = grey[find_picture(grey)]
     shrink = max(1.0, max(picture.shape) / SIDE)
     small = resize(picture, *(max(1, round(side / shrink)) for side in picture.shape))
@@ -27,7 +27,7 @@ def has_panels(grey: np.ndarray) -> bool:
 
 
 def _in_columns(grey: np.ndarray) -> bool:
-    """Whether gaps part the columns of ``grey`` (H, W) uint8 into panels."""
+    """Whether gaps divide the columns of ``grey`` (H, W) uint8 into panels."""
     low, high = np.percentile(grey, (2, 98), axis=0)
     shown = high - low > EVEN
     edges = np.flatnonzero(np.diff(shown, prepend=False, append=False))
@@ -43,6 +43,6 @@ def _in_columns(grey: np.ndarray) -> bool:
 
 
 def _height(panel: np.ndarray) -> int:
-    """How many rows of ``panel`` (h, w) uint8 show something."""
+    """Number of rows of ``panel`` (h, w) uint8 that are not plain."""
     low, high = np.percentile(panel, (2, 98), axis=1)
     return int(np.count_nonzero(high - low > EVEN))

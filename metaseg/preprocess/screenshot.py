@@ -1,25 +1,25 @@
-"""The slice within a screenshot: the bright page of a viewer or document around it is left out."""
+"""Find the slice within a screenshot, without the bright page of a viewer or document around it."""
 
 import cv2
 import numpy as np
 
 AIR = 40
-"""A page is brighter than this grey level. A darker one needs no care: it looks like air."""
+"""A page is brighter than this grey level; a darker one looks like air and does no harm."""
 UNEVEN = 3
-"""Grey levels by which a page may differ within 5 x 5 pixels."""
+"""Largest range of a page's grey levels within 5 x 5 pixels."""
 COMPRESSED = 16
-"""Grey levels by which compression changes a page close to the slice."""
+"""Largest change of a page's grey level near the slice, due to compression."""
 LEAST = 0.02
-"""A smaller share of the picture is no page."""
+"""Smallest share of the image that counts as a page."""
 LINE = 2
-"""Width of a line around the slice, in pixels."""
+"""Width, in pixels, of a frame line around the slice."""
 
 
 def find_picture(grey: np.ndarray) -> tuple[slice, slice]:
-    """Rows and columns of ``grey`` (H, W) uint8 that hold the slice; all where there is no page.
+    """Rows and columns of ``grey`` (H, W) uint8 that contain the slice; all if there is no page.
 
-    A page is an even, bright area that reaches the edge. What is written on it is left out, and so
-    is a thin line around the slice; slices side by side stay together.
+    A page is a plain, bright area that reaches the edge. Text on it is cut off, and so is a thin
+    line around the slice; slices side by side stay together.
     """
     everything = slice(0, grey.shape[0]), slice(0, grey.shape[1])
     if np.mean(_edge(grey) > AIR) < LEAST:
@@ -32,7 +32,7 @@ def find_picture(grey: np.ndarray) -> tuple[slice, slice]:
     if not page.any():
         return everything
     level = float(np.median(grey[page]))
-    # The gradient takes the page's rim away; the dilation gives it back.
+    # The gradient removes the rim of the page; the dilation restores it.
     rest = 1 - cv2.dilate(page.astype(np.uint8), window)
     _, _, boxes, _ = cv2.connectedComponentsWithStats(rest)
     areas = boxes[1:, cv2.CC_STAT_AREA]
@@ -56,7 +56,7 @@ def _edge(array: np.ndarray) -> np.ndarray:
 
 
 def _without_line(start: int, stop: int, length: int) -> slice:
-    """From ``start`` to ``stop``, less a line on those sides that are not the picture's own."""
+    """From ``start`` to ``stop``, without the line on sides that are not edges of the image."""
     start, stop = int(start), int(stop)
     inner = start + LINE * (start > 0), stop - LINE * (stop < length)
     return slice(*inner) if inner[0] < inner[1] else slice(start, stop)

@@ -6,52 +6,52 @@ from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 
 VERSION = 1
-"""Of the algorithm. Any change of what reaches a network under the same parameters raises it, and
-checkpoints of another version are refused."""
+"""Version of the algorithm. Increase it with any change to the network's input under the same
+parameters; checkpoints of another version are refused."""
 
 Channel = Literal["window", "clahe", "gamma", "local"]
-"""Names of what a network can see; ``channels.CHANNELS`` computes them."""
+"""Names of input channels; ``channels.CHANNELS`` computes them."""
 Percentile = Annotated[float, Field(ge=0, le=100)]
 GreyLevels = Annotated[float, Field(ge=0, le=255)]
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
 class Preprocessing:
-    """No field has a default: a network must see what it saw in training, or nothing.
+    """Parameters of preprocessing. No field has a default: they must be those of the training.
 
-    A training takes them from its ``TrainingConfig``, everything else from the checkpoint.
-    ValueError (pydantic's) for a value out of range.
+    A training takes them from its ``TrainingConfig``, everything else from the checkpoint. Raises
+    ValueError (pydantic's) if a value is out of range.
     """
 
     version: Annotated[int, Field(ge=0)]
     """``VERSION`` when the network was trained."""
     size: Annotated[int, Field(ge=32, le=1024)]
-    """Height and width of what the network sees, in pixels."""
+    """Height and width of the network's input, in pixels."""
     channels: Annotated[tuple[Channel, ...], Field(min_length=1)]
-    """What the network sees of a slice, one input channel each."""
+    """The network's input channels."""
     window: Literal["slice", "volume"]
     """Whether the percentiles are those of each slice or of its whole volume."""
     low_percentile: Percentile
-    """Maps to 0 where the source has more than 8 bits."""
+    """Maps to 0 if the source has more than 8 bits."""
     high_percentile: Percentile
-    """Maps to 255 where the source has more than 8 bits."""
+    """Maps to 255 if the source has more than 8 bits."""
     clahe_at: Literal["source", "grid"]
     """Where CLAHE is computed: on the network's grid, as the channel ``clahe``, or at the source's
-    resolution over the tissue's box, before resizing. What is equalised at the source has the one
-    channel ``window``, which then holds the equalised slice."""
+    resolution within the box of the tissue, before resizing. ``source`` requires ``window`` as the
+    only channel, which then contains the equalised slice."""
     clahe_clip_limit: Annotated[float, Field(gt=0, le=100)]
     """Contrast limit of CLAHE (Zuiderveld 1994), as OpenCV defines it."""
     clahe_tile_grid: Annotated[int, Field(ge=1, le=32)]
-    """Tiles a side of CLAHE."""
+    """Tiles of CLAHE per side."""
     minimum_deviation: Annotated[float, Field(gt=0, le=255)]
-    """Floor of the deviation in the standardisation, in grey levels."""
+    """Lower limit of the standard deviation in the standardisation, in grey levels."""
     minimum_range: GreyLevels
-    """A slice whose smoothed grey levels span less than this holds no tissue."""
+    """A slice whose smoothed grey levels span less than this has no tissue."""
     minimum_structure: Annotated[float, Field(ge=0, le=1)]
-    """A slice that keeps less than this share of its deviation when smoothed is noise."""
+    """A slice that keeps less than this share of its standard deviation when smoothed is noise."""
     noise_limit: GreyLevels
-    """Deviation of white noise, in grey levels on the network's grid, above which a slice is
-    smoothed before anything else."""
+    """Standard deviation of white noise, in grey levels on the network's grid, above which a slice
+    is denoised first."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

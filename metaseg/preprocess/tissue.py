@@ -1,4 +1,4 @@
-"""Where the tissue lies on a slice."""
+"""Find the tissue on a slice."""
 
 import math
 
@@ -10,22 +10,21 @@ from metaseg.preprocess.screenshot import find_picture
 from metaseg.preprocess.settings import Preprocessing
 
 ANALYSIS_SIDE = 256
-"""Tissue is looked for on a copy of at most this many pixels a side."""
+"""Longest side, in pixels, of the copy that is searched for tissue."""
 
 
 def find_tissue(grey: np.ndarray, settings: Preprocessing) -> Box | None:
-    """The box (top, bottom, left, right) around the tissue of ``grey`` (H, W) uint8, with a margin
-    as far as the slice has one.
+    """The box (top, bottom, left, right) around the tissue of ``grey`` (H, W) uint8.
 
-    The page of a screenshot lies outside of it. None for a slice without tissue: a constant one,
-    one too faint, or nothing but noise.
+    It has a margin, within the slice, and excludes the page around a screenshot. None for a slice
+    without tissue: constant, too faint, or pure noise.
     """
     found = find_views(grey, settings)
     return found and found[0]
 
 
 def find_views(grey: np.ndarray, settings: Preprocessing) -> tuple[Box, Box] | None:
-    """The box that ``find_tissue`` gives, and the one it would be with its whole margin."""
+    """The box of ``find_tissue``, and the same box with its full margin, beyond the slice."""
     rows, columns = find_picture(grey)
     view = _find_tissue(grey[rows, columns], settings)
     if view is None:
@@ -59,7 +58,7 @@ def _find_tissue(grey: np.ndarray, settings: Preprocessing) -> Box | None:
     left, top = (min(c[axis] for c in large) for axis in (0, 1))
     right, bottom = (max(c[axis] + c[axis + 2] for c in large) for axis in (0, 1))
     margin = 0.03 * max(right - left, bottom - top)
-    # Never closer than a third of the slice: the top of a head must not look like a whole one.
+    # At least a third of the slice: the top of a head must not look like a whole head.
     least = max(height, width) / 3 / shrink
     top, bottom = _widen(top - margin, bottom + margin, least)
     left, right = _widen(left - margin, right + margin, least)
@@ -73,7 +72,7 @@ def _find_tissue(grey: np.ndarray, settings: Preprocessing) -> Box | None:
 
 def air_level(levels: np.ndarray) -> float:
     """The grey level up to which a pixel of ``levels`` (H, W) uint8 counts as air."""
-    # Otsu (1979) parts bright scalp from the rest as often as head from air: half of it is safe.
+    # Otsu's threshold (1979) often separates bright scalp from the rest: half of it is safe.
     return cv2.threshold(levels, 0, 255, cv2.THRESH_OTSU)[0] / 2
 
 
