@@ -1,4 +1,4 @@
-"""One case, and how it is read."""
+"""One case, and how to read it."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from metaseg.scan import Scan, read_mask, read_scan
 
 @dataclass(frozen=True)
 class Case:
-    """A scan, its mask, the group (patient) it belongs to and its split."""
+    """A scan, its mask, its group (patient) and its split."""
 
     name: str
     group: str
@@ -21,25 +21,25 @@ class Case:
     source: str
     """The name of the data folder."""
     dataset: Dataset
-    """What the data folder says of itself."""
+    """The description of the data folder."""
     labels: tuple[int, ...] | None = None
     """The values of the mask that count as lesion; None for a mask of 0 and 1 or 255."""
     channel: int | None = None
     """The colour channel that holds the scan; None for a grey one."""
     row: int = 0
-    """Its line in ``cases.csv``, the head being line 1; 0 where it comes from no table."""
+    """Its line in ``cases.csv``, from 2, after the header; 0 if it does not come from a table."""
 
     @property
     def place(self) -> str:
-        """Where its user finds it, for messages."""
+        """Where to find it, for messages."""
         return f"row {self.row}" if self.row else f"case {self.name}"
 
 
 def read_case(case: Case) -> tuple[Scan, np.ndarray]:
-    """The scan of ``case`` and its mask (D, H, W) bool. InputError says what is wrong.
+    """The scan of ``case`` and its mask (D, H, W) bool. Raises InputError if one cannot be read.
 
-    Where the data set calls the spacing in its headers wrong, the scan has that of the data set's
-    ``pixel_mm``, a single slice being 1 mm thick, or none: nothing says how far apart slices lie.
+    If the data set declares the spacing in its headers wrong, a single slice gets its ``pixel_mm``
+    and a thickness of 1 mm. A volume gets no spacing, since the distance of its slices is unknown.
     """
     scan = read_scan(case.image, channel=case.channel)
     truth = read_mask(case.mask, scan, case.labels)

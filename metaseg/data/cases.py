@@ -1,5 +1,5 @@
-"""Data folders: ``cases.csv`` with one row a case, checked as a whole before anything runs, or a
-published layout."""
+"""Data folders: a ``cases.csv`` with one row per case, or a published layout. They are checked as a
+whole before anything runs."""
 
 import csv
 from collections import Counter
@@ -18,12 +18,11 @@ COLUMNS = ("case", "group", "image", "mask", "split")
 
 
 def read_cases(folder: Path, layout: str | None = None, modality: str | None = None) -> list[Case]:
-    """All cases of a data folder: those of its ``cases.csv``, in its order, or of a published
-    layout, which is looked for where there is no ``cases.csv`` or named by ``layout``.
+    """All cases of a data folder: those of its ``cases.csv``, in its order, or of a layout.
 
-    ``modality`` describes a folder that does not describe itself. Raises InputError that lists
-    every fault found: in its description, missing files, cases listed twice, groups that stand on
-    both sides of the split.
+    A published layout is used if ``layout`` names it, or if there is no ``cases.csv``.
+    ``modality`` describes a folder without a ``dataset.toml``. Raises InputError that lists every
+    fault: in the description, missing files, cases listed twice, groups in two splits.
     """
     folder = Path(folder)
     table = folder / "cases.csv"
@@ -39,12 +38,18 @@ def read_cases(folder: Path, layout: str | None = None, modality: str | None = N
 
 def _read_table(folder: Path, table: Path) -> list[dict]:
     """The checked rows of ``cases.csv``, as the fields of a Case."""
-    with table.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        missing = [column for column in COLUMNS if column not in (reader.fieldnames or [])]
-        if missing:
-            raise InputError(f"{folder.name}/cases.csv lacks the columns {', '.join(missing)}.")
-        rows = list(reader)
+    try:
+        # Spreadsheets begin UTF-8 with a byte order mark.
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            columns, rows = reader.fieldnames or [], list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(
+            f"{folder.name}/cases.csv cannot be read: save it as CSV in UTF-8."
+        ) from error
+    missing = [column for column in COLUMNS if column not in columns]
+    if missing:
+        raise InputError(f"{folder.name}/cases.csv lacks the columns {', '.join(missing)}.")
     cases, faults, splits = [], [], {}
     for number, row in enumerate(rows, start=2):
         empty = [column for column in COLUMNS if not row[column]]
@@ -61,7 +66,7 @@ def _read_table(folder: Path, table: Path) -> list[dict]:
         }
         for key in ("image", "mask"):
             if not case[key].is_file():
-                faults.append(f"row {number}: {case[key].relative_to(folder)} is missing")
+                faults.append(f"row {number}: {row[key]} is missing")
         if splits.setdefault(row["group"], row["split"]) != row["split"]:
             faults.append(f"row {number}: group {row['group']} is in another split as well")
         cases.append(case)
@@ -75,9 +80,11 @@ def _read_table(folder: Path, table: Path) -> list[dict]:
 
 
 def cases_of_split(folders: list[Path], split: str, modality: str | None = None) -> list[Case]:
-    """The cases of one split over several data folders; raises InputError if there are none, or two
-    of the folders have the same name. ``modality`` is that of folders that do not describe
-    theirs."""
+    """The cases of one split of several data folders.
+
+    ``modality`` describes folders without a ``dataset.toml``. Raises InputError if there are no
+    such cases, two folders have the same name, or a folder is at fault.
+    """
     tables = together(*(partial(read_cases, folder, modality=modality) for folder in folders))
     for name, count in Counter(Path(folder).resolve().name for folder in folders).items():
         if count > 1:
@@ -94,11 +101,11 @@ def cases_of_split(folders: list[Path], split: str, modality: str | None = None)
 def hold_out_validation(
     cases: list[Case], share: float, by: str = "group"
 ) -> tuple[list[Case], list[Case]]:
-    """Training and validation cases. Holds out about ``share`` of the patients of each data folder,
-    or with ``by`` slice that share of its cases.
+    """Split ``cases`` into training and validation cases.
 
-    Every run holds out the same ones, in whatever order ``cases`` come. Raises InputError that
-    names folders with too few.
+    Holds out about ``share`` of the patients of each data folder or, if ``by`` is "slice", of its
+    cases. Every run holds out the same ones, whatever the order of ``cases``. Raises InputError
+    that names every folder with too few.
     """
     kind, name_of, choose = HELD_OUT_BY[by]
     chosen, faults = set(), []
@@ -120,8 +127,8 @@ def hold_out_validation(
 
 
 def _evenly(names: list[str], count: int) -> list[str]:
-    """``count`` of the sorted ``names`` at even distances, so that kinds of tumour or hospitals
-    that the names begin with are all represented."""
+    """``count`` of the sorted ``names`` at even distances: names often begin with the tumour or the
+    hospital, and all of them should be represented."""
     step = len(names) / count
     return [names[int((k + 0.5) * step)] for k in range(count)]
 
@@ -135,4 +142,4 @@ HELD_OUT_BY: dict[str, tuple[str, Callable[[Case], str], Callable[[list[str], in
     "group": ("groups", lambda case: case.group, _evenly),
     "slice": ("cases", lambda case: case.name, _at_random),
 }
-"""Units that validation can hold out: their name, their key in a case, and how they are chosen."""
+"""Units to hold out for validation: their name, their key in a case, and how they are chosen."""

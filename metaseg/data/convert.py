@@ -1,13 +1,12 @@
-"""Data folders from what publishers distribute: checked file by file, written whole or not at all.
+"""Convert the files of publishers to data folders. Every file is checked before a folder appears.
 
 - ``figshare``: Figshare 1512427, MATLAB files ``1.mat`` to ``3064.mat`` in any folders.
 - ``kaggle-lgg``: TIFF files ``TCGA_*/TCGA_*_1.tif`` with ``TCGA_*_1_mask.tif``.
-- ``nifti``: ``NAME.nii.gz`` with ``NAME_mask.nii.gz`` (or ``_seg``), the scans of a patient in a
-  folder of their own where there are several, and a ``dataset.toml`` or a modality.
+- ``nifti``: ``NAME.nii.gz`` with ``NAME_mask.nii.gz`` (or ``_seg``), and a ``dataset.toml`` or a
+  modality. If a patient has several scans, put them in one folder named after the patient.
 
-Slices are written as PNG without loss. The published grey levels of Kaggle LGG have 8 bits and stay
-as they are; those of Figshare are scaled slice by slice, the darkest pixel to 0 and the brightest
-to 255.
+Slices are written as PNG, without loss. The 8-bit grey levels of Kaggle LGG stay unchanged; those
+of Figshare are scaled slice by slice, the darkest pixel to 0 and the brightest to 255.
 """
 
 import csv
@@ -31,19 +30,19 @@ from metaseg.scan.pictures import write_png
 
 SHOWN_FAULTS = 20
 MASKS = ("_mask", "_seg")
-"""What the name of a NIfTI mask ends with, before ``.nii`` or ``.nii.gz``."""
+"""Endings of the names of NIfTI masks, before ``.nii`` or ``.nii.gz``."""
 
 
 @dataclass(frozen=True)
 class Planned:
-    """A case that is to be written."""
+    """A case to write."""
 
     name: str
     group: str
     split: str
     write: Callable[[Path], tuple[str, str]]
-    """Writes image and mask below a folder and returns their places in it; raises InputError if the
-    publisher's files are not as they must be."""
+    """Writes image and mask below a folder and returns their relative paths. Raises InputError if
+    the publisher's files are wrong."""
     plane: str = ""
 
 
@@ -54,10 +53,11 @@ def convert(
     modality: str | None = None,
     progress: Callable[[list[Planned]], Iterable[Planned]] = iter,
 ) -> list[Planned]:
-    """Write the data folder ``destination`` from the folder ``source`` of a publisher's files.
+    """Convert the publisher's files in ``source`` to the data folder ``destination``.
 
-    ``kind`` is one of ``KINDS``; ``modality`` is that of NIfTI files without a ``dataset.toml``.
-    Returns the cases written. InputError lists every fault, and then nothing is left behind.
+    ``kind`` is one of ``KINDS``; ``modality`` describes NIfTI files without a ``dataset.toml``.
+    ``progress`` wraps the planned cases, like tqdm. Returns the cases written. Raises InputError
+    that lists the faults; nothing is then left behind.
     """
     if not source.is_dir():
         raise InputError(f"There is no folder {source.name}: unpack the download into it.")
@@ -65,7 +65,7 @@ def convert(
         raise InputError(f"{destination.name} already exists: give the name of a new folder.")
     dataset, planned = KINDS[kind](source, modality)
     partial_folder = destination.with_name(f".{destination.name}.partial")
-    # What a run that was killed has left.
+    # Left over from a killed run.
     shutil.rmtree(partial_folder, ignore_errors=True)
     try:
         for name in ("images", "masks"):
@@ -96,7 +96,7 @@ def _raise(faults: list[str]) -> None:
 
 
 def _plan_figshare(source: Path, _: str | None) -> tuple[Dataset, list[Planned]]:
-    # Nothing else needs h5py.
+    # Imported here, since nothing else needs h5py.
     from metaseg.data.figshare import read_figshare
 
     found = _unique(path for path in source.rglob("*.mat") if path.stem.isdigit())
@@ -112,7 +112,7 @@ def _plan_figshare(source: Path, _: str | None) -> tuple[Dataset, list[Planned]]
 
 
 def _plan_kaggle_lgg(source: Path, _: str | None) -> tuple[Dataset, list[Planned]]:
-    # The download holds everything twice.
+    # The download contains everything twice.
     masks = _unique(found.mask for found in LAYOUTS["kaggle-lgg"].find(source))
     files = {}
     for mask in masks.values():
@@ -137,7 +137,7 @@ def _read_tiff(mask: Path) -> tuple[np.ndarray, np.ndarray]:
     image = mask.with_name(mask.name.replace("_mask.tif", ".tif"))
     scan = read_scan(image, channel=1)
     if not scan.eight_bit or scan.is_volume:
-        raise InputError(f"{image.name} is not a slice of 8 bits: download it again.")
+        raise InputError(f"{image.name} is not an 8-bit slice: download it again.")
     return scan.voxels[0].astype(np.uint8), read_mask(mask, scan)[0]
 
 
@@ -153,7 +153,7 @@ def _plan_nifti(source: Path, modality: str | None) -> tuple[Dataset, list[Plann
 
 
 def _pair(source: Path) -> dict[str, tuple[str, Path, Path]]:
-    """By the name of the case: its group, the scan and the mask."""
+    """Group, scan and mask of each case, by its name."""
     pairs, faults = {}, []
     for image in sorted(source.rglob("*.nii*")):
         stem, ending = _split_name(image)
@@ -176,7 +176,7 @@ def _pair(source: Path) -> dict[str, tuple[str, Path, Path]]:
 
 
 def _copy(case: Case, folder: Path) -> tuple[str, str]:
-    """Copy the files of ``case``, which are read to see that they fit."""
+    """Copy the files of ``case``, after reading them to check that they fit."""
     try:
         read_case(case)
     except InputError as error:
@@ -199,13 +199,13 @@ def _write_slice(
 
 
 def _split_name(path: Path) -> tuple[str, str]:
-    """The name before the ending, and the ending: ``.nii.gz`` is one."""
+    """The name without its extension, and the extension: ``.nii`` or ``.nii.gz``."""
     stem, dot, ending = path.name.partition(".nii")
     return stem, dot + ending
 
 
 def _unique(paths: Iterable[Path]) -> dict[str, Path]:
-    """``paths`` by file name; raises InputError if two files of a name differ."""
+    """``paths`` by file name. Raises InputError if two files of the same name differ."""
     found: dict[str, Path] = {}
     faults = []
     for path in sorted(paths):
@@ -219,7 +219,7 @@ def _unique(paths: Iterable[Path]) -> dict[str, Path]:
 
 
 def _check_complete(source: Path, missing: list[str]) -> None:
-    """InputError where files that the list of the split names are ``missing``."""
+    """Raise InputError if any file of the list of the split is ``missing``."""
     if missing:
         named = ", ".join(missing[:3]) + (" and so on" if len(missing) > 3 else "")
         raise InputError(

@@ -1,4 +1,4 @@
-"""What a data folder shows: its ``dataset.toml``, checked as a whole."""
+"""The description of a data folder: its ``dataset.toml``, checked as a whole."""
 
 import json
 import tomllib
@@ -25,16 +25,16 @@ LINES = {
     "license": 'license = "CC-BY-4.0"',
     "citation": 'citation = "Author A. Journal 1, 2026"',
 }
-"""For each field a line as people write it."""
+"""An example line for each field."""
 
 
 class Dataset(BaseModel):
-    """What no program should guess: the fields of ``dataset.toml``."""
+    """The fields of ``dataset.toml``: what a program should not guess."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     title: str = Field(min_length=1)
-    """What the images show, for people."""
+    """Title for people: what the images show."""
     modality: Modality
     """T1 with contrast medium, T1, T2 or FLAIR."""
     target: str = Field(min_length=1)
@@ -42,15 +42,15 @@ class Dataset(BaseModel):
     skull_stripped: bool | None = None
     """None if unknown."""
     pixel_mm: float | None = Field(None, gt=0, le=10, allow_inf_nan=False)
-    """Size of the square pixels where the files do not carry it."""
+    """Size of the square pixels in mm, for files that do not state it."""
     header_spacing_is_wrong: bool = False
-    """The spacing in the headers of the files means nothing and is ignored."""
+    """Whether the spacing in the files' headers is wrong and must be ignored."""
     groups: str = Field(min_length=1)
-    """What the groups in ``cases.csv`` are: patients, or what stands for them."""
+    """What the groups in ``cases.csv`` are: patients, or a substitute for them."""
     license: str = Field(min_length=1)
-    """Of the images and masks, as their publisher puts it."""
+    """Licence of the images and masks, in the publisher's words."""
     citation: str = ""
-    """How the publisher wants to be cited; empty for data of one's own."""
+    """How to cite the publisher; empty for your own data."""
 
 
 REQUIRED = [name for name, field in Dataset.model_fields.items() if field.is_required()]
@@ -59,11 +59,11 @@ REQUIRED = [name for name, field in Dataset.model_fields.items() if field.is_req
 def read_dataset(
     folder: Path, modality: str | None = None, published: Dataset | None = None
 ) -> Dataset:
-    """The description of the data folder ``folder``: its ``dataset.toml``; without one,
-    ``published``, what is known of a published data set; without that, ``modality`` and nothing
-    more.
+    """The description of the data folder ``folder``.
 
-    Raises InputError that lists every fault of the file, or the lines to write where there is none.
+    It comes from ``dataset.toml`` if there is one, or else from ``published``, the description of a
+    published data set, or else has only ``modality``. Raises InputError that lists every fault of
+    the file, or the lines to write if it is missing.
     """
     name = folder.resolve().name
     try:
@@ -83,8 +83,8 @@ def read_dataset(
 
 
 def parse_dataset(text: str, shown: str) -> Dataset:
-    """The Dataset that the TOML ``text`` describes; ``shown`` names its file in an InputError,
-    which has a sentence for every fault."""
+    """The Dataset described by the TOML ``text``. Raises InputError with a sentence for every
+    fault; ``shown`` is the file's name in it."""
     try:
         return Dataset.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
@@ -113,7 +113,7 @@ def _of_modality(name: str, modality: str) -> Dataset:
 
 
 def _explain(fault: dict) -> str:
-    """A fault that pydantic found, as a sentence that says what to write."""
+    """A fault found by pydantic, as a sentence that says what to write."""
     field = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "extra_forbidden":
         known = ", ".join(LINES)
@@ -125,5 +125,5 @@ def _explain(fault: dict) -> str:
 
 
 def _toml(value: object) -> str:
-    """``value`` as TOML spells it; JSON's strings are TOML's as well."""
+    """``value`` in TOML, whose strings have the same syntax as JSON's."""
     return json.dumps(value, ensure_ascii=False, default=str)

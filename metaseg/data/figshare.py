@@ -1,4 +1,4 @@
-"""Files of Figshare 1512427 (Cheng): MATLAB v7.3, which is HDF5, with a structure ``cjdata``."""
+"""Read files of Figshare 1512427 (Cheng): MATLAB v7.3 (HDF5) with a structure ``cjdata``."""
 
 from pathlib import Path
 
@@ -9,14 +9,14 @@ from metaseg.errors import InputError
 from metaseg.limits import MAX_SLICE_PIXELS
 
 TUMOURS = {1: "meningioma", 2: "glioma", 3: "pituitary"}
-"""What ``cjdata/label`` means."""
+"""Meaning of ``cjdata/label``."""
 
 
 def read_figshare(path: Path, tumour: str) -> tuple[np.ndarray, np.ndarray]:
     """The slice in ``path`` as grey levels (H, W) uint8 and its mask (H, W) bool.
 
-    ``tumour`` is what the file with this number shows; another one means that the files are not
-    numbered as their publisher did. InputError says what is wrong with the file.
+    ``tumour`` is the tumour that the publisher's file of this number shows. Raises InputError if
+    the file shows another one, because it was renumbered, or cannot be read.
     """
     try:
         with h5py.File(path) as file:
@@ -51,7 +51,7 @@ def read_figshare(path: Path, tumour: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def to_eight_bit(image: np.ndarray) -> np.ndarray:
-    """``image`` (H, W) of integers as uint8: its least value becomes 0, its largest 255."""
+    """``image`` (H, W) of integers as uint8: its lowest value becomes 0, its highest 255."""
     values = image.astype(np.float64)
     span = values.max() - values.min()
     return np.rint((values - values.min()) * (255 / span if span else 0)).astype(np.uint8)

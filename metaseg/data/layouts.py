@@ -1,7 +1,7 @@
-"""Published data sets, read as they are handed out; ``published/`` describes them.
+"""Read published data sets in their own folder layout; ``published/`` describes them.
 
-Except for nnU-Net's ``imagesTs``, none of them defines test patients, so every fifth patient, by a
-hash of the name, is held out: the same ones on every machine.
+Only nnU-Net's ``imagesTs`` defines test patients. For the others, a hash of the name holds out
+about every fifth patient, the same ones on every machine.
 """
 
 import hashlib
@@ -17,14 +17,14 @@ from metaseg.data.dataset import Dataset, parse_dataset, read_dataset
 from metaseg.errors import InputError
 
 TUMOUR_CORE = (1, 3)
-"""BraTS labels: 1 necrosis, 2 oedema, 3 enhancing. Oedema is left out: it does not enhance."""
+"""BraTS labels are 1 necrosis, 2 oedema, 3 enhancing. Oedema is excluded: it does not enhance."""
 
 CONTRAST_WORDS = ("t1c", "t1ce", "t1gd", "t1_gd", "t1post", "t1_post", "post", "gd", "contrast")
 
 
 @dataclass(frozen=True)
 class Found:
-    """An image of a data set, whether its mask is there or not."""
+    """An image of a data set; its mask may be missing."""
 
     name: str
     group: str
@@ -32,13 +32,13 @@ class Found:
     mask: Path
     labels: tuple[int, ...] | None = None
     split: str | None = None
-    """None if the publisher holds out no test patients."""
+    """None if the publisher does not define a split."""
     channel: int | None = None
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A way in which a data set lies in its folders."""
+    """The folder layout of a published data set."""
 
     title: str
     find: Callable[[Path], Iterator[Found]]
@@ -55,10 +55,10 @@ def read_published(name: str) -> Dataset:
 def read_layout(
     folder: Path, name: str | None = None, modality: str | None = None
 ) -> tuple[str, list[Case], list[str]]:
-    """The name of the layout of ``folder``, its cases, and remarks about what was passed over.
+    """The name of the layout of ``folder``, its cases, and remarks about skipped images.
 
-    ``name`` is one of ``LAYOUTS``; None tries them all. ``modality`` describes data that neither
-    the folder nor its layout describes. Raises InputError if no layout fits.
+    ``name`` is one of ``LAYOUTS``; None tries them all. ``modality`` is used if neither the folder
+    nor its layout has a description. Raises InputError if no layout fits.
     """
     if name is not None and name not in LAYOUTS:
         raise InputError(f'There is no layout "{name}": choose one of {", ".join(LAYOUTS)}.')
@@ -114,8 +114,8 @@ def _brainmetshare(folder: Path) -> Iterator[Found]:
 
 
 def _nnunet(folder: Path) -> Iterator[Found]:
-    """``imagesTr/CASE_0000.nii.gz`` and ``labelsTr/CASE.nii.gz`` with a ``dataset.json``, whose
-    channel with contrast is taken, or else the first."""
+    """``imagesTr/CASE_0000.nii.gz`` and ``labelsTr/CASE.nii.gz`` with a ``dataset.json``; uses the
+    channel with contrast, or else the first."""
     table = folder / "dataset.json"
     if not table.is_file():
         return
@@ -133,7 +133,7 @@ def _nnunet(folder: Path) -> Iterator[Found]:
 
 
 def _describe_nnunet(folder: Path) -> Dataset | None:
-    """From the name of the channel that is taken; None if that tells no modality."""
+    """The description from ``dataset.json``; None if the channel's name states no modality."""
     content = _dataset_json(folder)
     modality = _modality_of(_channel(content)[1])
     if modality is None:
@@ -169,7 +169,7 @@ def _channel(content: dict) -> tuple[int, str]:
 
 
 def _modality_of(channel: str) -> str | None:
-    """From what publishers call their sequences, for example ``T1-Gd``, ``t2f`` or ``FLAIR``."""
+    """The modality of a sequence by its published name, such as ``T1-Gd``, ``t2f`` or ``FLAIR``."""
     name = channel.lower()
     if "flair" in name or "t2f" in name:
         return "flair"

@@ -1,4 +1,4 @@
-"""Slices on the network's grid, prepared once and kept as 8-bit arrays that are read from disk."""
+"""Slices on the network's grid, prepared once and cached on disk as 8-bit arrays."""
 
 import hashlib
 import json
@@ -21,12 +21,12 @@ from metaseg.scan.planes import PLANES, array_in_plane, in_plane, is_isotropic
 
 @dataclass(frozen=True)
 class Cuts:
-    """Which slices are taken of a volume; of one that does not know its spacing, all."""
+    """Which slices of a volume are used; all of them if its spacing is unknown."""
 
     all_planes: bool
     """Whether an isotropic volume is cut in all three planes."""
     step_mm: float
-    """Distance of the slices; never less than the volume's own."""
+    """Distance of the slices in mm; never less than the volume's own."""
 
 
 FOR_TRAINING = Cuts(all_planes=True, step_mm=2)
@@ -37,25 +37,25 @@ FOR_VALIDATION = Cuts(all_planes=False, step_mm=3)
 class PreparedSlices:
     """N slices on the network's grid. Slices without tissue are left out.
 
-    The pictures lie in memory-mapped files, which several trainings share.
+    The images are memory-mapped files, which several trainings can share.
     """
 
     greys: np.ndarray
-    """(N, size, size) uint8, as ``prepare`` gives them: before CLAHE and all other channels."""
+    """(N, size, size) uint8 from ``prepare``, before CLAHE and all other channels."""
     masks: np.ndarray
     """(N, size, size) bool."""
     brains: np.ndarray
-    """(N, size, size) bool, all False where the brain is not certain (``brain.brain_mask``)."""
+    """(N, size, size) bool; all False if the brain is not certain (``brain.brain_mask``)."""
     areas: np.ndarray
-    """(N,) pixels of the mask."""
+    """(N,) number of pixels of the mask."""
     pixel_mm: np.ndarray
     """(N,) size of the grid's pixels in mm, NaN if unknown."""
     sources: np.ndarray
-    """(N,) the data folder's name of each slice."""
+    """(N,) name of the data folder of each slice."""
     modalities: np.ndarray
-    """(N,) what the data folder says that each slice is: one of ``dataset.MODALITIES``."""
+    """(N,) modality from the description of the data folder: one of ``dataset.MODALITIES``."""
     cases: np.ndarray
-    """(N,) the case that each slice is cut from."""
+    """(N,) name of the case of each slice."""
     planes: np.ndarray
     """(N,) axial, coronal or sagittal; axial for pictures."""
 
@@ -71,9 +71,9 @@ PICTURES = ("greys", "masks", "brains")
 def prepare_cases(
     cases: list[Case], settings: Preprocessing, cache: Path, cuts: Cuts
 ) -> PreparedSlices:
-    """The slices of ``cases``, read from ``cache`` (a folder) where they were prepared before.
+    """The slices of ``cases``, from the folder ``cache`` if they were prepared before.
 
-    InputError lists every case whose image or mask is not as it must be.
+    Raises InputError that lists every case whose image or mask cannot be used.
     """
     names = [
         (
@@ -84,7 +84,7 @@ def prepare_cases(
         )
         for case in cases
     ]
-    fields = list(PreparedSlices.__dataclass_fields__)  # a cache without one of them is of no use
+    fields = list(PreparedSlices.__dataclass_fields__)  # a new field needs a new cache
     seen = {name: value for name, value in asdict(settings).items() if name != "channels"}
     recipe = json.dumps([names, seen, asdict(cuts), fields]).encode()
     folder = cache / f"slices-{hashlib.sha256(recipe).hexdigest()[:16]}"
@@ -99,7 +99,7 @@ def prepare_cases(
             partial.rename(folder)
         except OSError:
             shutil.rmtree(partial, ignore_errors=True)
-            if not folder.is_dir():  # or the other one was faster
+            if not folder.is_dir():  # otherwise the other training was faster
                 raise
     return PreparedSlices(
         **{
@@ -110,7 +110,7 @@ def prepare_cases(
 
 
 def _state(path: Path) -> tuple[int, int]:
-    """What changes with the file's content: an edited mask may well keep its size."""
+    """Size and time of change of a file: an edited mask may keep its size."""
     found = path.stat()
     return found.st_size, found.st_mtime_ns
 
@@ -149,14 +149,14 @@ def _prepare(cases: list[Case], settings: Preprocessing, cuts: Cuts) -> dict[str
     if faults:
         raise InputError("\n".join(faults))
     if not columns["greys"]:
-        raise InputError("No slice of the data holds tissue: check the images.")
+        raise InputError("No slice of the data has tissue: check the images.")
     return {name: np.array(values) for name, values in columns.items()}
 
 
 def _cut(
     scan: Scan, truth: np.ndarray, settings: Preprocessing, cuts: Cuts
 ) -> Iterator[tuple[Scan, np.ndarray, np.ndarray]]:
-    """The scan as it is cut, and a slice's grey levels and mask (H, W)."""
+    """Yield the scan in a plane, and grey levels and mask (H, W) of one of its slices."""
     spacing = scan.spacing if scan.is_volume and scan.orientation is not None else None
     for plane in PLANES if cuts.all_planes and is_isotropic(scan) else (scan.plane,):
         cut = in_plane(scan, plane)
@@ -168,7 +168,7 @@ def _cut(
 
 
 def _stripped(grey: np.ndarray) -> np.ndarray:
-    """The brain on ``grey`` (H, W) uint8 without skull: all that is left, its holes filled."""
+    """The brain on ``grey`` (H, W) uint8 without skull: all tissue, with its holes filled."""
     contours, _ = cv2.findContours(
         (grey > 0).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
     )

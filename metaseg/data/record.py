@@ -1,4 +1,4 @@
-"""Data in a training's record, and the licence of the weights that follows from them."""
+"""Describe data in a training's record, and derive the licence of the weights from it."""
 
 import re
 from collections.abc import Iterable
@@ -16,8 +16,11 @@ DAMAGED = "The training data in the config.json of a checkpoint are damaged: fet
 
 
 def describe_data(training: list[Case], validation: list[Case]) -> list[dict]:
-    """For the record in the checkpoint: each data folder's name, its description, and the numbers
-    of cases and groups, ``{"cases": 8, "groups": 4}``, for ``training`` and ``validation``."""
+    """The data folders of a training, for the record in its checkpoint.
+
+    One object per folder: its name, its description, and the numbers of cases and groups,
+    ``{"cases": 8, "groups": 4}``, for ``training`` and ``validation``.
+    """
     cases = [*training, *validation]
     datasets = {case.source: case.dataset for case in cases}
     return [
@@ -32,8 +35,10 @@ def describe_data(training: list[Case], validation: list[Case]) -> list[dict]:
 
 
 def training_data(record: dict[str, Any]) -> dict[str, dict]:
-    """The data folders in a training's record by name, as ``describe_data`` wrote them; those of
-    the trainings before are included. Raises InputError if the record is damaged."""
+    """The objects of ``describe_data`` in a training's record, by name of the data folder.
+
+    Includes those of earlier trainings. Raises InputError if the record is damaged.
+    """
     earlier = record.get("started_from")
     found = training_data(earlier) if earlier else {}
     try:
@@ -43,7 +48,7 @@ def training_data(record: dict[str, Any]) -> dict[str, dict]:
 
 
 def learned_from(record: dict[str, Any]) -> dict[str, Dataset]:
-    """The descriptions in ``training_data``; raises InputError if one is damaged or incomplete."""
+    """The descriptions in ``training_data``. Raises InputError if one is damaged or incomplete."""
     fields = Dataset.model_fields.keys()
     try:
         return {
@@ -55,16 +60,17 @@ def learned_from(record: dict[str, Any]) -> dict[str, Dataset]:
 
 
 def weights_license(record: dict) -> str:
-    """The licence of weights with the training ``record``, as the Hub spells it."""
+    """The licence of weights with the training ``record``, as the Hub spells it. Raises InputError
+    if the record is damaged."""
     return demanding_license(dataset.license for dataset in learned_from(record).values())
 
 
 def demanding_license(licenses: Iterable[str]) -> str:
-    """The licence that holds for all of ``licenses`` together, as the Hub spells it.
+    """The licence that satisfies all of ``licenses`` together, as the Hub spells it.
 
-    Creative Commons licences add up: attribution, non-commercial and share-alike hold where one of
-    them asks for it. ``"other"`` where one is of another kind, for example "research use": it may
-    ask for more, and only its own text says what.
+    Creative Commons licences combine: attribution, non-commercial and share-alike apply if one of
+    them requires it. ``"other"`` if one is of another kind, for example "research use", whose terms
+    are known only from its text.
     """
     spelled = {re.sub(r"[\s_]+", "-", text.strip().lower()) for text in licenses}
     if spelled == {_CC0}:

@@ -1,5 +1,5 @@
-"""Which slices of published data sets are for training and which for testing: the lists in
-``splits/``, so that everyone who converts the same files gets the same split."""
+"""The lists in ``splits/`` assign slices of published data sets to training and testing, so that
+everyone who converts the same files gets the same split."""
 
 import csv
 from collections.abc import Iterator
@@ -12,15 +12,15 @@ class Listed:
     """A slice in a list."""
 
     number: int
-    """The publisher's number of the file or, in a patient's volume, of the slice."""
+    """The publisher's number of the file or, within a patient's volume, of the slice."""
     group: str
     split: str
     plane: str
-    """Axial, coronal or sagittal; empty where the list does not say."""
+    """Axial, coronal or sagittal; empty if the list does not state it."""
 
 
 def read_split(name: str) -> list[Listed]:
-    """The slices in ``splits/<name>.csv``: a row holds the numbers of a group, as in ``1-9 12``."""
+    """The slices in ``splits/<name>.csv``; a row lists the numbers of a group, as in ``1-9 12``."""
     text = (files(__package__) / "splits" / f"{name}.csv").read_text("utf-8")
     return [
         Listed(number, row["group"], row["split"], row.get("plane", ""))

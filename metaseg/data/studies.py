@@ -1,4 +1,4 @@
-"""Which scans there are in the paths that a person names."""
+"""Find the scans in the paths given by a user."""
 
 from pathlib import Path
 
@@ -9,10 +9,11 @@ from metaseg.scan.dicom_frames import is_dicom
 
 
 def find_studies(paths: list[Path]) -> list[Path]:
-    """Every scan in ``paths``: files as they are, and of a folder either itself, where it holds
-    the slices of a DICOM series, or each folder and each image in it.
+    """Every scan in ``paths``.
 
-    InputError for a folder without any of them. Nothing is decoded: a bad file shows later.
+    A file is a scan, and so is a folder with DICOM files directly in it. Of any other folder, each
+    folder and each image in it is one. Raises InputError if a folder has none. Nothing is decoded:
+    damaged files are found later.
     """
     studies: list[Path] = []
     for path in paths:

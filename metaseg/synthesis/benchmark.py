@@ -172,7 +172,7 @@ def _read_planes(table: Path) -> dict[str, str]:
     """By case: axial, coronal or sagittal, where the table has a column ``plane``."""
     if not table.is_file():
         return {}
-    with table.open(newline="", encoding="utf-8") as file:
+    with table.open(newline="", encoding="utf-8-sig") as file:
         return {row["case"]: row.get("plane") or "axial" for row in csv.DictReader(file)}
 
 

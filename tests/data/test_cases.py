@@ -44,3 +44,20 @@ def test_a_folder_without_a_table_and_a_split_without_cases(tmp_path, data_folde
     (data_folder / "cases.csv").write_text("case,image\n")
     with pytest.raises(InputError, match="lacks the columns group, mask, split"):
         read_cases(data_folder)
+
+
+def test_a_table_from_a_spreadsheet(data_folder):
+    table = data_folder / "cases.csv"
+    text = table.read_text()
+    table.write_text(text, encoding="utf-8-sig")
+    assert len(read_cases(data_folder)) == 12
+    table.write_bytes(text.replace("case0", "case\xe4").encode("latin-1"))
+    with pytest.raises(InputError, match=r"cases\.csv cannot be read: save it as CSV in UTF-8"):
+        read_cases(data_folder)
+
+
+def test_a_missing_file_outside_the_folder(data_folder):
+    table = data_folder / "cases.csv"
+    table.write_text(table.read_text().replace("images/1.png", "/none/1.png"))
+    with pytest.raises(InputError, match=r"row 3: /none/1\.png is missing"):
+        read_cases(data_folder)
