@@ -1,10 +1,9 @@
-"""The synthetic lesion benchmark: real slices, never trained on, with synthetic metastases of known
-place and size.
+"""The synthetic lesion benchmark: real slices with synthetic metastases of known position and size.
 
 It uses the test split of contrast-enhanced T1 data with known pixel size (slices or isotropic
-volumes), at their own resolution and before any preprocessing. No network is trained on it. FROZEN
-makes it reproducible: its values and seed were fixed before the first training that is evaluated on
-it. A change to the generator or the slices changes ``fingerprint``, which every result names.
+volumes), at full resolution and before any preprocessing. No network is trained on it. FROZEN makes
+it reproducible: its values and seed were fixed before the first training that is evaluated on it.
+A change to the generator or the slices changes ``fingerprint``, which every result states.
 """
 
 import csv
@@ -24,8 +23,8 @@ from metaseg.synthesis.canvas import Enhancement
 from metaseg.synthesis.metastases import place_metastases
 
 KATO = Enhancement(median=0.44, spread=0.72, lowest=0.3, highest=1.9)
-"""57 % brighter than white matter with a deviation of 47 % (Kato et al. 2009, AJNR 30:923), as a
-log-normal distribution, without lesions that barely enhance."""
+"""57 % brighter than white matter, with a standard deviation of 47 % (Kato et al. 2009, AJNR
+30:923), as a log-normal distribution without lesions that barely enhance."""
 
 
 @dataclass(frozen=True)
@@ -33,24 +32,23 @@ class StressSettings:
     """Settings of the benchmark."""
 
     slices: int = 120
-    """Most slices, evenly spaced over the cases."""
+    """Largest number of slices, evenly spaced over the cases."""
     bins: tuple[tuple[float, float], ...] = ((2, 5), (5, 10), (10, 20), (20, 30))
-    """Diameters in mm: a slice gets one lesion from each of the first three and every third slice
-    one from the last, evenly spread over the logarithm."""
+    """Diameters in mm, log-uniform within each bin. Every slice gets one lesion from each of the
+    first three bins, every third slice also one from the last."""
     enhancement: Enhancement = KATO
-    """Of the lesions."""
+    """Enhancement of the lesions."""
     seed: int = 20261120
 
 
 FROZEN = StressSettings()
 
 OUTSIDE = {"Figshare 1512427": frozenset({"0637", "1581", "1590", "2986", "3004"})}
-"""By the publication of a data set: cases left out because inspection showed a lesion outside the
-brain."""
+"""Cases left out, by data set: inspection showed a synthetic lesion outside the brain."""
 
 BRAIN_LEVEL, BRAIN_SHARE = 100, 0.3
-"""Of volumes: the grey level of the median brain voxel, and the least share of the largest slice's
-brain that a slice shows."""
+"""For volumes: the grey level of the median brain voxel, and the smallest area of brain in a slice,
+as a share of the largest slice's."""
 
 
 @dataclass(frozen=True)
@@ -58,16 +56,16 @@ class BenchmarkSlice:
     """One slice of the benchmark."""
 
     name: str
-    """Of the case that it was made from."""
+    """Name of the original case; of a volume, with the number of the slice."""
     group: str
     grey: np.ndarray
     """(H, W) uint8 with the metastases, as a user would send it."""
     labels: np.ndarray
-    """(H, W) uint8: 0, or the number of the metastasis, from 1 on; without oedema."""
+    """(H, W) uint8: 0, or the number of the metastasis, from 1; without oedema."""
     own_tumour: np.ndarray
-    """(H, W) bool: predictions that touch it are left out of the score."""
+    """(H, W) bool: the real tumour. Predictions that touch it are not scored."""
     diameters: tuple[float, ...]
-    """Of metastasis 1, 2, ... in mm: of the disc of the same area."""
+    """Diameters of metastasis 1, 2, ... in mm: of a disc of the same area."""
 
 
 @dataclass(frozen=True)
@@ -85,18 +83,15 @@ class _Background:
 def benchmark_slices(folder: Path) -> Iterator[BenchmarkSlice]:
     """The synthetic lesion benchmark from the test split of ``folder``.
 
-    Raises InputError if the folder is at fault, is of another modality than t1ce, or states no
-    pixel size.
-
-    Leaves out slices with an uncertain brain mask and lesions without room.
+    Skips slices with an uncertain brain mask and lesions without room. Raises InputError if the
+    folder is at fault, has another modality than t1ce, or states no pixel size.
     """
     folder = Path(folder).resolve()
     cases = cases_of_split([folder], "test")
     modality = cases[0].dataset.modality
     if modality != "t1ce":
         raise InputError(
-            "The synthetic lesion benchmark is made of data whose dataset.toml says "
-            'modality = "t1ce": '
+            'The synthetic lesion benchmark needs data with modality = "t1ce" in dataset.toml: '
             f"{folder.name} is of modality {modality}."
         )
     planes = _read_planes(folder / "cases.csv")
@@ -125,8 +120,8 @@ def _from_slices(cases: list[Case], planes: dict[str, str]) -> Iterator[tuple[in
     dataset = cases[0].dataset
     if dataset.pixel_mm is None:
         raise InputError(
-            "The synthetic lesion benchmark is made of slices whose dataset.toml says a pixel_mm: "
-            f"{cases[0].source} is of modality {dataset.modality} and states no pixel_mm."
+            "The synthetic lesion benchmark needs the pixel size of slices: add pixel_mm to the "
+            f"dataset.toml of {cases[0].source}."
         )
     outside = next((names for of, names in OUTSIDE.items() if of in dataset.citation), frozenset())
     step = max(1.0, len(cases) / FROZEN.slices)
@@ -137,7 +132,7 @@ def _from_slices(cases: list[Case], planes: dict[str, str]) -> Iterator[tuple[in
         scan, truth = read_case(case)
         if not scan.eight_bit:
             raise InputError(
-                f"The synthetic lesion benchmark is made of 8-bit slices: {case.name} is none."
+                f"The synthetic lesion benchmark needs 8-bit slices: {case.name} has other values."
             )
         grey = scan.voxels[0].astype(np.uint8)
         upright = planes.get(case.name, "axial") != "axial"
@@ -145,16 +140,18 @@ def _from_slices(cases: list[Case], planes: dict[str, str]) -> Iterator[tuple[in
 
 
 def _from_volumes(cases: list[Case]) -> Iterator[tuple[int, _Background]]:
-    """Axial slices of skull-stripped volumes, as many of each volume, at even distances between the
-    two ends where a slice shows BRAIN_SHARE of the largest one's brain."""
+    """Axial slices of skull-stripped volumes, each with its number.
+
+    Takes the same number from each volume, evenly spaced over the slices whose brain has at least
+    BRAIN_SHARE of the largest slice's area.
+    """
     count = FROZEN.slices // len(cases)
     for place, case in enumerate(cases):
         scan, truth = read_case(case)
         if scan.spacing is None or not case.dataset.skull_stripped:
             raise InputError(
-                "The synthetic lesion benchmark is made of volumes without skull whose files state "
-                "a spacing: "
-                f"{case.name} of {case.source} is none."
+                "The synthetic lesion benchmark needs skull-stripped volumes with a spacing: "
+                f"{case.name} of {case.source} is not one."
             )
         # Darken the brain so that enhancing tissue is not clipped at 255.
         level = float(np.median(scan.voxels[scan.voxels > 0]))
@@ -169,7 +166,7 @@ def _from_volumes(cases: list[Case]) -> Iterator[tuple[int, _Background]]:
 
 
 def _read_planes(table: Path) -> dict[str, str]:
-    """By case: axial, coronal or sagittal, where the table has a column ``plane``."""
+    """The plane of each case, by name; axial if the table does not state it."""
     if not table.is_file():
         return {}
     with table.open(newline="", encoding="utf-8-sig") as file:
@@ -186,9 +183,8 @@ def place_for_test(
 ) -> tuple[np.ndarray, np.ndarray, tuple[float, ...]] | None:
     """``grey`` (H, W) uint8 with lesions of ``diameters`` mm, their labels and measured diameters.
 
-    They avoid ``own_tumour`` (H, W) bool. ``upright`` says that the slice is a coronal or
-    sagittal one, ``pixel_mm`` is the size of a pixel. None if the brain is not certain or no
-    lesion finds room.
+    Lesions avoid ``own_tumour`` (H, W) bool. ``upright`` marks a coronal or sagittal slice;
+    ``pixel_mm`` is the size of a pixel. None if the brain is not certain or no lesion fits.
     """
     brain = brain_mask(grey)
     if brain is None:

@@ -1,4 +1,4 @@
-"""A slice while synthetic lesions are drawn on it: where they find room, and how they blend in."""
+"""Draw synthetic lesions on a slice: find room for them and blend them in."""
 
 from dataclasses import dataclass
 
@@ -20,9 +20,8 @@ MODALITIES = ("t1ce", "flair", "t2")
 AT_JUNCTION = 0.64
 """Share of the lesions at the junction of grey and white matter (Hwang et al. 1996)."""
 
-
 RESOLUTION_MM = 0.5
-"""Deviation of the blur of a picture with about 1 mm true resolution, common for clinical T1."""
+"""Standard deviation of the blur at a true resolution of about 1 mm, common for clinical T1."""
 
 KNEE = 190
 """Grey level above which brightness is compressed: half the enhancing tumours of ``t1ce_slices``,
@@ -31,9 +30,9 @@ train split, have their brightest tenth above it after CLAHE, and hardly any abo
 
 @dataclass(frozen=True)
 class Enhancement:
-    """How much brighter than the tissue around them lesions are on T1 with contrast medium.
+    """How much brighter lesions are than the tissue around them on contrast-enhanced T1.
 
-    A share of that tissue's level, log-normal and cut to ``lowest`` to ``highest``.
+    A share of that tissue's level: log-normal, limited to ``lowest`` to ``highest``.
     """
 
     median: float = 0.95
@@ -55,18 +54,18 @@ AFTER_CLAHE = Enhancement()
 
 @dataclass(frozen=True)
 class Lesion:
-    """A drawn lesion and its place."""
+    """A drawn lesion and its position."""
 
     kind: str
     """solid, ring, necrotic or copy."""
     row: int
     column: int
     diameter: float
-    """In mm: of the disc that has the area of the lesion's label, oedema left out."""
+    """Diameter in mm of a disc with the area of the lesion's label, without oedema."""
 
 
 class Canvas:
-    """A slice while lesions are drawn on it."""
+    """A slice on which lesions are being drawn."""
 
     def __init__(
         self,
@@ -86,7 +85,7 @@ class Canvas:
         self.modality, self.enhancement = modality, enhancement
         self.free = brain & ~lesion_mask
         inside = np.pad(self.free, 1).astype(np.uint8)
-        # Distance in pixels to the nearest place that is not free, the picture's edge included.
+        # Distance in pixels to the nearest pixel that is not free, or to the edge of the image.
         self.room = cv2.distanceTransform(inside, cv2.DIST_L2, 3)[1:-1, 1:-1]
         tissue = _mean_around(self.values, self.free, 6 / pixel_mm)
         self.level = float(np.median(levels[self.free])) if self.free.any() else 0.0
@@ -98,8 +97,8 @@ class Canvas:
         if centres is not None:
             self.tissue &= centres
         slope = np.hypot(cv2.Sobel(fine, cv2.CV_32F, 1, 0), cv2.Sobel(fine, cv2.CV_32F, 0, 1))
-        # Edges towards fluid and skull are no such junction, nor are those of ventricles and
-        # nuclei, which lie deeper than cortex does.
+        # Edges towards fluid and skull are no junctions, nor are those of ventricles and nuclei,
+        # which lie deeper than the cortex.
         among_tissue = cv2.blur(self.tissue.astype(np.float32), (2 * round(3 / pixel_mm) + 1,) * 2)
         cortex = np.exp(-((self.room * pixel_mm / 20) ** 2))
         self.junction = np.minimum(slope, 0.3 * self.level) ** 2 * among_tissue**6 * cortex
@@ -110,13 +109,13 @@ class Canvas:
     ) -> Lesion | None:
         """Draw one lesion of ``diameter`` mm; None if there is no room or no pixel is left."""
         pixels = diameter / self.pixel_mm
-        # Near the vertex and at the temporal pole a slice shows little brain.
+        # Near the vertex and at the temporal pole, a slice has little brain.
         if pixels > 0.4 * np.sqrt(np.count_nonzero(self.brain)):
             return None
         centre = self._choose_centre(pixels / 2, random)
         if centre is None:
             return None
-        # The edge: the scanner's blur, at least half a pixel, and an uneven border of the tumour.
+        # Width of the edge: the scanner's blur, at least half a pixel, and the tumour's border.
         softness = max(0.7, random.uniform(0.5, 1.0) / self.pixel_mm)
         kind = _draw_kind(diameter, random)
         wall = max(1.0, random.uniform(1.4, 2.5 + 0.08 * diameter) / self.pixel_mm)
@@ -142,14 +141,14 @@ class Canvas:
         return Appearance(*layers)
 
     def _choose_centre(self, radius: float, random: np.random.Generator) -> tuple[int, int] | None:
-        # Lesions grow outwards from the cortex as well: most of one, not all, must find room.
+        # Lesions also grow outwards from the cortex: most of a lesion, not all, must fit.
         clear = max(4 / self.pixel_mm, 0.85 * radius + 1)  # the brain mask is approximate
         possible = self.tissue & (self.room > clear)
         weights = possible * (self.junction if random.random() < AT_JUNCTION else 1.0)
         total = np.cumsum(weights.ravel(), dtype=np.float64)
         if total[-1] <= 0:
             return None
-        # Of a few places, choose the one with the least fluid: tumours push ventricles aside.
+        # Of six positions, choose the one with the least fluid: tumours push ventricles aside.
         places = np.searchsorted(total, random.uniform(0, total[-1], 6), side="right")
         places = np.minimum(places, total.size - 1)
         reach = int(np.ceil(radius))
@@ -162,7 +161,7 @@ class Canvas:
         return int(rows[best]), int(columns[best])
 
     def _window(self, centre: tuple[int, int], shape: tuple[int, int]) -> tuple[tuple, tuple]:
-        """Slices of the picture and of a patch of ``shape`` (h, w) centred at ``centre``."""
+        """Slices into the image and into a patch of ``shape`` (h, w) centred at ``centre``."""
         picture, patch = [], []
         for middle, length, size in zip(centre, shape, self.values.shape):
             start = middle - length // 2
@@ -226,9 +225,9 @@ class Canvas:
     def _oedema(
         self, diameter: float, centre: tuple[int, int], random: np.random.Generator
     ) -> tuple[tuple, np.ndarray]:
-        """Where the halo of a lesion lies and how dense it is there, 0 to 1.
+        """Position and density (0 to 1) of the oedema around a lesion.
 
-        It follows white matter and spares cortex, which gives its finger-like shape.
+        It follows white matter and spares the cortex, which gives it a finger-like shape.
         """
         ratio = float(np.clip(random.normal(2.1, 0.4), 1.4, 3.0))
         reach = min(ratio * diameter, diameter + 40) / self.pixel_mm / 2
@@ -236,7 +235,7 @@ class Canvas:
         place, patch = self._window(centre, depth.shape)
         soft = max(1.0, 4.0 / self.pixel_mm)
         halo = coverage_of(depth[patch], soft) * self.free[place]
-        # White matter is the brighter of the two on T1, the darker one on FLAIR and T2.
+        # White matter is brighter than grey matter on T1, and darker on FLAIR and T2.
         sign = 1 if self.modality == "t1ce" else -1
         white = sign * (self.fine[place] / max(self.level, 1) - 1)
         fluid = self.fine[place] < 0.7 * self.level
@@ -252,7 +251,7 @@ class Canvas:
         wanted: np.ndarray,
         halo: np.ndarray | None = None,
     ) -> Lesion:
-        """Lay the lesion over the slice, keep the slice's own noise, and label it."""
+        """Blend the lesion into the slice, keep the slice's own noise, and label the lesion."""
         coverage = coverage * self.free[place]
         body = coverage >= 0.5
         noise = (self.values[place] - cv2.GaussianBlur(self.values[place], (0, 0), 1.0)) * 0.7
@@ -261,7 +260,7 @@ class Canvas:
         label[place] = body
         diameter = 2 * float(np.sqrt(body.sum() / np.pi)) * self.pixel_mm
         if halo is not None:
-            # Wisps of oedema apart from the lesion would count as lesions of their own.
+            # Separate wisps of oedema would count as lesions of their own.
             parts = cv2.connectedComponents((label | halo & self.free).astype(np.uint8))[1]
             label = (parts > 0) & (parts == parts[label].max())
         number = int(self.labels.max()) + 1
@@ -274,7 +273,7 @@ class Canvas:
 
 
 def _mean_around(values: np.ndarray, mask: np.ndarray, reach: float) -> np.ndarray:
-    """The mean of ``values`` (H, W) where ``mask`` is True, over a Gaussian of ``reach`` pixels."""
+    """Local mean of ``values`` (H, W) within ``mask``, over a Gaussian of ``reach`` pixels."""
     weight = mask.astype(np.float32)
     # The result is smooth: a quarter of the resolution is enough and sixteen times as fast.
     size = values.shape[::-1]
@@ -288,7 +287,7 @@ def _mean_around(values: np.ndarray, mask: np.ndarray, reach: float) -> np.ndarr
 
 
 def _draw_kind(diameter: float, random: np.random.Generator) -> str:
-    """Small metastases are solid nodules; hollow ones need some size to be seen as such."""
+    """The kind of a lesion: small metastases are solid, larger ones are often hollow."""
     hollow = float(np.interp(diameter, [4, 8, 15, 30], [0, 0.35, 0.65, 0.8]))
     if random.random() >= hollow:
         return "solid"

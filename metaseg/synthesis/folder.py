@@ -12,7 +12,7 @@ from metaseg.synthesis.heads import PIXEL_MM, draw_anatomy, draw_slice
 from metaseg.synthesis.metastases import add_metastases
 
 NAME = "synthetic"
-"""What stands for the data set where a data folder is asked for."""
+"""The name to give instead of a data folder."""
 
 DATASET = Dataset(
     title="Drawn heads with drawn metastases, as on contrast-enhanced T1",
@@ -26,16 +26,16 @@ DATASET = Dataset(
 
 GROUPS, SLICES, EMPTY_SHARE = 30, 8, 0.3
 TEST_EVERY = 5
-"""Each fifth head is for testing."""
+"""Every fifth head is for testing."""
 
 
 def write_synthetic_folder(
     folder: Path, groups: int = GROUPS, slices: int = SLICES, seed: int = 0
 ) -> Path:
-    """Write a data folder of drawn heads with drawn metastases; returns ``folder``.
+    """Write a data folder of drawn heads with drawn metastases, and return ``folder``.
 
-    ``groups`` heads of ``slices`` slices each, about EMPTY_SHARE of them without a lesion. A folder
-    that is there already is left as it is. Always the same under a ``seed``.
+    There are ``groups`` heads of ``slices`` slices each, about EMPTY_SHARE of them without a
+    lesion. The same ``seed`` gives the same data. An existing folder is not changed.
     """
     table = folder / "cases.csv"
     if table.is_file():
@@ -58,7 +58,7 @@ def write_synthetic_folder(
             split = "test" if group % TEST_EVERY == TEST_EVERY - 1 else "train"
             rows.append((case, f"head{group:03d}", image, truth, split))
     write_dataset(folder, DATASET)
-    # The table comes last: a folder that was cut off has none and is written again.
+    # The table comes last: an unfinished folder has none and is written again.
     with table.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([COLUMNS, *rows])
     return folder

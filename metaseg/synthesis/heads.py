@@ -1,7 +1,7 @@
-"""Heads that never were: axial slices of contrast-enhanced T1, drawn from nothing.
+"""Drawn heads: synthetic axial slices of contrast-enhanced T1, for trials and tests without data.
 
-For a first try and for tests without any real data. They have what a network must tell apart from
-metastases (scalp, skull, fluid, folded cortex, vessels, noise), not what a radiologist expects.
+They show what a network must tell apart from metastases (scalp, skull, fluid, folded cortex,
+vessels, noise), but are not realistic to a radiologist.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from metaseg.synthesis.shapes import smooth_noise
 SIZE = 192
 """Height and width in pixels."""
 PIXEL_MM = 1.05
-"""Size of a pixel: the heads are about 180 mm long."""
+"""Size of a pixel in mm: the heads are about 180 mm long."""
 
 SCALP, SKULL, MARROW, FLUID, GREY, WHITE = 200.0, 22.0, 60.0, 34.0, 84.0, 112.0
 """Grey levels."""
@@ -22,24 +22,24 @@ SCALP, SKULL, MARROW, FLUID, GREY, WHITE = 200.0, 22.0, 60.0, 34.0, 84.0, 112.0
 
 @dataclass(frozen=True)
 class Anatomy:
-    """What the slices of one head share."""
+    """The anatomy shared by the slices of one head."""
 
     half_axes: tuple[float, float]
-    """Half the height and width of the largest slice, in pixels."""
+    """Half the height and half the width of the largest slice, in pixels."""
     turn: float
-    """Of the head, in degrees."""
+    """Rotation of the head, in degrees."""
     ventricles: float
-    """Their size as a multiple of the usual one."""
+    """Size of the ventricles, relative to the usual size."""
     outline: np.ndarray
     """(5, 2) Fourier terms of the head's outline."""
     noise: float
-    """Deviation of the noise in grey levels."""
+    """Standard deviation of the noise in grey levels."""
     fold: float
-    """Width of the cortex's folds in pixels."""
+    """Width of the folds of the cortex in pixels."""
 
 
 def draw_anatomy(random: np.random.Generator) -> Anatomy:
-    """One head; the same for the same state of ``random``."""
+    """One random head; the same state of ``random`` gives the same head."""
     length = random.uniform(0.40, 0.46) * SIZE
     return Anatomy(
         half_axes=(length, length * random.uniform(0.76, 0.88)),
@@ -80,20 +80,20 @@ def draw_slice(
         _draw_depth(picture, along, across, anatomy.ventricles * (1 - height))
     vessels = (smooth_noise(radius.shape, 3, random) > 2.9) & (radius > 0.6) & brain
     picture[vessels] = 170
-    # The sagittal sinus, which takes up contrast medium, at both ends of the midline.
+    # The sagittal sinus, which enhances, at both ends of the midline.
     picture[(np.hypot(across, np.abs(along) - 0.84) < 0.03)] = 190
     picture = cv2.GaussianBlur(picture, (0, 0), 0.8)
     picture *= 1 + 0.03 * smooth_noise(radius.shape, 12, random)
     picture *= np.exp(0.08 * np.clip(smooth_noise(radius.shape, 90, random), -2, 2))
-    # Noise of a magnitude picture is never negative (Gudbjartsson and Patz 1995).
+    # Rician noise of a magnitude image (Gudbjartsson and Patz 1995).
     parts = random.normal(0, anatomy.noise, (2, *picture.shape))
     picture = np.hypot(picture + parts[0], parts[1])
     return np.rint(np.clip(picture, 0, 255)).astype(np.uint8), brain
 
 
 def _coordinates(anatomy: Anatomy, height: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Each pixel's place along and across the head, and its distance from the middle: the head's
-    outline is at 1."""
+    """Each pixel's position along and across the head, and its distance from the centre, which is 1
+    at the outline of the head."""
     rows, columns = np.mgrid[:SIZE, :SIZE].astype(np.float32) - (SIZE - 1) / 2
     turn = np.deg2rad(anatomy.turn)
     scale = np.sqrt(1 - 0.6 * height**2)
@@ -105,11 +105,11 @@ def _coordinates(anatomy: Anatomy, height: float) -> tuple[np.ndarray, np.ndarra
 
 
 def _draw_depth(picture: np.ndarray, along: np.ndarray, across: np.ndarray, size: float) -> None:
-    """Ventricles and the grey nuclei beside them, on ``picture`` in place."""
+    """Draw the ventricles and the grey nuclei beside them, on ``picture`` in place."""
     side = np.abs(across)
     nuclei = np.hypot((side - 0.24) / 0.09, (along + 0.02) / 0.2) < 1
     picture[nuclei] = 0.5 * (GREY + WHITE)
-    # Two horns that part towards both ends, like an X.
+    # Two horns that diverge towards both ends, like an X.
     bend = 0.05 + 0.35 * along**2
     horns = np.hypot((side - bend) / (0.045 * size), along / 0.34) < 1
     picture[horns] = FLUID

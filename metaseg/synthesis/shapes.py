@@ -1,7 +1,7 @@
-"""Outlines and inner patterns of synthetic lesions, on small patches in pixels.
+"""Draw outlines and inner patterns of synthetic lesions, on small patches in pixels.
 
-A pattern is dimensionless: 1 where a lesion enhances fully, 0 at the level of the surrounding
-tissue, -1 as dark as fluid. ``canvas`` turns them into grey levels.
+A pattern is dimensionless: 1 is full enhancement, 0 the level of the surrounding tissue, -1 as dark
+as fluid. ``canvas`` converts it to grey levels.
 """
 
 from collections.abc import Iterable
@@ -10,22 +10,20 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-KINDS = ("solid", "ring", "necrotic", "copy")
-
 
 @dataclass(frozen=True)
 class Appearance:
-    """One lesion on a patch (h, w), whose centre is the lesion's."""
+    """One lesion, centred on a patch (h, w)."""
 
     coverage: np.ndarray
-    """(h, w) float32 in [0, 1]: the share of each pixel that the lesion fills."""
+    """(h, w) float32 in [0, 1]: the share of each pixel that the lesion covers."""
     pattern: np.ndarray
-    """(h, w) float32, 1 enhancing, 0 as the tissue around it, -1 as fluid."""
+    """(h, w) float32: 1 enhancing, 0 like the tissue around it, -1 like fluid."""
 
 
 @dataclass(frozen=True)
 class Donor:
-    """A real enhancing tumour, cut out of a training slice to be pasted smaller elsewhere."""
+    """A real enhancing tumour, cut out of a training slice to be pasted elsewhere, resized."""
 
     coverage: np.ndarray
     """(h, w) float32 in [0, 1]."""
@@ -45,7 +43,7 @@ def smooth_noise(shape: tuple[int, int], scale: float, random: np.random.Generat
     coarse = random.standard_normal(
         (int(np.ceil(height / scale)) + 3, int(np.ceil(width / scale)) + 3), np.float32
     )
-    # Interpolation smooths, which takes about a third of the deviation away.
+    # Interpolation reduces the standard deviation by about a third.
     size = round(coarse.shape[1] * scale), round(coarse.shape[0] * scale)
     fine = cv2.resize(coarse, size, interpolation=cv2.INTER_CUBIC)
     return 1.4 * fine[int(scale) : int(scale) + height, int(scale) : int(scale) + width]
@@ -56,9 +54,9 @@ def outline(
 ) -> np.ndarray:
     """Depth in pixels below the surface of a blob with the area of a disc of ``radius`` pixels.
 
-    Positive inside. The contour is an ellipse whose radius a few Fourier terms modulate; larger
-    ``irregularity`` (0 to 0.3) gives more lobes. ``offset`` (2,) is the centre's place within its
-    pixel. Returns (h, w) float32 with odd h = w.
+    Positive inside. The contour is an ellipse with a radius modulated by a few Fourier terms; a
+    larger ``irregularity`` (0 to 0.3) gives more lobes. ``offset`` (2,) is the position of the
+    centre within its pixel. Returns (h, w) float32 with odd h = w.
     """
     half = int(np.ceil(1.5 * radius + 3))
     rows, columns = np.mgrid[-half : half + 1, -half : half + 1].astype(np.float32)
@@ -101,9 +99,10 @@ def draw_lesion(
     wall: float,
     random: np.random.Generator,
 ) -> Appearance:
-    """A lesion of one of the first three KINDS; ``diameter``, ``softness`` and ``wall`` in pixels.
+    """A lesion of the ``kind`` solid, ring or necrotic.
 
-    ``wall`` is the thickness of the enhancing rim of the hollow kinds.
+    ``diameter``, ``softness`` (width of the edge) and ``wall`` (thickness of the enhancing rim of
+    the hollow kinds) are in pixels.
     """
     irregularity = random.uniform(0.06, 0.16 if kind == "ring" else 0.25)
     depth = outline(diameter / 2, offset, irregularity, random)
@@ -113,7 +112,7 @@ def draw_lesion(
     enhancing = 1 + random.uniform(0.05, 0.18) * texture + 0.05 * fine
     if kind == "solid":
         return Appearance(coverage, enhancing)
-    # The rim of a necrotic lesion is frayed and varies in thickness, that of a ring hardly.
+    # The rim of a necrotic lesion is frayed and varies in thickness; that of a ring hardly does.
     slow, fast = (0.2, 0.1) if kind == "ring" else (0.6, 0.4)
     uneven = slow * smooth_noise(depth.shape, 0.4 * diameter, random)
     uneven += fast * smooth_noise(depth.shape, max(2, 0.13 * diameter), random)
@@ -126,8 +125,10 @@ def draw_lesion(
 def draw_copy(
     donor: Donor, diameter: float, softness: float, random: np.random.Generator
 ) -> Appearance:
-    """``donor`` rotated, mirrored and shrunk to ``diameter``; ``diameter`` and ``softness`` in
-    pixels."""
+    """``donor`` rotated, mirrored and resized to ``diameter``.
+
+    ``diameter`` and ``softness`` (width of the edge) are in pixels.
+    """
     scale = diameter / donor.diameter
     height, width = donor.coverage.shape
     half = int(np.ceil(0.5 * scale * np.hypot(height, width))) + 2
@@ -135,7 +136,7 @@ def draw_copy(
         ((width - 1) / 2, (height - 1) / 2), random.uniform(0, 360), scale
     )
     turn[:, 2] += half - np.array([(width - 1) / 2, (height - 1) / 2])
-    # Shrinking without a blur first would leave single pixels of the texture standing.
+    # Blur first: shrinking alone would alias the texture.
     blur = max(0.3, 0.45 / scale)
     layers = [cv2.GaussianBlur(layer, (0, 0), blur) for layer in (donor.coverage, donor.pattern)]
     size = (2 * half + 1, 2 * half + 1)
@@ -149,11 +150,10 @@ def draw_copy(
 def collect_donors(
     levels: Iterable[np.ndarray], masks: Iterable[np.ndarray], limit: int = 200
 ) -> list[Donor]:
-    """The clearly enhancing tumours among slices (H, W) uint8 with masks (H, W) bool, the first
-    ``limit`` of them.
+    """The first ``limit`` clearly enhancing tumours in slices (H, W) uint8 with masks (H, W) bool.
 
-    Only slices of contrast-enhanced T1 belong here. A tumour qualifies if its brightest tenth is at
-    least 1.5 times the level around it and it is in one compact piece.
+    The slices must be contrast-enhanced T1. A tumour qualifies if its brightest tenth is at least
+    1.5 times the level around it, and it is one compact piece.
     """
     donors: list[Donor] = []
     for slice_, mask in zip(levels, masks):

@@ -1,4 +1,4 @@
-"""Validation slices with synthetic metastases, on which operating points are chosen as well."""
+"""Validation slices with synthetic metastases, also used to choose operating points."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,18 +13,18 @@ from metaseg.synthesis.canvas import MODALITIES
 from metaseg.synthesis.metastases import add_metastases
 
 MOST = 60
-"""Slices of a data folder at most, at even distances over its cases and within its volumes."""
+"""Largest number of slices per data folder, evenly spaced over its cases and its volumes."""
 SEED = 20261125
 
 
 def slices_with_metastases(
     cases: list[Case], settings: Preprocessing
 ) -> Iterator[tuple[Case, Scan, np.ndarray]]:
-    """Slices of ``cases`` with 1 to 12 metastases more, and the mask (1, H, W) bool of all their
-    lesions, old and new; the source of each case says that they are synthetic.
+    """Slices of ``cases`` with 1 to 12 more metastases, and the mask (1, H, W) bool of all lesions.
 
-    Slices of unknown pixel size, of a modality that nobody draws on, or on which the brain is not
-    certain are left out. The same ``cases`` always give the same slices.
+    The source of each yielded case says that it has synthetic metastases. Skips slices of unknown
+    pixel size, of a modality not in ``canvas.MODALITIES``, or with an uncertain brain mask. The
+    same ``cases`` always give the same slices. Raises InputError if a case cannot be read.
     """
     for source in dict.fromkeys(case.source for case in cases):
         own = [case for case in cases if case.source == source]
@@ -40,7 +40,7 @@ def slices_with_metastases(
 def _slices_of(
     case: Case, settings: Preprocessing, count: int, random: np.random.Generator
 ) -> Iterator[tuple[Scan, np.ndarray]]:
-    """``count`` slices of a case, but at least one."""
+    """``count`` slices of a case, at least one."""
     if case.dataset.modality not in MODALITIES:
         return
     scan, truth = read_case(case)
@@ -48,7 +48,7 @@ def _slices_of(
     if pixel_mm is None:
         return
     depth = len(scan.voxels)
-    # Not at the very ends of a volume, where there is no brain.
+    # Skip both ends of a volume, where there is no brain.
     chosen = set(np.linspace(0, depth - 1, max(1, count) + 2).round().astype(int)[1:-1].tolist())
     for index, grey in enumerate(grey_slices(scan, settings)):
         brain = brain_mask(grey) if index in chosen else None

@@ -188,7 +188,7 @@ def test_perturbed_copies_and_the_benchmark_slices(small_segmenter, data_folder)
 def test_the_benchmark_needs_enhancing_slices_of_known_size(data_folder, tmp_path, capsys):
     options = ["--stress", "--output", str(tmp_path / "out")]
     assert main(["evaluate", str(data_folder), *options]) == 2
-    assert "heads is of modality t1ce and states no pixel_mm" in capsys.readouterr().err
+    assert "add pixel_mm to the dataset.toml of heads" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

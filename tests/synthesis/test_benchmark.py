@@ -92,7 +92,7 @@ def test_the_set_of_skull_stripped_volumes(tmp_path: Path) -> None:
         assert not (item.labels[item.own_tumour] > 0).any()
         assert (item.grey[item.labels > 0] > 0).all()
     write_volume(tmp_path / "whole", skull_stripped=False)
-    with pytest.raises(InputError, match="volumes without skull"):
+    with pytest.raises(InputError, match="needs skull-stripped volumes"):
         list(benchmark_slices(tmp_path / "whole"))
 
 
