@@ -2,49 +2,33 @@
 
 import re
 import zipfile
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from metaseg.demo.one_page import Facts, one_page
-from metaseg.demo.render import Inputs, chosen_models, open_inputs, present_slice
+from metaseg.demo.one_page import MOST_REGIONS, Facts, one_page
+from metaseg.demo.render import Inputs
+from metaseg.demo.result import Result, result_of
 from metaseg.demo.store import SCAN, store
-from metaseg.demo.workbench import OpenScan, Segmentation, Workbench
+from metaseg.demo.workbench import Segmentation, Workbench
+from metaseg.findings.cropping import Box, box_around, picture_of
 from metaseg.findings.files import write_results
 from metaseg.findings.lesions import lesion_table
 from metaseg.findings.manifest import Manifest, digest_of
-from metaseg.findings.overlay import TRUTH_COLOUR, draw_overlay
-from metaseg.findings.report import Findings
+from metaseg.findings.overlay import TRUTH_COLOUR
+from metaseg.findings.region_table import region_table
+from metaseg.findings.review import Review
+from metaseg.findings.sizes import diameter_of
+from metaseg.preprocess import find_tissue
 from metaseg.scan.nifti import write_nifti
 from metaseg.scan.pictures import write_png
 from metaseg.scan.types import display_name
 
 REPORT = "report.html"
+BEFORE = "before_review"
+"""The folder of a zip with what the networks outlined, where a person changed it."""
 LONGEST_NAME = 100
-
-
-@dataclass(frozen=True)
-class OnScreen:
-    """What the page shows: the scan, the displayed slice, and each chosen network's result."""
-
-    opened: OpenScan
-    index: int
-    slices: list[Segmentation]
-    volumes: list[Findings]
-    """Empty for a single slice."""
-
-
-def on_screen(workbench: Workbench, inputs: Inputs) -> OnScreen:
-    """What the page shows for ``inputs``, from stored predictions. An unreadable ground truth is
-    left out, as on the page. Raises InputError for any other error."""
-    opened, _ = open_inputs(workbench, inputs)
-    threshold, index = inputs.threshold, present_slice(opened, inputs)
-    names = chosen_models(workbench, inputs.model)
-    slices = [workbench.segment(opened, name, threshold, index) for name in names]
-    volumes = []
-    if opened.scan.is_volume:
-        volumes = [workbench.find_in_volume(opened, name, threshold) for name in names]
-    return OnScreen(opened, index, slices, volumes)
+PICTURE_SIDE, LESION_SIDE = 512, 320
+"""Longer sides of the report's pictures, in pixels."""
 
 
 def clean_name(name: str) -> str:
@@ -53,14 +37,15 @@ def clean_name(name: str) -> str:
     return cleaned[-LONGEST_NAME:].strip(" .") or "scan"
 
 
-def write_zip(workbench: Workbench, inputs: Inputs) -> str:
+def write_zip(workbench: Workbench, inputs: Inputs, review: Review | None = None) -> str:
     """Path of a zip with everything about the current result.
 
     It holds the original and the ground truth as given, the files of ``write_results`` for each
-    chosen network, the manifest and the one-page report.
+    chosen network, the table of regions, the manifest and the printable report. With a ``review``
+    these follow it, and ``before_review/`` holds what the networks outlined.
     """
-    shown = on_screen(workbench, inputs)
-    opened = shown.opened
+    result = result_of(workbench, inputs, review)
+    opened = result.opened
     folder = store().new_result(SCAN)
     results = folder / "results"
     results.mkdir()
@@ -75,62 +60,98 @@ def write_zip(workbench: Workbench, inputs: Inputs) -> str:
     }
     manifest = Manifest(results, run)
     digest = digest_of(Path(inputs.scan))
-    for name in chosen_models(workbench, inputs.model):
-        prediction = workbench.predict(opened, name)
-        report, files = write_results(
-            results,
-            prediction.model,
-            workbench.segmenter,
-            opened.scan,
-            prediction,
-            workbench.find_in_volume(opened, name, inputs.threshold),
-        )
+    for prediction, found, before in zip(result.predictions, result.findings, result.unreviewed):
+        write = (prediction.model, workbench.segmenter, opened.scan, prediction)
+        report, files = write_results(results, *write, found)
+        if result.review is not None:
+            (results / BEFORE).mkdir(exist_ok=True)
+            _, unreviewed = write_results(results / BEFORE, *write, before)
+            files += [f"{BEFORE}/{name}" for name in unreviewed]
+        values = report.to_json()
         manifest.add(
             prediction.model,
             digest,
             "done",
             model=prediction.title,
             revision=prediction.revision,
+            threshold=report.threshold,
             seconds=report.seconds,
             lesions=len(report.lesions),
+            reviewed=values["reviewed"],
+            review=values["review"],
             files=files,
         )
-    (results / REPORT).write_text(_page_of(workbench, inputs, shown, digest), encoding="utf-8")
+    if len(result.predictions) > 1:
+        (results / "regions.csv").write_text(region_table(result.regions), encoding="utf-8")
+    if result.review is not None:
+        (results / "review.json").write_text(result.review.to_json(), encoding="utf-8")
+    page = report_of(workbench, inputs, result, digest)
+    (results / REPORT).write_text(page, encoding="utf-8")
     path = folder / f"metaseg_{clean_name(display_name(inputs.scan))}.zip"
     # Most files are compressed already.
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for role, given_path in given.items():
             archive.write(given_path, f"{role}/{clean_name(given_path)}")
-        for file in sorted(results.iterdir()):
-            archive.write(file, file.name)
+        for file in sorted(file for file in results.rglob("*") if file.is_file()):
+            archive.write(file, file.relative_to(results))
             file.unlink()
     return str(path)
 
 
-def write_report(workbench: Workbench, inputs: Inputs) -> str:
-    """The one-page report of the current result."""
-    shown = on_screen(workbench, inputs)
-    return _page_of(workbench, inputs, shown, digest_of(Path(inputs.scan)))
+def write_report(workbench: Workbench, inputs: Inputs, review: Review | None = None) -> str:
+    """The printable report of the current result."""
+    result = result_of(workbench, inputs, review)
+    return report_of(workbench, inputs, result, digest_of(Path(inputs.scan)))
 
 
-def _page_of(workbench: Workbench, inputs: Inputs, shown: OnScreen, digest: str) -> str:
-    opened = shown.opened
-    grey = workbench.segmenter.view(opened.scan, shown.index, enhanced=False)
-    pictures = [("Slice", draw_overlay(grey, [], opened.scan.aspect))]
-    if opened.truth is not None:
-        outline = (opened.truth[shown.index], TRUTH_COLOUR)
-        pictures.append(("Ground truth", draw_overlay(grey, [outline], opened.scan.aspect)))
-    pictures += [(result.title, result.overlay) for result in shown.slices]
+def report_of(workbench: Workbench, inputs: Inputs, result: Result, digest: str) -> str:
+    """The printable report of ``result``, whose scan has the SHA-256 ``digest``."""
+    scan, truth = result.opened.scan, result.opened.truth
+    index = result.main_slice
+    grey = workbench.segmenter.view(scan, index, enhanced=False)
+    box = tissue_box(workbench, result, index)
+    drawn = [("Slice", [])]
+    if truth is not None:
+        drawn.append(("Ground truth", [(truth[index], TRUTH_COLOUR)]))
+    networks = result.outlines(index, truth=False)
+    drawn += [(one.title, [layer]) for one, layer in zip(result.predictions, networks)]
+    pictures = [
+        (title, picture_of(grey, layers, box, PICTURE_SIDE, scan.aspect, filled=True))
+        for title, layers in drawn
+    ]
+    lesions = []
+    for row in result.regions.rows[:MOST_REGIONS]:
+        at = row.lesion.diameter_slice
+        part = box_around(row, tissue_box(workbench, result, at), scan.aspect)
+        view = workbench.segmenter.view(scan, at, enhanced=False)
+        where = f", slice {at + 1}" if scan.is_volume else ""
+        caption = f"Region {row.number}{where}, {diameter_of(row.lesion)}"
+        picture = picture_of(view, result.outlines(at), part, LESION_SIDE, scan.aspect)
+        lesions.append((caption, picture))
     facts = Facts(
         file=clean_name(inputs.scan),
         sha256=digest,
-        truth=clean_name(inputs.truth) if opened.truth is not None else None,
-        scan=opened.scan,
-        index=shown.index,
+        truth=clean_name(inputs.truth) if truth is not None else None,
+        scan=scan,
+        index=index,
         made=datetime.now(UTC),
     )
-    volumes = [volume.report for volume in shown.volumes]
-    return one_page(facts, pictures, [result.report for result in shown.slices], volumes)
+    reports = [found.report for found in result.findings]
+    return one_page(facts, reports, result.regions, pictures, lesions)
+
+
+def tissue_box(workbench: Workbench, result: Result, index: int) -> Box:
+    """The box around the tissue of slice ``index`` and all that is outlined on it."""
+    grey = workbench.segmenter.view(result.opened.scan, index, enhanced=False)
+    settings = next(iter(workbench.segmenter.checkpoints.values())).config.preprocessing
+    height, width = grey.shape
+    top, bottom, left, right = find_tissue(grey, settings) or (0, height, 0, width)
+    for mask, _ in result.outlines(index):
+        rows, columns = mask.any(axis=1).nonzero()[0], mask.any(axis=0).nonzero()[0]
+        if rows.size:
+            top, bottom = min(top, rows[0]), max(bottom, rows[-1] + 1)
+            left, right = min(left, columns[0]), max(right, columns[-1] + 1)
+    return int(top), int(bottom), int(left), int(right)
 
 
 def write_volume(

@@ -1,7 +1,8 @@
-"""The one-page report: the findings in one self-contained file that prints on A4."""
+"""The printable report: the findings in one self-contained file for A4, with a picture a lesion."""
 
 import base64
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,16 +13,22 @@ from string import Template
 import numpy as np
 from PIL import Image
 
-from metaseg.demo.lesion_list import count_of
-from metaseg.demo.tables import lesion_measures, metrics_table, notice_list
-from metaseg.findings.lesions import Lesion
+from metaseg.findings.matching import Region, Regions
 from metaseg.findings.report import RESEARCH_USE, Report
+from metaseg.findings.sizes import UNDEFINED, count_text, diameter_of, extent_of
+from metaseg.findings.verdict import verdict
+from metaseg.metrics import OVERLAP_NAMES, SCORES
 from metaseg.scan import Scan
 
-MOST_LESIONS = 12
-"""Rows for one network, so that they fit on the page. The table of lesions holds all."""
+MOST_REGIONS = 12
+"""Regions with a row and a picture. The table of the zip holds all."""
+SHOWN_METRICS = tuple(name for name in OVERLAP_NAMES if name != "f1")
+"""Without F1, which is the same number as Dice."""
 
 TEMPLATE = Template(Path(__file__).with_suffix(".html").read_text(encoding="utf-8"))
+
+Picture = tuple[str, np.ndarray]
+"""A caption, and (h, w, 3) uint8 RGB."""
 
 
 @dataclass(frozen=True)
@@ -35,33 +42,47 @@ class Facts:
     """The ground truth file, or None."""
     scan: Scan
     index: int
-    """The displayed slice, counted from 0."""
+    """The slice of ``pictures``, counted from 0."""
     made: datetime
     """In UTC."""
 
 
 def one_page(
     facts: Facts,
-    pictures: Sequence[tuple[str, np.ndarray]],
-    slices: Sequence[Report],
-    volumes: Sequence[Report] = (),
+    reports: Sequence[Report],
+    regions: Regions,
+    pictures: Sequence[Picture],
+    lesions: Sequence[Picture],
 ) -> str:
     """The report as an HTML page that needs no other file and no network.
 
-    ``pictures`` are captions and (h, w, 3) uint8 RGB; ``slices`` the reports of the slice in view,
-    one for each network, and ``volumes`` those of the whole volume, or empty.
+    ``reports`` hold one for each network; ``pictures`` show the slice ``facts.index``, and
+    ``lesions`` each of the first ``MOST_REGIONS`` regions on its own slice.
     """
-    notices = [notice for report in volumes or slices for notice in report.notices]
+    notices = dict.fromkeys(notice for report in reports for notice in report.notices)
     return TEMPLATE.substitute(
         title=escape(f"MetaSeg report: {facts.file}"),
         research_use=escape(RESEARCH_USE),
+        verdict=escape(verdict(regions, reports[0].review)),
+        notices="".join(f"<p>{escape(text)}</p>" for text in notices if text != RESEARCH_USE),
         facts=_rows(_facts(facts)),
-        networks=_rows(_networks(volumes or slices)),
+        networks=_rows(_networks(reports)),
         pictures="".join(_figure(*picture) for picture in pictures),
-        metrics=metrics_table(slices, volumes),
-        lesions="".join(map(_lesions, volumes or slices)),
-        notices=notice_list([notice for notice in notices if notice != RESEARCH_USE]),
+        metrics=_metrics(reports),
+        regions=_regions(regions, facts.scan.is_volume),
+        lesions="".join(_figure(*picture) for picture in lesions),
     )
+
+
+def slice_text(index: int, scan: Scan) -> str:
+    """Where a slice lies, in words: its number from 1, plane and patient coordinate."""
+    words = [f"slice {index + 1} of {len(scan.voxels)}"] if scan.is_volume else []
+    if scan.affine is not None:
+        _, height, width = scan.voxels.shape
+        centre = scan.affine @ [(width - 1) / 2, (height - 1) / 2, index, 1]
+        axis = ("sagittal", "coronal", "axial").index(scan.plane)
+        words += [scan.plane, f"{'xyz'[axis]} = {centre[axis]:.0f} mm".replace("-", "−")]
+    return ", ".join(words)
 
 
 def _facts(facts: Facts) -> list[tuple[str, str]]:
@@ -73,7 +94,7 @@ def _facts(facts: Facts) -> list[tuple[str, str]]:
         size += ", " + " x ".join(f"{mm:.3g}" for mm in facts.scan.spacing[::-1]) + " mm each"
     rows = [("File", facts.file), ("SHA-256 of the file", facts.sha256), ("Size", size)]
     if depth > 1:
-        rows.append(("Slice shown", f"{facts.index} (counted from 0), {facts.scan.plane}"))
+        rows.append(("Slice shown", slice_text(facts.index, facts.scan)))
     rows.append(("Ground truth", facts.truth or "none"))
     return [*rows, ("Created", f"{facts.made:%Y-%m-%d %H:%M} UTC")]
 
@@ -82,6 +103,7 @@ def _networks(reports: Sequence[Report]) -> list[tuple[str, ...]]:
     return [
         (
             report.model,
+            count_text(len(report.lesions)),
             f"threshold {report.threshold:g}",
             f"revision {report.revision}",
             f"{report.seconds:.1f} s",
@@ -90,32 +112,54 @@ def _networks(reports: Sequence[Report]) -> list[tuple[str, ...]]:
     ]
 
 
-def _lesions(report: Report) -> str:
-    """The lesions of one network: their number, and measurements of the largest."""
-    lesions, where = report.lesions, "volume" if report.slices > 1 else "slice"
-    heading = escape(f"{report.model}: {count_of(lesions)} in the {where}")
-    if not lesions:
-        return f"<section><h3>{heading}</h3></section>"
-    if where == "volume":
-        head = ("Lesion", "Slice", "Volume", "Diameter", "Mean probability")
-    else:
-        head = ("Lesion", "Row, column", "Area", "Diameter", "Mean probability")
-    rows = [_lesion(lesion, where == "volume") for lesion in lesions[:MOST_LESIONS]]
-    left_out = len(lesions) - MOST_LESIONS
-    rest = f"<p>{left_out} smaller lesions are not listed.</p>" if left_out > 0 else ""
-    columns = "".join(f"<th scope='col'>{escape(cell)}</th>" for cell in head)
-    return (
-        f"<section><h3>{heading}</h3><table><thead><tr>{columns}</tr></thead>{_rows(rows)}</table>"
-        f"{rest}</section>"
-    )
+def _metrics(reports: Sequence[Report]) -> str:
+    """The metrics of each network as a table; empty without a ground truth."""
+    rows = [
+        [report.model, *(_number(report.metrics[name]) for name in SHOWN_METRICS)]
+        for report in reports
+        if report.metrics is not None
+    ]
+    if not rows:
+        return ""
+    head = ["Network", *(SCORES[name] for name in SHOWN_METRICS)]
+    return f"<h2>Agreement with the ground truth</h2>{_table(head, rows)}"
 
 
-def _lesion(lesion: Lesion, in_volume: bool) -> tuple[str, ...]:
+def _number(value: float) -> str:
+    return UNDEFINED if math.isnan(value) else f"{value:.2f}"
+
+
+def _regions(regions: Regions, in_volume: bool) -> str:
+    """The regions that are listed, one row each; empty if there is none."""
+    listed = regions.rows[:MOST_REGIONS]
+    if not listed:
+        return ""
+    head = ["Region", "Diameter", "Volume" if in_volume else "Area", *["Slices"] * in_volume]
+    head += [f"p, {title}" for title in regions.titles]
+    head += ["Overlap"] * (len(regions.titles) > 1)
+    head += ["Ground truth"] * (regions.truth_count is not None)
+    rest = len(regions.rows) - len(listed)
+    more = f"<p>{count_text(rest, 'more region')} not listed.</p>" if rest else ""
+    return f"<h2>Regions</h2>{_table(head, [_region(row, in_volume) for row in listed])}{more}"
+
+
+def _region(row: Region, in_volume: bool) -> list[str]:
+    lesion = row.lesion
+    cells = [str(row.number), diameter_of(lesion), extent_of(lesion, in_volume)]
     if in_volume:
-        place = str(lesion.diameter_slice)
-    else:
-        place = ", ".join(f"{coordinate:.0f}" for coordinate in lesion.centroid)
-    return str(lesion.number), place, *lesion_measures(lesion, in_volume)
+        first, last = lesion.first_slice + 1, lesion.last_slice + 1
+        cells.append(str(first) if first == last else f"{first} to {last}")
+    for opinion in row.opinions:
+        seen = "" if opinion.outlines else " (not outlined)"
+        cells.append(f"{opinion.probability:.2f}{seen}")
+    if len(row.opinions) > 1:
+        cells.append(UNDEFINED if row.agreement is None else f"{row.agreement * 100:.0f} %")
+    return cells if row.truth is None else [*cells, row.truth]
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    columns = "".join(f"<th scope='col'>{escape(cell)}</th>" for cell in head)
+    return f"<table><thead><tr>{columns}</tr></thead>{_rows(rows)}</table>"
 
 
 def _rows(rows: Sequence[Sequence[str]]) -> str:

@@ -1,5 +1,6 @@
 """Result files of a prediction, the same for the command line and the API."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from metaseg.scan.nifti import write_nifti
 from metaseg.scan.pictures import write_png
 from metaseg.segmenter import Segmenter
 
+KINDS = ("mask", "probability", "sheet", "lesions", "dicom", "overlay", "report")
+"""What ``write_results`` can write."""
+
 
 def write_results(
     folder: Path,
@@ -28,8 +32,9 @@ def write_results(
     prediction: Prediction,
     found: Findings,
     each_slice: bool = False,
+    kinds: Collection[str] = KINDS,
 ) -> tuple[Report, list[str]]:
-    """Write all results of one scan to ``folder``; return the report and the file names.
+    """Write the results of one scan to ``folder``; return the report and the file names.
 
     A slice gives mask, overlay, lesion table and report. A volume gives mask and probability as
     NIfTI and a contact sheet as well; ``each_slice`` adds mask and overlay of every slice. Whatever
@@ -50,24 +55,29 @@ def write_results(
     def overlay(index: int) -> np.ndarray:
         return draw_overlay(view(index), [(mask[index], colour)], scan.aspect)
 
-    if scan.is_volume:
+    if "mask" in kinds and scan.is_volume:
         write_nifti(to("_mask.nii.gz"), mask, scan)
-        write_nifti(to("_probability.nii.gz"), prediction.probability, scan)
-        write_png(to("_contact_sheet.png"), contact_sheet(view, mask, colour, scan.aspect))
-    else:
+    elif "mask" in kinds:
         write_png(to("_mask.png"), mask[0])
-    write_whole(to("_lesions.csv"), lesion_table(report.lesions).encode())
-    if scan.sources:
+    if "probability" in kinds and scan.is_volume:
+        write_nifti(to("_probability.nii.gz"), prediction.probability, scan)
+    if "sheet" in kinds and scan.is_volume:
+        write_png(to("_contact_sheet.png"), contact_sheet(view, mask, colour, scan.aspect))
+    if "lesions" in kinds:
+        write_whole(to("_lesions.csv"), lesion_table(report.lesions).encode())
+    if "dicom" in kinds and scan.sources:
         written, fault = _write_dicom(folder, name, scan, prediction, found)
         files += written
         if fault is not None:
             report = replace(report, notices=(fault, *report.notices))
-    write_png(to("_overlay.png"), overlay(_most_lesion(mask)))
+    if "overlay" in kinds:
+        write_png(to("_overlay.png"), overlay(_most_lesion(mask)))
     if each_slice and scan.is_volume:
         for index, slice_ in enumerate(mask):
             write_png(to(f"_slice{index:04d}_mask.png"), slice_)
             write_png(to(f"_slice{index:04d}_overlay.png"), overlay(index))
-    write_json(to(".json"), report.to_json())
+    if "report" in kinds:
+        write_json(to(".json"), report.to_json())
     return report, files
 
 

@@ -43,8 +43,20 @@ def draw_overlay(
     thickness = max(1, round(min(max(size), STRETCHED_SIDE) / 400))
     for mask, colour in masks:
         shape = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
-        mixed = np.arange(256)[:, None] * (1 - FILL_OPACITY) + np.array(colour) * FILL_OPACITY
-        cv2.copyTo(cv2.LUT(picture, mixed.astype(np.uint8)[None]), shape, picture)
-        outlines, _ = cv2.findContours(shape, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(picture, outlines, -1, colour, thickness, cv2.LINE_AA)
+        draw_mask(picture, shape, colour, thickness)
     return picture
+
+
+def draw_mask(
+    picture: np.ndarray,
+    mask: np.ndarray,
+    colour: tuple[int, int, int],
+    thickness: int,
+    filled: bool = True,
+) -> None:
+    """Outline ``mask`` (h, w) uint8 in ``picture`` (h, w, 3) uint8 RGB, and fill it faintly."""
+    if filled:
+        mixed = np.arange(256)[:, None] * (1 - FILL_OPACITY) + np.array(colour) * FILL_OPACITY
+        cv2.copyTo(cv2.LUT(picture, mixed.astype(np.uint8)[None]), mask, picture)
+    outlines, _ = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(picture, outlines, -1, colour, thickness, cv2.LINE_AA)

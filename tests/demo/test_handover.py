@@ -3,7 +3,6 @@
 import csv
 import json
 import zipfile
-from dataclasses import replace
 from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
@@ -17,9 +16,12 @@ from metaseg.demo.files import clean_name, write_report, write_zip
 from metaseg.demo.handover import link_to, python_call, read_link
 from metaseg.demo.one_page import Facts, one_page
 from metaseg.demo.render import Inputs
+from metaseg.demo.result import result_of
 from metaseg.demo.workbench import Workbench
 from metaseg.findings.manifest import digest_of
+from metaseg.findings.matching import match_regions
 from metaseg.findings.report import RESEARCH_USE, find
+from metaseg.findings.review import Review, Strokes, read_review
 from metaseg.metrics import Counts
 from metaseg.prediction import Prediction
 from metaseg.scan import Scan, read_mask, read_scan
@@ -56,7 +58,7 @@ def test_the_zip_of_a_slice_holds_everything_and_agrees_with_itself(workbench, t
     assert set(manifest["scans"]) == {"attention_unet", "nested_unet"}
     assert manifest["run"]["threshold"] == 0.45
     truth = read_mask(TRUTH, read_scan(SLICE))[0]
-    listed = {"report.html", "metaseg_manifest.json"}
+    listed = {"report.html", "metaseg_manifest.json", "regions.csv"}
     for name, entry in manifest["scans"].items():
         listed |= set(entry["files"])
         assert entry["input_sha256"] == digest_of(SLICE) and entry["revision"] == "0" * 64
@@ -92,8 +94,11 @@ def test_the_zip_of_a_volume_has_the_grid_of_the_source(workbench, tmp_path):
     report = json.loads((folder / "nested_unet.json").read_text())
     assert len(rows) == len(report["lesions"]) > 0
     page = (folder / "report.html").read_text()
-    assert "2 (counted from 0), axial" in page and "1.1 x 0.9 x 5 mm each" not in page
-    assert "0.9 x 1.1 x 5 mm each" in page and "in the volume" in page
+    largest = report["lesions"][0]["diameter_slice"]
+    assert f"slice {largest + 1} of 4, axial, z = {largest * 5} mm" in page
+    assert "0.9 x 1.1 x 5 mm each" in page and "1.1 x 0.9 x 5 mm each" not in page
+    for number, lesion in enumerate(report["lesions"], start=1):
+        assert f"Region {number}, slice {lesion['diameter_slice'] + 1}, " in page, "its own slice"
     assert not list(folder.glob("*.dcm")) and (folder / "original/v.nii.gz").is_file()
 
 
@@ -133,7 +138,9 @@ def test_names_in_the_zip_are_harmless(name, cleaned):
 
 def test_the_report_says_what_was_found_by_what(workbench):
     page = write_report(workbench, inputs_of(SLICE, TRUTH, threshold=0.45))
-    assert page.count("data:image/png;base64,") == 4 and page.count(RESEARCH_USE) == 1
+    rows = result_of(workbench, inputs_of(SLICE, TRUTH, threshold=0.45)).regions.rows
+    assert page.count("data:image/png;base64,") == 4 + len(rows) > 4
+    assert page.count(RESEARCH_USE) == 1 and ">Dice<" in page and ">F1<" not in page
     for words in (
         digest_of(SLICE),
         "revision " + "0" * 64,
@@ -152,18 +159,55 @@ def test_the_report_says_what_was_found_by_what(workbench):
 def test_the_report_escapes_what_a_visitor_wrote(workbench):
     scan = Scan(np.zeros((1, 20, 20), np.float32), "n")
     facts = Facts("<script>alert(1)</script>$title", "0", "&t", scan, 0, datetime.now(UTC))
-    report = find(
-        scan, Prediction(scan.voxels, "n", "<Net>", "<r>", 1.0, ("<notice>",)), 0.5
-    ).report
-    volume = replace(report, slices=2, notices=("In <voxels>.", RESEARCH_USE))
+    network = Prediction(scan.voxels, "n", "<Net>", "<r>", 1.0, ("<notice>",))
+    found = find(scan, network, 0.5)
+    regions = match_regions(scan, [network], [found])
     picture = [("<Net>", np.zeros((4, 4, 3), np.uint8))]
-    assert one_page(facts, picture, [report]).count("&lt;notice&gt;") == 1
-    # What is said of one slice alone is not true of the volume.
-    page = one_page(facts, picture, [report], [volume])
-    assert page.count("In &lt;voxels&gt;.") == 1 and "&lt;notice&gt;" not in page
+    page = one_page(facts, [found.report, found.report], regions, picture, [])
+    assert page.count("&lt;notice&gt;") == 1
     for raw in ("<script>", "<Net>", "<r>", "<notice>"):
         assert raw not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;$title" in page and "&amp;t" in page
+
+
+def reviewed_of(workbench, inputs) -> tuple[Review, list]:
+    """A review that rejects the first region and paints a square, and the regions before it."""
+    rows = result_of(workbench, inputs).regions.rows
+    shape = workbench.open(inputs.scan, None).scan.voxels.shape
+    painted = Strokes(0, tuple((row * shape[2] + 3, 4) for row in range(3, 7)))
+    return Review(shape, rejected=(rows[0].peak,), painted=(painted,)), rows
+
+
+def test_everything_follows_a_review_and_the_prediction_is_kept(workbench, tmp_path):
+    inputs = inputs_of(SLICE, TRUTH, threshold=0.45)
+    review, rows = reviewed_of(workbench, inputs)
+    with zipfile.ZipFile(write_zip(workbench, inputs, review)) as archive:
+        archive.extractall(tmp_path)
+    assert read_review((tmp_path / "review.json").read_text()) == review
+    manifest = json.loads((tmp_path / "metaseg_manifest.json").read_text())
+    before = unpacked(workbench, inputs, tmp_path / "unreviewed")
+    for name, entry in manifest["scans"].items():
+        assert entry["reviewed"] and entry["review"]["painted_voxels"] == 16
+        assert [lesion["number"] for lesion in entry["review"]["rejected"]] == [1]
+        masks = [
+            cv2.imread(str(tmp_path / folder / f"{name}_mask.png"), 0) > 0
+            for folder in (".", "before_review", "unreviewed")
+        ]
+        np.testing.assert_array_equal(masks[1], masks[2])
+        assert masks[0][3:7, 3:7].all() and not masks[0][rows[0].peak[1:]]
+        report = json.loads((tmp_path / f"{name}.json").read_text())
+        assert report["reviewed"] and entry["lesions"] == len(report["lesions"])
+        assert sum(x["volume_voxels"] for x in report["lesions"]) == masks[0].sum()
+        unreviewed = json.loads((tmp_path / f"before_review/{name}.json").read_text())
+        assert unreviewed == json.loads((before / f"{name}.json").read_text())
+        assert f"before_review/{name}_mask.png" in entry["files"]
+    page = (tmp_path / "report.html").read_text()
+    assert "Reviewed: 1 region rejected, outlines changed on 1 slice." in page
+    assert "drawn by the reviewer" in page
+    with (tmp_path / "regions.csv").open() as file:
+        drawn = [row for row in csv.DictReader(file) if row["volume_voxels"] == "16"]
+    assert [row["agreement"] for row in drawn] == [""], "no network saw what a person drew"
+    assert [row["outlined_nested_unet"] for row in drawn] == ["0"]
 
 
 def test_a_link_restores_what_it_was_made_of(workbench):

@@ -5,7 +5,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
@@ -82,6 +82,7 @@ def test_ground_truth():
 masks = arrays(bool, (3, 6, 5))
 
 
+@settings(deadline=None)
 @given(st.lists(masks, min_size=1, max_size=3), st.none() | masks, st.integers(0, 4))
 def test_every_component_is_in_exactly_one_row(drawn, truth, minimum):
     regions = regions_of(*drawn, truth=truth, minimum=minimum)
@@ -116,6 +117,7 @@ def row_mask(regions: Regions, number: int) -> np.ndarray:
     return mask
 
 
+@settings(deadline=None)
 @given(st.tuples(masks, masks, masks), st.none() | masks)
 def test_the_order_of_the_networks_changes_nothing(drawn, truth):
     named = dict(zip(NETWORKS, drawn))
@@ -132,6 +134,7 @@ def test_the_order_of_the_networks_changes_nothing(drawn, truth):
             )
 
 
+@settings(deadline=None)
 @given(masks)
 def test_a_network_agrees_with_itself(mask):
     for row in regions_of(mask, mask).rows:

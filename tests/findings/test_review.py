@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -145,6 +145,7 @@ def strokes_of(mask: np.ndarray) -> tuple[Strokes, ...]:
     )
 
 
+@settings(deadline=None)
 @given(masks, masks, masks, masks, st.lists(voxels, max_size=3))
 def test_the_mask_is_what_the_review_says(first, second, painted, erased, rejected):
     scan, predictions, findings = result_of(first, second)
