@@ -10,7 +10,7 @@ import gradio as gr
 
 from metaseg.demo.api_docs import document, list_models
 from metaseg.demo.files import write_segmentation, write_volume
-from metaseg.demo.workbench import Workbench
+from metaseg.demo.workbench import SLICES, VOLUMES, Workbench
 from metaseg.errors import InputError
 
 NO_SPACE = "The server cannot store the results now: try again later, or tell whoever runs it."
@@ -96,6 +96,7 @@ find more lesions with more false positives. Default: each model's own.
             report: This network's report, as in /segment.
         """
         opened = workbench.open(scan, ground_truth, plane or None).only(slice_index)
+        workbench.predict_each(opened, workbench.compared)
         results = [workbench.segment(opened, name, threshold) for name in workbench.compared]
         return [part for result in results for part in write_segmentation(result)]
 
@@ -154,14 +155,14 @@ metrics by test set (null if there are none).
             gr.JSON(label=f"report{of}"),
         ]
 
-    def offer(function: Callable, inputs: list, outputs: list) -> None:
+    def offer(function: Callable, inputs: list, outputs: list, queue: dict) -> None:
         document(function, inputs, outputs)
-        gr.Button().click(function, inputs, outputs, api_name=function.__name__)
+        gr.Button().click(function, inputs, outputs, api_name=function.__name__, **queue)
 
     with gr.Column(visible=False):
-        offer(segment, inputs(with_model=True), outputs())
+        offer(segment, inputs(with_model=True), outputs(), SLICES)
         both = [part for name in workbench.compared for part in outputs(f"_{name}")]
-        offer(compare, inputs(with_model=False), both)
+        offer(compare, inputs(with_model=False), both, SLICES)
         volume_outputs = [gr.File(label="mask"), gr.File(label="lesions"), gr.JSON(label="report")]
         volume_inputs = [
             gr.File(label="scan"),
@@ -169,5 +170,5 @@ metrics by test set (null if there are none).
             gr.Number(None, label="threshold"),
             gr.Number(0, label="min_lesion_mm3"),
         ]
-        offer(segment_volume, volume_inputs, volume_outputs)
-        offer(models, [], [gr.JSON(label="models")])
+        offer(segment_volume, volume_inputs, volume_outputs, VOLUMES)
+        offer(models, [], [gr.JSON(label="models")], SLICES)

@@ -97,8 +97,7 @@ def _segment_one(
     try:
         # Bypass the cache: a batch may be larger than the cache.
         scan = check_slices(read())
-        for model in models:
-            prediction = workbench.run(scan, model)
+        for prediction in workbench.run_each(scan, models):
             found = find(scan, prediction, threshold)
             name = f"{number:03d}_{prediction.model}"
             report, files = write_results(

@@ -1,10 +1,13 @@
 """Shared by page and API: read, segment once, and render from the stored prediction."""
 
+import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import numpy as np
@@ -17,6 +20,7 @@ from metaseg.findings.overlay import PREDICTION_COLOURS, draw_overlay
 from metaseg.findings.report import Findings, Report, find
 from metaseg.limits import MAX_MINUTES, MAX_SERVED_SLICES
 from metaseg.prediction import Prediction, check_threshold
+from metaseg.runtime.threads import threads
 from metaseg.scan import Scan, read_mask, read_scan, take_slice
 from metaseg.scan.planes import array_in_plane, in_plane
 from metaseg.segmenter import Explanation, Segmenter
@@ -24,6 +28,12 @@ from metaseg.segmenter import Explanation, Segmenter
 BOTH = "Both"
 COMPARED = ("attention_unet", "nested_unet")
 CACHE_MEMORY = "2gb"
+SLICES = {"concurrency_id": "slices", "concurrency_limit": 2 * threads()}
+"""The queue of single slices. Networks take turns; the rest of a slice has a second one beside
+it on each processor."""
+VOLUMES = {"concurrency_id": "volumes", "concurrency_limit": 2}
+"""The queue of whole volumes: a long one must not hold up a short one, and each needs memory."""
+EXPLANATIONS = {"concurrency_id": "explanations", "concurrency_limit": 1}
 
 
 @dataclass(frozen=True)
@@ -121,15 +131,28 @@ class Workbench:
         self, opened: OpenScan, model: str, progress: Callable = lambda batches: batches
     ) -> Prediction:
         """The prediction of ``model`` for ``opened``, computed once."""
-        name = self._one_network(model)
-        key = ("prediction", opened.key, name)
-        return self._once(key, lambda: self.run(opened.scan, name, progress))
+        return self.predict_each(opened, [self._one_network(model)], progress)[0]
 
-    def run(
-        self, scan: Scan, model: str, progress: Callable = lambda batches: batches
-    ) -> Prediction:
-        """The prediction of ``model`` for ``scan``. Raises InputError if it takes too long."""
-        return self.segmenter.predict(scan, model, lambda batches: _in_time(progress(batches)))
+    def predict_each(
+        self, opened: OpenScan, names: Sequence[str], progress: Callable = lambda batches: batches
+    ) -> list[Prediction]:
+        """The predictions of the networks ``names`` for ``opened``, each computed once; those that
+        are missing share what they see of the scan."""
+        keys = {name: ("prediction", opened.key, name) for name in names}
+        found = {name: self._known(key) for name, key in keys.items()}
+        if missing := [name for name, prediction in found.items() if prediction is None]:
+            with memory_errors("The scan"):
+                made = self.run_each(opened.scan, missing, progress)
+            for name, prediction in zip(missing, made):
+                self._keep(keys[name], prediction)
+                found[name] = prediction
+        return [found[name] for name in names]
+
+    def run_each(
+        self, scan: Scan, names: Sequence[str], progress: Callable = lambda batches: batches
+    ) -> list[Prediction]:
+        """The predictions of ``names`` for ``scan``. Raises InputError if they take too long."""
+        return self.segmenter.predict_each(scan, names, lambda steps: _in_time(progress(steps)))
 
     def segment(
         self, opened: OpenScan, model: str, threshold: float | str | None, index: int = 0
@@ -229,14 +252,21 @@ class Workbench:
 
     def _once(self, key: tuple, make: Callable):
         """The value of ``make``, computed once for each visitor."""
-        stored = self.cache.get(key)
-        if stored is None:
+        value = self._known(key)
+        if value is None:
             with memory_errors("The scan"):
                 value = make()
-            # Arrays are passed separately so that the cache can count their memory.
-            self.cache.set(key, value=value, **_arrays_of(value))
-            return value
-        return stored["value"]
+            self._keep(key, value)
+        return value
+
+    def _known(self, key: tuple) -> Any:
+        """What is stored for this visitor under ``key``, or None."""
+        stored = self.cache.get(key)
+        return None if stored is None else stored["value"]
+
+    def _keep(self, key: tuple, value: object) -> None:
+        # Arrays are passed separately so that the cache can count their memory.
+        self.cache.set(key, value=value, **_arrays_of(value))
 
 
 def check_slices(scan: Scan) -> Scan:
@@ -271,10 +301,18 @@ def _arrays_of(value: object) -> dict[str, np.ndarray]:
     return held or ({"array": value} if isinstance(value, np.ndarray) else {})
 
 
-def _file_key(path: str) -> tuple:
-    """A new upload under the same path counts as another file."""
+def _file_key(path: str) -> tuple[str, str]:
+    """The name and the SHA-256 of the content of the file at ``path``: the same file is the same
+    scan, however often it is uploaded."""
     try:
         status = Path(path).stat()
+        return Path(path).name, _digest_of(path, status.st_mtime_ns, status.st_size)
     except OSError as error:
         raise InputError(f"{Path(path).name} cannot be opened: upload it again.") from error
-    return path, status.st_mtime_ns, status.st_size
+
+
+@lru_cache(1024)
+def _digest_of(path: str, changed: int, size: int) -> str:
+    """The SHA-256 of a file, read once as long as it does not change."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

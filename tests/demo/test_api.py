@@ -241,8 +241,10 @@ def test_models_lists_what_is_loaded(client):
         folder = SHIPPED / model["name"]
         recorded = json.loads((folder / "metrics.json").read_text())
         assert set(model) == {
-            "name", "title", "revision", "license", "threshold", "sensitive_threshold", "metrics"
+            "name", "title", "revision", "license", "threshold", "sensitive_threshold", "metrics",
+            "runtime",
         }  # fmt: skip
+        assert model["runtime"].startswith("PyTorch 2.")
         assert model["title"] == TITLES[model["name"]]
         assert (
             model["revision"]

@@ -167,14 +167,14 @@ def test_a_volume_has_so_many_slices_and_a_scan_so_much_time(small_segmenter, mo
 
 def test_whatever_goes_wrong_with_a_member_is_a_row(small_segmenter, monkeypatch, caplog):
     workbench = Workbench(small_segmenter)
-    real = workbench.run
+    real = workbench.run_each
 
-    def run(scan, model):
+    def run(scan, models):
         if scan.name == "glioma_coronal":
             raise MemoryError("Mustermann, Erika")
-        return real(scan, model)
+        return real(scan, models)
 
-    monkeypatch.setattr(workbench, "run", run)
+    monkeypatch.setattr(workbench, "run_each", run)
     paths = [str(SLICE), str(EXAMPLES / "glioma_coronal.jpg"), str(SLICE)]
     rows, archive = run_batch(workbench, paths, ["unet"], 0.5, lambda items, desc: items)
     assert [row[2] == "done" for row in rows] == [True, False, True] and Path(archive).exists()

@@ -275,3 +275,21 @@ def test_what_went_wrong_with_the_models_stands_at_the_top():
     page = build_page(segmenter, ["The Hub <could> not be reached."])
     texts = [part["props"].get("value") for part in page.get_config_file()["components"]]
     assert "<p>The Hub &lt;could&gt; not be reached.</p>" in texts
+
+
+def test_the_same_content_is_the_same_scan_wherever_it_was_uploaded(workbench, passes, tmp_path):
+    for folder in ("first", "second"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(SLICE, tmp_path / folder)
+        opened = workbench.open(str(tmp_path / folder / Path(SLICE).name), None)
+        for threshold in (0.3, 0.5):
+            workbench.segment(opened, "unet", threshold)
+    assert len(passes) == 1
+
+
+def test_networks_that_are_missing_run_together_and_the_others_not(workbench, passes):
+    opened = workbench.open(SLICE, None)
+    first = workbench.predict(opened, "unet")
+    both = workbench.predict_each(opened, ["unet", "nested_unet"])
+    assert both[0] is first and both[1].model == "nested_unet" and len(passes) == 2
+    assert workbench.predict(opened, "nested_unet") is both[1]

@@ -31,7 +31,7 @@ def test_memory_that_is_short_during_a_volume(quick, volume, monkeypatch, error)
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(Segmenter, "predict", run_short)
+        patch.setattr(Segmenter, "predict_each", run_short)
         assert call(quick, "segment_volume", scan=volume) == ("error", TOO_LARGE)
     assert call(quick, "segment_volume", scan=volume)[0] == "complete"
 
