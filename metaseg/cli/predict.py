@@ -4,7 +4,7 @@ import argparse
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import partial
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from metaseg.data.studies import find_studies
+from metaseg.data.studies import Study, find_studies
 from metaseg.errors import InputError, memory_errors
 from metaseg.files import output_folder
 from metaseg.findings.files import write_results
@@ -22,7 +22,6 @@ from metaseg.hub.resolve import load_models
 from metaseg.prediction import SENSITIVE
 from metaseg.scan import Scan, read_scan
 from metaseg.scan.planes import PLANES, in_plane
-from metaseg.scan.types import display_name
 from metaseg.segmenter import Segmenter
 
 
@@ -77,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
         raise InputError("The smallest lesion must be 0 mm3 or more.")
     segmenter = Segmenter([checkpoint])
     threshold = segmenter.threshold(checkpoint.name, options.threshold)
-    paths = find_studies(options.scans)
+    studies, skipped = find_studies(options.scans)
     folder = output_folder(options.output)
     made_by = {
         "model": checkpoint.name,
@@ -92,14 +91,14 @@ def run(options: argparse.Namespace) -> int:
         "volume": options.volume,
         "slices": options.slices,
     }
-    manifest = Manifest(folder, made_by)
+    manifest = Manifest(folder, made_by, {one.label: one.reason for one in skipped})
     rows = []
-    for path, name in tqdm(list(zip(paths, output_names(paths))), unit="scan"):
-        digest = None
+    for study, name in tqdm(list(zip(studies, output_names(studies))), unit="scan"):
+        path, digest = study.path, None
         try:
             digest = _digest(path)
             if manifest.is_done(name, digest):
-                rows.append((name, "done before", _found(manifest.scans[name]["lesions"])))
+                rows.append((study.label, "done before", _found(manifest.scans[name]["lesions"])))
                 continue
             progress = partial(tqdm, desc=name, unit="slice", leave=False)
             minimum = options.min_lesion_mm3
@@ -111,12 +110,21 @@ def run(options: argparse.Namespace) -> int:
                     partial_folder, name, segmenter, scan, prediction, found, options.slices
                 )
             lesions = len(report.lesions)
-            manifest.add(name, digest, "done", seconds=report.seconds, lesions=lesions, files=files)
-            rows.append((name, "done", _found(lesions)))
+            manifest.add(
+                name,
+                digest,
+                "done",
+                source=study.label,
+                seconds=report.seconds,
+                lesions=lesions,
+                files=files,
+            )
+            rows.append((study.label, "done", _found(lesions)))
         except InputError as error:
             tqdm.write(f"metaseg: {error}", file=sys.stderr)
-            manifest.add(name, digest, "failed", reason=str(error))
-            rows.append((name, "failed", str(error)))
+            manifest.add(name, digest, "failed", source=study.label, reason=str(error))
+            rows.append((study.label, "failed", str(error)))
+    rows += [(one.label, "skipped", one.reason) for one in skipped]
     if len(rows) > 1:
         _print_table(rows)
     return 2 if any(status == "failed" for _, status, _ in rows) else 0
@@ -126,14 +134,21 @@ def _threshold(text: str) -> float | str:
     return text if text == SENSITIVE else float(text)
 
 
-def output_names(paths: list[Path]) -> list[str]:
-    """A name for each path's results: its own, with the parent folder's if two are equal."""
-    names = [display_name(path.resolve()) for path in paths]
-    counts = Counter(names)
-    names = [
-        f"{path.resolve().parent.name}_{name}" if counts[name] > 1 else name
-        for path, name in zip(paths, names)
+def output_names(studies: list[Study]) -> list[str]:
+    """A name for the results of each study: its own; of equal ones the parent folder's with it; of
+    those still equal the ending with it."""
+    ways: list[Callable[[Study], str]] = [
+        lambda study: study.name,
+        lambda study: f"{study.path.resolve().parent.name}_{study.name}",
+        lambda study: f"{study.path.resolve().parent.name}_{study.path.name.replace('.', '_')}",
     ]
+    names = [""] * len(studies)
+    for way in ways:
+        counts = Counter(names)
+        names = [
+            way(study) if not name or counts[name] > 1 else name
+            for study, name in zip(studies, names)
+        ]
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise InputError(f"Two scans would both be written as {twice[0]}: rename one of them.")
@@ -177,5 +192,8 @@ def _print_table(rows: list[tuple[str, str, str]]) -> None:
     width = max(len(name) for name, _, _ in rows)
     for name, status, text in rows:
         print(f"{name:<{width}}  {status:<11}  {text}")
-    failed = sum(status == "failed" for _, status, _ in rows)
-    print(f"{len(rows) - failed} of {len(rows)} done, {failed} failed.")
+    counts = Counter(status for _, status, _ in rows)
+    scans = len(rows) - counts["skipped"]
+    skipped = f", {counts['skipped']} skipped" if counts["skipped"] else ""
+    failed = counts["failed"]
+    print(f"{scans - failed} of {scans} done, {failed} failed{skipped}.")

@@ -1,40 +1,102 @@
-"""Find the scans in the paths given by a user."""
+"""Which scans there are in the paths that a person names, and which files are none."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from metaseg.errors import InputError
 from metaseg.scan import is_readable
 from metaseg.scan.archive import HEAD_BYTES
 from metaseg.scan.dicom_frames import is_dicom
+from metaseg.scan.types import display_name
 
 
-def find_studies(paths: list[Path]) -> list[Path]:
-    """Every scan in ``paths``.
+@dataclass(frozen=True)
+class Study:
+    """One scan to read: a file, or a folder for the DICOM files in it."""
 
-    A file is a scan, and so is a folder with DICOM files directly in it. Of any other folder, each
-    folder and each image in it is one. Raises InputError if a folder has none. Nothing is decoded:
-    damaged files are found later.
+    path: Path
+    name: str
+    """What its results are called."""
+    label: str
+    """What people read: where it lies in the folder that they named."""
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file in a folder that is no scan."""
+
+    label: str
+    reason: str
+
+
+def find_studies(paths: Sequence[Path]) -> tuple[list[Study], list[Skipped]]:
+    """Every scan in ``paths``, and every file in their folders that is none.
+
+    A file is a scan whatever it holds: a bad one shows when it is read. The DICOM files of a
+    folder and of its subfolders are one scan, and each other image in it is one of its own. A folder
+    without DICOM files of its own holds studies: each folder in it is looked at in the same way.
+    InputError for a folder without any scan. Nothing is decoded.
     """
-    studies: list[Path] = []
+    studies: list[Study] = []
+    skipped: list[Skipped] = []
     for path in paths:
-        if not path.is_dir() or _holds_dicom(path):
-            studies.append(path)
+        if not path.is_dir():
+            studies.append(Study(path, display_name(path.resolve()), path.name))
             continue
-        found = [
-            child
-            for child in sorted(path.iterdir())
-            if not child.name.startswith(".") and (child.is_dir() or is_readable(child))
-        ]
-        if not found:
+        before = len(studies)
+        own = sorted(path.iterdir())
+        if any(_kind(file) == "DICOM" for file in own if file.is_file()):
+            _look_into(path, "", studies, skipped)
+        else:
+            for child in own:
+                _look_into(child, child.name, studies, skipped)
+        if len(studies) == before:
             raise InputError(f"{path.name} holds no scan: give a folder of studies.")
-        studies += found
-    return studies
+    return studies, skipped
 
 
-def _holds_dicom(folder: Path) -> bool:
-    for file in folder.iterdir():
-        if file.is_file() and file.name != "DICOMDIR":
-            with file.open("rb") as stream:
-                if is_dicom(stream.read(HEAD_BYTES)):
-                    return True
-    return False
+def _look_into(path: Path, label: str, studies: list[Study], skipped: list[Skipped]) -> None:
+    """Add the scans of ``path`` to ``studies`` and what is none to ``skipped``. ``label`` is where
+    it lies in the folder that was named, which itself has none."""
+    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    kinds = {file: _kind(file) for file in files}
+    dicom = [file for file in files if kinds[file] == "DICOM"]
+    images = [file for file in files if kinds[file] == "image"]
+    if path.is_dir() and dicom:
+        count = f"{len(dicom)} DICOM file{'s' if len(dicom) > 1 else ''}"
+        name = path.resolve().name
+        studies.append(Study(path, name, f"{label or name} ({count})"))
+    elif dicom:
+        images = dicom
+    # A folder for one image is named like the patient, and the image often like all others.
+    alone = path.is_dir() and not dicom and len(images) == 1
+    for file in images:
+        name = path.name if alone else display_name(file)
+        studies.append(Study(file, name, _label(file, path, label)))
+    for file, kind in kinds.items():
+        if kind not in ("DICOM", "image"):
+            skipped.append(Skipped(_label(file, path, label), kind))
+    if not files:
+        skipped.append(Skipped(label, "an empty folder"))
+
+
+def _label(file: Path, path: Path, label: str) -> str:
+    inner = file.relative_to(path).as_posix()
+    return label if inner == "." else f"{label}/{inner}".lstrip("/")
+
+
+def _kind(file: Path) -> str:
+    """What ``file`` is: "DICOM", "image" (a zip is one), or why it is skipped."""
+    if file.name.startswith(".") or file.name in ("DICOMDIR", "Thumbs.db", "desktop.ini"):
+        return "a file of the system"
+    try:
+        with file.open("rb") as stream:
+            head = stream.read(HEAD_BYTES)
+    except OSError:
+        return "cannot be opened"
+    if not head:
+        return "empty"
+    if is_dicom(head):
+        return "DICOM"
+    return "image" if is_readable(file) else "not an image that MetaSeg reads"

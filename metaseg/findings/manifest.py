@@ -22,10 +22,12 @@ class Manifest:
     still valid.
     """
 
-    def __init__(self, folder: Path, run: dict[str, Any]):
-        """``run`` holds everything the results depend on: model, revision, device and options."""
+    def __init__(self, folder: Path, run: dict[str, Any], skipped: dict[str, str] | None = None):
+        """``run`` holds everything the results depend on: model, revision, device and options;
+        ``skipped`` names files that are no scan, and why."""
         self.path = folder / MANIFEST
         self.run = run
+        self.skipped = skipped or {}
         self.made_by = {"metaseg": __version__, "commit": git_commit()}
         self.scans: dict[str, dict[str, Any]] = _read_scans(self.path)
 
@@ -51,6 +53,7 @@ class Manifest:
             "versions": package_versions(PACKAGES),
             "run": self.run,
             "scans": self.scans,
+            "skipped": self.skipped,
         }
         write_json(self.path, content)
 

@@ -62,7 +62,12 @@ def test_a_folder_of_studies(studies, tmp_path, model, capsys, monkeypatch):
     assert predict(studies, output, model) == 2
     assert runs == ["anna", "berta", "clara", "dora"]
     out, err = capsys.readouterr()
-    assert "emil" in out and "4 of 5 done, 1 failed." in out
+    assert "4 of 5 done, 1 failed, 1 skipped." in out
+    for label in ("anna (8 DICOM files)", "berta.zip", "clara.nii.gz", "dora.png"):
+        assert f"{label} " in out
+    assert "emil (1 DICOM file)" in out
+    (line,) = [line for line in out.splitlines() if line.startswith("readme.txt")]
+    assert line.split(maxsplit=2)[1:] == ["skipped", "not an image that MetaSeg reads"]
     assert "metaseg: emil" in err
     assert str(tmp_path) not in out
     for name in ("anna", "berta"):
@@ -71,6 +76,8 @@ def test_a_folder_of_studies(studies, tmp_path, model, capsys, monkeypatch):
     assert content["run"]["revision"] and content["versions"]["torch"]
     assert content["metaseg"] == __version__ and content["commit"] == git_commit()
     assert content["scans"]["emil"]["status"] == "failed"
+    assert content["scans"]["dora"]["source"] == "dora.png"
+    assert content["skipped"] == {"readme.txt": "not an image that MetaSeg reads"}
     assert len(content["scans"]["anna"]["input_sha256"]) == 64
     masks = [(output / f"{name}_mask.nii.gz").read_bytes() for name in ("anna", "clara")]
     assert len(masks[0]) and len(masks[1])
@@ -93,6 +100,50 @@ def test_a_folder_of_studies(studies, tmp_path, model, capsys, monkeypatch):
     runs.clear()
     assert predict(studies, output, model, "--threshold", "0.3") == 0
     assert len(runs) == 5
+
+
+def test_a_folder_that_mixes_pictures_and_dicom_loses_none(tmp_path, model, capsys):
+    folder = tmp_path / "in"
+    save_series(folder, series_of(head_volume(1), AFFINE))
+    for name in ("a.png", "a.bmp", "b.jpg", "more/c.png"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        cv2.imwrite(str(folder / name), draw_head()[0])
+    (folder / "empty.png").touch()
+    (folder / "letter.pdf").write_bytes(b"%PDF-1.7")
+    (folder / ".DS_Store").write_bytes(b"x")
+    assert predict(folder, tmp_path / "out", model) == 0
+    out, _ = capsys.readouterr()
+    rows = {line[:30].split("  ")[0]: line for line in out.splitlines()}
+    for label in ("in (1 DICOM file)", "a.png", "a.bmp", "b.jpg", "more/c.png"):
+        assert " done " in rows[label], label
+    for label, reason in (
+        ("empty.png", "empty"),
+        ("letter.pdf", "not an image that MetaSeg reads"),
+        (".DS_Store", "a file of the system"),
+    ):
+        assert rows[label].endswith(reason) and " skipped " in rows[label]
+    assert out.splitlines()[-1] == "5 of 5 done, 0 failed, 3 skipped."
+    results = {path.name for path in (tmp_path / "out").glob("*_mask.*")}
+    names = ["in", "in_a_bmp", "in_a_png", "b", "c"]
+    assert results == {f"{name}_mask.png" for name in names}
+    assert (tmp_path / "out/in_seg.dcm").is_file()
+
+
+def test_folders_of_pictures_and_of_one_volume(tmp_path, model, capsys):
+    cohort = tmp_path / "cohort"
+    for patient in ("p1", "p2"):
+        save(cohort / patient / "t1.nii.gz", head_volume(2), AFFINE)
+    (cohort / "p2" / "notes.txt").write_text("a letter")
+    (cohort / "pictures").mkdir()
+    (cohort / "nothing").mkdir()
+    for name in ("x.png", "y.png"):
+        cv2.imwrite(str(cohort / "pictures" / name), draw_head()[0])
+    assert predict(cohort, tmp_path / "out", model) == 0
+    out, _ = capsys.readouterr()
+    assert "4 of 4 done, 0 failed, 2 skipped." in out and "an empty folder" in out
+    assert "p1/t1.nii.gz" in out and "pictures/x.png" in out
+    reports = {path.stem for path in (tmp_path / "out").glob("*.json")}
+    assert reports == {"p1", "p2", "x", "y", "metaseg_manifest"}
 
 
 def test_one_series_given_as_a_folder(studies, tmp_path, model, capsys):
