@@ -1,1 +1,1 @@
-"""Checkpoints and the demo to the Hugging Face Hub, and checkpoints back."""
+"""Publish checkpoints and the demo on the Hugging Face Hub, and load checkpoints from it."""

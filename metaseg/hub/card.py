@@ -1,4 +1,4 @@
-"""The model card: README.md of a checkpoint. Every statement comes from the checkpoint's record."""
+"""The model card: README.md of a checkpoint. All its statements come from the record."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ UNKNOWN = "not recorded"
 def write_card(folder: Path, repo_id: str | None = None) -> Path:
     """Write the README.md of the checkpoint in ``folder`` and return its path.
 
-    Raises InputError if ``folder`` holds no checkpoint or a file is damaged.
+    Raises InputError if ``folder`` has no checkpoint or a file is damaged.
     """
     path = Path(folder) / CARD
     write_whole(path, render_card(folder, repo_id).encode())
@@ -30,7 +30,7 @@ def write_card(folder: Path, repo_id: str | None = None) -> Path:
 def render_card(folder: Path, repo_id: str | None = None) -> str:
     """The card of the checkpoint in ``folder``: metadata for the Hub, then text for people.
 
-    ``repo_id`` is its name on the Hub, for the example. Errors as in ``write_card``.
+    ``repo_id`` is its name on the Hub, for the example. Raises InputError like ``write_card``.
     """
     folder = Path(folder)
     picture = CURVES_PICTURE if (folder / CURVES_PICTURE).is_file() else None
@@ -44,9 +44,11 @@ def card_text(checkpoint: Checkpoint) -> str:
 
 
 def training_notes(records: dict[str, dict[str, Any]]) -> list[str]:
-    """The ``notes`` on limits in training records, each once. ``records`` are keyed by the
-    networks' titles. A note that not all networks share starts with the titles of those it
-    concerns."""
+    """The ``notes`` on limits in training ``records``, keyed by the titles of the networks.
+
+    Each note appears once. Unless it applies to all networks, it begins with the titles of those
+    it applies to.
+    """
     notes: dict[str, list[str]] = {}
     for title, record in records.items():
         for note in record.get("notes") or [f"Limits are {UNKNOWN}."]:
@@ -88,7 +90,7 @@ def _fill(config: Config, metrics: dict[str, dict], place: str, picture: str | N
 
 
 def _metadata(config: Config, metrics: dict[str, dict]) -> ModelCardData:
-    """Library, task, licence, data sets and metrics of a checkpoint, which the Hub reads."""
+    """Library, task, licence, data sets and metrics of a checkpoint, for the Hub."""
     results = [
         EvalResult(
             task_type="image-segmentation",

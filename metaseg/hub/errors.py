@@ -1,4 +1,4 @@
-"""Errors of the Hub as sentences for people."""
+"""Turn errors of the Hub into sentences for people."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ from huggingface_hub.utils import get_session
 from metaseg.errors import InputError
 
 TIMEOUT = 3.0 * constants.HF_HUB_DOWNLOAD_TIMEOUT
-"""Seconds without a sign of life after which the Hub counts as unreachable: 30, or as set."""
+"""Seconds without an answer after which the Hub counts as unreachable: 30 by default."""
 
 TOKENS = "https://huggingface.co/settings/tokens"
 LOG_IN = f"log in with hf auth login or set HF_TOKEN to a token from {TOKENS}"
@@ -44,9 +44,9 @@ _BY_STATUS = {
 
 @contextmanager
 def hub_errors(place: str) -> Iterator[None]:
-    """Turn whatever the Hub's client raises into one InputError about ``place``.
+    """Convert every error of the Hub's client to one InputError about ``place``.
 
-    By default the client waits forever; here it waits ``TIMEOUT`` seconds.
+    Also limits the client's wait, unlimited by default, to ``TIMEOUT`` seconds.
     """
     get_session().timeout = TIMEOUT
     try:
@@ -61,7 +61,7 @@ def hub_errors(place: str) -> Iterator[None]:
 
 
 def _explain(error: BaseException, place: str) -> str | None:
-    """The sentence for ``error``; None if it is not the Hub's doing, but a fault of ours."""
+    """The sentence for ``error``; None if it does not come from the Hub but from a bug here."""
     match error:
         case LocalTokenNotFoundError():
             return f"You are not logged in to the Hub: {LOG_IN}; it must be allowed to write."
@@ -72,7 +72,7 @@ def _explain(error: BaseException, place: str) -> str | None:
         case RevisionNotFoundError():
             return f"The Hub has no such revision of {place}: check what follows the @."
         case RepositoryNotFoundError():
-            # The Hub answers 401 to an unknown name as well, so as not to tell what exists.
+            # The Hub also answers 401 to an unknown name, to hide what exists.
             return _BY_STATUS[404].format(place=place)
         case LocalEntryNotFoundError():
             return (error.__cause__ and _explain(error.__cause__, place)) or _unreachable(place)
@@ -103,7 +103,7 @@ def _explain(error: BaseException, place: str) -> str | None:
                 "whether your network requires a login."
             )
         case ValueError() | RuntimeError() | OSError() if error.__cause__ is not None:
-            # The client wraps what happened while a file was on its way.
+            # The client wraps errors during a transfer.
             return _explain(error.__cause__, place)
         case OSError() if error.strerror:
             return f"{place} could not be read or stored on this computer: {error.strerror}."

@@ -12,16 +12,16 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 
 @dataclass(frozen=True)
 class HubName:
-    """A repository on the Hub, and the branch, tag or commit of it that is meant."""
+    """A repository on the Hub, optionally at a branch, tag or commit."""
 
     repo_id: str
     revision: str | None = None
 
     @classmethod
     def parse(cls, text: str, revision: str | None = None) -> "HubName":
-        """``USER/NAME`` or ``USER/NAME@REVISION``; ``revision`` says the same apart from it.
+        """Parse ``USER/NAME`` or ``USER/NAME@REVISION``; ``revision`` is the same as the latter.
 
-        Raises InputError if ``text`` is neither, or both name a revision.
+        Raises InputError if ``text`` has neither form, or both name a revision.
         """
         match = _NAME.fullmatch(text)
         if match is None or ".." in match[1] or "--" in match[1]:

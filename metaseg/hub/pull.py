@@ -1,4 +1,4 @@
-"""From the Hub: a checkpoint at one commit, every file checked against its hash."""
+"""Load a checkpoint from the Hub at one commit, with every file checked against its hash."""
 
 import hashlib
 import logging
@@ -17,16 +17,16 @@ from metaseg.hub.names import HubName
 log = logging.getLogger(__name__)
 
 FILES = (CONFIG, WEIGHTS)
-"""All that inference needs. Nothing else is fetched, and never code."""
+"""All files that inference needs. Nothing else is downloaded, and never code."""
 
 _SHA256, _SHA1 = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{40}")
 
 
 def pull(name: HubName) -> Checkpoint:
-    """The checkpoint ``name``; its ``revision`` is the commit, its name USER/NAME.
+    """Load the checkpoint ``name``. Its ``revision`` is the commit, and its name USER/NAME.
 
-    A commit that is in the cache, whole, is loaded without asking the Hub. InputError says what
-    went wrong; a checkpoint is loaded as a whole or not at all.
+    A commit that is complete in the cache is loaded without contacting the Hub. Raises InputError
+    if the checkpoint cannot be loaded as a whole.
     """
     with hub_errors(str(name)):
         folder = _find_in_cache(name) or _download(name)
@@ -34,9 +34,9 @@ def pull(name: HubName) -> Checkpoint:
 
 
 def _find_in_cache(name: HubName) -> Path | None:
-    """The snapshot folder of ``name`` in the cache, if it is whole; None if it is not.
+    """The snapshot folder of ``name`` in the cache; None if it is not complete.
 
-    Only a commit counts, since a branch may have moved; offline, the last one known does.
+    Only a commit is looked up, since a branch may have moved; offline, the last known one is used.
     """
     if not (name.is_pinned or constants.HF_HUB_OFFLINE):
         return None
@@ -63,7 +63,7 @@ def _find_in_cache(name: HubName) -> Path | None:
 
 
 def _download(name: HubName) -> Path:
-    """The snapshot folder of ``name``, fetched from the Hub where the cache lacks a file of it."""
+    """The snapshot folder of ``name``; files missing from the cache come from the Hub."""
     info = HfApi().model_info(
         name.repo_id, revision=name.revision, files_metadata=True, timeout=TIMEOUT
     )
@@ -75,7 +75,7 @@ def _download(name: HubName) -> Path:
         wanted = _hash(there[file])
         path = Path(hf_hub_download(name.repo_id, file, revision=info.sha))
         if not _fits(path, wanted):
-            # The cache may be at fault, and is asked first.
+            # The file may come from a damaged cache.
             path = Path(hf_hub_download(name.repo_id, file, revision=info.sha, force_download=True))
         if not _fits(path, wanted):
             _blob(path).unlink()
@@ -84,13 +84,13 @@ def _download(name: HubName) -> Path:
                 "deleted; try again."
             )
     if not name.is_pinned:
-        # The client notes which commit the branch or tag is, for when it is offline.
+        # The client then records the commit of the branch or tag, for offline use.
         hf_hub_download(name.repo_id, CONFIG, revision=name.revision)
     return path.parent
 
 
 def _blob(path: Path) -> Path:
-    """The file that ``path`` in the cache links to, which bears the hash that the Hub gave it."""
+    """The file that ``path`` in the cache links to; its name is its hash on the Hub."""
     return path.parent / path.readlink() if path.is_symlink() else path
 
 
@@ -104,7 +104,7 @@ def _fits(path: Path, wanted: str) -> bool:
     if _SHA256.fullmatch(wanted):
         return hashlib.sha256(data).hexdigest() == wanted
     if _SHA1.fullmatch(wanted):
-        # What git calls a small file; the weights, which are large, have a SHA-256.
+        # Git's hash of a small file; the weights are large and have a SHA-256.
         git = hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False)
         return git.hexdigest() == wanted
     return False

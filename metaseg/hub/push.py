@@ -1,4 +1,4 @@
-"""To the Hub: a checkpoint folder as a model repository, in one commit."""
+"""Push a checkpoint folder to a model repository on the Hub, in one commit."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,24 +14,24 @@ from metaseg.hub.errors import TIMEOUT, TOKENS, hub_errors
 from metaseg.hub.names import HubName
 
 EXTRAS = (CURVES, CURVES_PICTURE, METRICS)
-"""Pushed where the folder has them."""
+"""Files that are pushed if the folder has them."""
 
 
 @dataclass(frozen=True)
 class Pushed:
-    """What lies on the Hub after a push."""
+    """The state of the repository on the Hub after a push."""
 
     repo_id: str
     commit: str
     page: str
     changed: bool
-    """False where the Hub had the same content already, and no commit was made."""
+    """False if the Hub already had the same content, and no commit was made."""
 
 
 def check_login(repo_id: str) -> None:
-    """InputError unless someone is logged in who may write ``repo_id``, as far as can be told.
+    """Raise InputError unless a user who may write to ``repo_id`` is logged in, as far as known.
 
-    Asked before anything that takes long, so that a training does not end without a push.
+    Call it before anything that takes long, such as a training that is to be pushed.
     """
     name = HubName.parse(repo_id)
     owner = name.repo_id.split("/")[0]
@@ -49,14 +49,14 @@ def check_login(repo_id: str) -> None:
 
 
 def push_model(folder: Path, repo_id: str, private: bool = False, tag: str | None = None) -> Pushed:
-    """Push the checkpoint in ``folder`` to ``repo_id`` on the Hub, which is created if need be.
+    """Push the checkpoint in ``folder`` to ``repo_id`` on the Hub, which is created if needed.
 
     Config, weights, card, curves and metrics go up in one commit. A repeated push resumes an
-    interrupted one; the same content makes no new commit. ``tag`` names the commit, as v1 does.
-    InputError says what is wrong with the folder or on the Hub.
+    interrupted one; the same content makes no new commit. ``tag``, such as "v1", names the commit.
+    Raises InputError if something is wrong with the folder or on the Hub.
     """
     folder = Path(folder)
-    load_checkpoint(folder)  # what could not be loaded is not published
+    load_checkpoint(folder)  # publish nothing that cannot be loaded
     repo_id = plain_repo_id(repo_id)
     operations = [CommitOperationAdd(CARD, _card(folder, repo_id).encode())]
     for file in (CONFIG, WEIGHTS, *EXTRAS):
@@ -78,9 +78,9 @@ def commit(
     message: str,
     private: bool,
 ) -> Pushed:
-    """One commit to a repository of ``kind`` model or space; none where nothing changed.
+    """Make one commit to a repository of ``kind`` "model" or "space"; none if nothing changed.
 
-    Raises InputError if ``private`` is wanted and the repository is public: nothing is sent then.
+    Raises InputError if ``private`` is true and the repository is public: then nothing is sent.
     """
     api = HfApi()
     with hub_errors(repo_id):
@@ -97,7 +97,7 @@ def commit(
 
 
 def _card(folder: Path, repo_id: str) -> str:
-    """The folder's own card where a person changed it, else ours, with the name on the Hub."""
+    """The folder's card if a person edited it, else the standard card with the name on the Hub."""
     path = folder / CARD
     if path.is_file():
         text = path.read_text(encoding="utf-8")
@@ -107,7 +107,8 @@ def _card(folder: Path, repo_id: str) -> str:
 
 
 def plain_repo_id(text: str) -> str:
-    """``text`` as a place to publish to; InputError unless it is USER/NAME without a revision."""
+    """``text`` as a name to publish to. Raises InputError unless it is USER/NAME, without a
+    revision."""
     name = HubName.parse(text)
     if name.revision:
         raise InputError(

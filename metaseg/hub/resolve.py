@@ -1,4 +1,4 @@
-"""Where checkpoints come from: those that ship with MetaSeg, a folder, or the Hub."""
+"""Find checkpoints: those that ship with MetaSeg, in a folder, or on the Hub."""
 
 import logging
 import os
@@ -20,7 +20,7 @@ VARIABLE = "METASEG_MODELS"
 
 
 def shipped_models() -> list[str]:
-    """Names of the checkpoints that ship, in the page's order."""
+    """Names of the checkpoints that ship with MetaSeg, in the order of the page."""
     return [name for name in TITLES if (SHIPPED / name / CONFIG).is_file()]
 
 
@@ -28,16 +28,16 @@ def from_pretrained(name: str, revision: str | None = None) -> Checkpoint:
     """The checkpoint ``name``: a shipped one by name or title, a folder, or USER/NAME on the Hub.
 
     ``revision``, or ``USER/NAME@REVISION``, is a branch, tag or commit on the Hub. Loading is
-    strict and takes safetensors alone, and files from the Hub must have the hash that it names.
-    InputError says what is wrong; nothing is ever half loaded.
+    strict and accepts safetensors only; files from the Hub must match the Hub's hash. Raises
+    InputError if the checkpoint cannot be loaded as a whole.
 
-    ``metaseg.segment("slice.png", model=name)`` loads and runs it in one call; use a checkpoint
-    itself with ``metaseg.segmenter.Segmenter``.
+    ``metaseg.segment("slice.png", model=name)`` loads and runs a checkpoint in one call. To use a
+    loaded one, pass it to ``metaseg.segmenter.Segmenter``.
     """
     name = str(name)
     folder = None if revision else local_folder(name)
     if folder is not None:
-        # Those that ship are known to be whole, and OpenVINO does without their networks.
+        # Shipped checkpoints are known to be complete, and OpenVINO does not need their networks.
         return (read_checkpoint if folder.parent == SHIPPED else load_checkpoint)(folder)
     # The Hub client is slow to import, and local checkpoints do not need it.
     from metaseg.hub.names import HubName
@@ -52,8 +52,8 @@ def from_pretrained(name: str, revision: str | None = None) -> Checkpoint:
 
 
 def local_folder(name: str) -> Path | None:
-    """The checkpoint folder that ``name`` means: a shipped one by name or title, or a path. None
-    where it is neither."""
+    """The checkpoint folder ``name``: a shipped one by name or title, or a path. None if it is
+    neither."""
     key = next((key for key in shipped_models() if name in (key, TITLES[key])), None)
     if key is not None:
         return SHIPPED / key
@@ -61,7 +61,7 @@ def local_folder(name: str) -> Path | None:
 
 
 def load_models(names: Iterable[str] = ()) -> list[Checkpoint]:
-    """The checkpoints of ``names``, as ``from_pretrained`` reads them, or all the shipped ones."""
+    """The checkpoints ``names``, loaded by ``from_pretrained``, or all the shipped ones."""
     return [from_pretrained(name) for name in list(names) or shipped_models()]
 
 
@@ -70,10 +70,10 @@ def resolve_checkpoints(
 ) -> tuple[list[Checkpoint], list[str]]:
     """The checkpoints that the demo serves, and notices for the page and the log.
 
-    METASEG_MODELS names them, separated by commas, or else ``checkpoints/hub.toml``, or else they
-    are the shipped ones. Each is named by its architecture, so that clients need not know its
-    source. If one cannot be loaded, the shipped ones are served and a notice says why. ``report``
-    receives a line of progress for each.
+    They are those in METASEG_MODELS, separated by commas, or else in ``checkpoints/hub.toml``, or
+    else the shipped ones. Each is named by its architecture, so clients need not know its source.
+    If one cannot be loaded, the shipped ones are served and a notice says why. ``report`` receives
+    a line of progress for each.
     """
     try:
         names = _named_models()

@@ -1,4 +1,4 @@
-"""Publish a Space: the demo, with its models pinned to commits on the Hub."""
+"""Publish the demo as a Space, with its models pinned to commits on the Hub."""
 
 import re
 from collections.abc import Callable
@@ -27,19 +27,19 @@ FILES_OF_SPACE = (
     "checkpoints/*/*",
     "examples/**/*",
 )
-"""What a Space gets unchanged: the same as the container."""
+"""Files that a Space gets unchanged, like the container."""
 
 PYTHON = "3.12.12"
 """One of the two versions that ZeroGPU runs."""
 OUR_FOLDERS = ("metaseg/", "checkpoints/", "examples/", "docs/")
-"""A new version of the Space leaves nothing of an old one in these."""
+"""Folders in which publishing deletes the files of an older version."""
 
 TEXT = """
 # MetaSeg
 
-Outlines brain metastases and other brain tumours on single MR slices. Research software: it is not
-a medical device: do not base diagnosis or treatment on it. Do not upload patient images that you
-have no right to share.
+Outlines brain metastases and other brain tumours on single MR slices. This is research software,
+not a medical device: do not base diagnosis or treatment on it. Do not upload patient images that
+you have no right to share.
 
 {models}
 
@@ -55,12 +55,13 @@ def publish_space(
     hardware: str | None = None,
     report: Callable[[str], None] = print,
 ) -> Pushed:
-    """Publish the demo as the Space ``repo_id``, which is created if need be.
+    """Publish the demo as the Space ``repo_id``, which is created if needed.
 
-    ``models`` are names on the Hub, folders, or names of shipped checkpoints. The latter two are
-    pushed first, as ``repo_id`` and their architecture joined by a dash. With none, the Space
-    serves the shipped ones that it carries. ``hardware`` is what the Hub calls it, for example
-    ``zero-a10g``. ``report`` receives lines on what is under way. InputError says what is wrong.
+    ``models`` are names on the Hub, folders, or names of shipped checkpoints. Folders and shipped
+    checkpoints are pushed first, as ``repo_id`` and their architecture joined by a dash. Without
+    ``models``, the Space serves the shipped checkpoints. ``hardware`` is a name from the Hub, for
+    example ``zero-a10g``. ``report`` receives lines of progress. Raises InputError if something is
+    wrong with a model, the clone or the Hub.
     """
     repo_id = plain_repo_id(repo_id)
     if hardware and hardware not in set(SpaceHardware):
@@ -77,7 +78,7 @@ def publish_space(
         CARD: _readme(checkpoints, gradio, hardware),
         HUB_FILE.relative_to(ROOT).as_posix(): _hub_file(checkpoints),
     }
-    # One commit, which upload_folder does not promise: a Space must not start half renewed.
+    # One commit, which upload_folder does not guarantee: a Space must not start half updated.
     operations = [CommitOperationAdd(name, ROOT / name) for name in files]
     operations += [CommitOperationAdd(name, text.encode()) for name, text in texts.items()]
     api = HfApi()
@@ -98,7 +99,7 @@ def publish_space(
 def space_files(root: Path = ROOT) -> list[str]:
     """Paths, relative to ``root``, of the files that the Space gets unchanged.
 
-    Raises InputError if ``root`` is no clone of the repository.
+    Raises InputError if ``root`` is not a clone of the repository.
     """
     if not (root / APP).is_file():
         raise InputError("There is no app.py here: publish the Space from a clone of MetaSeg.")
@@ -108,7 +109,10 @@ def space_files(root: Path = ROOT) -> list[str]:
 
 
 def pinned_gradio(root: Path = ROOT) -> str:
-    """The version of gradio in requirements.txt, which the Space must be told apart from it."""
+    """The version of gradio in requirements.txt, which a Space also needs in its settings.
+
+    Raises InputError if it is not pinned.
+    """
     requirements = (root / REQUIREMENTS).read_text(encoding="utf-8")
     found = re.search(r"^gradio(?:\[\w+\])?==(\S+)", requirements, re.MULTILINE)
     if found is None:
@@ -117,7 +121,7 @@ def pinned_gradio(root: Path = ROOT) -> str:
 
 
 def _on_hub(model: str, space: str, private: bool, report: Callable[[str], None]) -> Checkpoint:
-    """``model`` as the Hub has it, loaded to be sure that the Space can; a folder is pushed."""
+    """``model`` loaded from the Hub, to check that it can be; folders are pushed first."""
     folder = local_folder(model)
     if folder is None:
         report(f"Loading {model} …")
