@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from metaseg.models.blocks import Network
     from metaseg.models.build import ARCHITECTURES, build_network
 
-# What people read, in the order in which they read it; the keys are what checkpoints use.
+# Names shown to people, in the order shown; the keys are the names in checkpoints.
 TITLES = {
     "attention_unet": "Attention U-Net",
     "nested_unet": "Nested U-Net",
@@ -19,7 +19,7 @@ __all__ = ["ARCHITECTURES", "TITLES", "AttentionUNet", "Network", "build_network
 
 
 def __getattr__(name: str) -> Any:
-    """Import what needs torch when it is first used: a server answers without it."""
+    """Import torch only when it is needed: a server starts without it."""
     if name not in __all__:
         raise AttributeError(f"module 'metaseg.models' has no attribute '{name}'")
     return getattr(import_module("metaseg.models.build"), name)

@@ -7,9 +7,9 @@ from metaseg.models.blocks import ConvBlock, Network, upsample_to
 
 
 class AttentionGate(nn.Module):
-    """Additive attention gate: how much of each pixel of the skip goes on to the decoder.
+    """Additive attention gate: weights each pixel of the skip on its way to the decoder.
 
-    alpha = sigmoid(psi(relu(theta(skip) + phi(gate)))), computed at the gate's coarser grid and
+    alpha = sigmoid(psi(relu(theta(skip) + phi(gate)))), computed on the gate's coarser grid and
     upsampled to the skip's.
     """
 
@@ -50,9 +50,9 @@ class AttentionUNet(Network):
         return self._decode(features)[0]
 
     def forward_with_attention(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Logits (N, 1, H, W), and the attention maps (N, 1, H, W) from the finest gate on.
+        """Logits (N, 1, H, W), and the attention maps (N, 1, H, W), the finest gate first.
 
-        The gates lie at strides 2, 4, 8 and 16; their maps are upsampled to the input's size.
+        The gates are at strides 2, 4, 8 and 16; their maps are upsampled to the input's size.
         """
         logits, maps = self._decode(self.features(x))
         padded_height, padded_width = (2 * side for side in logits.shape[-2:])

@@ -8,7 +8,7 @@ STRIDE = 32
 
 
 def upsample_to(x: Tensor, like: Tensor) -> Tensor:
-    """``x`` (N, C, h, w) at the height and width of ``like``, bilinear."""
+    """``x`` (N, C, h, w), resized bilinearly to the height and width of ``like``."""
     return F.interpolate(x, size=like.shape[-2:], mode="bilinear", align_corners=False)
 
 
@@ -27,19 +27,19 @@ class ConvBlock(nn.Sequential):
 
 
 class Network(nn.Module):
-    """The frame of every architecture: pad, encode, decode, upsample, crop.
+    """Base of every architecture: pad, encode, decode, upsample, crop.
 
     ``forward`` takes ``(N, in_channels, H, W)`` float and returns logits ``(N, K, H, W)``: K = 1,
     or one channel per supervised node; **the last channel is the prediction**. Height and width
     are padded to a multiple of 32 inside, because the encoder halves them five times.
 
-    Subclasses write ``decode``: five feature maps at strides 2, 4, 8, 16 and 32 in, logits
-    ``(N, K, H/2, W/2)`` out.
+    Subclasses implement ``decode``, from five feature maps at strides 2, 4, 8, 16 and 32 to logits
+    ``(N, K, H/2, W/2)``.
     """
 
     def __init__(self, encoder: str, in_channels: int):
         super().__init__()
-        # weights=None: the default would download ImageNet weights, and ours are trained here.
+        # weights=None, since the default would download ImageNet weights.
         self.encoder = smp.encoders.get_encoder(encoder, in_channels, depth=5, weights=None)
         self.encoder_channels = list(self.encoder.out_channels[1:])
 
@@ -53,10 +53,10 @@ class Network(nn.Module):
 
     def decode(self, features: list[Tensor]) -> Tensor:
         """Logits (N, K, H/2, W/2) from five feature maps, the finest first."""
-        raise TypeError(f"{type(self).__name__} does not say how it decodes")
+        raise NotImplementedError(f"{type(self).__name__} does not implement decode")
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (N, K, H, W) for ``x`` (N, 1, H, W) of any height and width."""
+        """Logits (N, K, H, W) for ``x`` (N, in_channels, H, W) of any height and width."""
         return self.forward_with_features(x)[0]
 
     def forward_with_features(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -71,5 +71,5 @@ class Network(nn.Module):
         return full[..., : x.shape[-2], : x.shape[-1]]
 
     def count_parameters(self) -> int:
-        """How many weights the network has."""
+        """Number of trainable and fixed parameters."""
         return sum(parameter.numel() for parameter in self.parameters())

