@@ -6,7 +6,7 @@ from unittest.mock import patch
 import cv2
 import numpy as np
 
-# It would ask the network on import; the variable goes again afterwards.
+# albumentations would look for updates on import; the variable is unset again afterwards.
 with patch.dict(os.environ, {"NO_ALBUMENTATIONS_UPDATE": "1"}):
     import albumentations as A
 

@@ -72,16 +72,18 @@ class TrainingConfig(Variation, Sampling):
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """What the checkpoint records; the one place where these values are chosen. ValueError
-        (pydantic's) where they are out of range."""
+        """The preprocessing that the checkpoint records; its values are chosen only here.
+
+        Raises ValueError (pydantic's) if one is out of range.
+        """
         return Preprocessing(
             version=VERSION,
             size=self.size,
             channels=self.channels,
             window="volume" if self.volume_window else "slice",
             low_percentile=0.5,
-            # Of the air around a brain as well: 99.5 would cut off the brightest fifth of its
-            # enhancing tumours, as the training volumes show.
+            # Air counts too: around a skull-stripped brain, 99.5 would clip the brightest fifth of
+            # enhancing tumours, as measured on the training volumes.
             high_percentile=99.9,
             clahe_at="grid",
             clahe_clip_limit=2.0,

@@ -13,7 +13,7 @@ def write_curves(folder: Path, title: str, history: list[dict]) -> None:
     """Write ``curves.json`` and ``curves.png`` from one entry per epoch."""
     write_json(folder / "curves.json", history)
     epochs = [entry["epoch"] for entry in history]
-    # Not by pyplot, which would choose a backend for the whole process.
+    # Without pyplot, which would choose a backend for the whole process.
     figure = Figure(figsize=(9, 3.2), layout="constrained")
     left, right = figure.subplots(1, 2)
     left.plot(epochs, [entry["loss"] for entry in history], marker=".")

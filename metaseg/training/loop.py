@@ -120,9 +120,8 @@ def train_network(
         total, count = 0.0, 0
         title = f"{TITLES[architecture]}, epoch {epoch + 1} of {config.epochs}"
         best = max((entry["dice"] for entry in history), default=0.0)
-        hidden = (
-            None if accelerator.is_main_process else True
-        )  # None: hidden if there is no terminal
+        # None hides the bar only if there is no terminal.
+        hidden = None if accelerator.is_main_process else True
         with tqdm(epoch_loader(epoch), desc=title, disable=hidden) as bar:
             for images, masks in bar:
                 images = images.to(memory_format=torch.channels_last)
@@ -199,7 +198,10 @@ def _epoch_loader(
     settings: Preprocessing,
     accelerator: Accelerator,
 ):
-    """A function from the epoch number to this process's part of the batches."""
+    """A function from the epoch number to a loader of this process's part of the batches.
+
+    Raises InputError if the processes cannot share a batch.
+    """
     processes = accelerator.num_processes
     if config.batch_size % processes:
         raise InputError(

@@ -58,7 +58,7 @@ def fingerprint(parts: dict[str, Sequence[Case]]) -> str:
 
 
 def _size(path: Path) -> int:
-    """In bytes; of a folder, those of its files."""
+    """Size of a file in bytes; of a folder, the sum over its files."""
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if file.is_file())
 
@@ -71,7 +71,10 @@ def _command(arguments: Sequence[str]) -> str:
 def _machine() -> dict[str, Any]:
     return {
         "cpu": _processor(),
-        "cores": len(os.sched_getaffinity(0)),
+        # Linux only: the cores that this process may use.
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
     }
 

@@ -45,7 +45,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def read_config(recipe: Path | None, given: dict[str, Any]) -> TrainingConfig:
     """The defaults, overridden by the file ``recipe``, then by ``given`` (values by field).
 
-    InputError lists every field that is unknown, of a wrong type or out of range.
+    Raises InputError that lists every field that is unknown, of a wrong type or out of range.
     """
     values = {} if recipe is None else _read_recipe(recipe)
     where = "The command line" if recipe is None else f"The recipe {recipe.name}"

@@ -85,9 +85,9 @@ def vary(
     ``grey`` is a slice from ``prepare``. If its outline or its noise changes, it is prepared again
     under ``settings``, as in serving. ``brain`` (S, S) bool is empty if the brain is unknown; the
     alterations that need it are then skipped. ``modality`` is one of ``dataset.MODALITIES``.
-    Metastases are drawn only on those of ``lesion_canvas.MODALITIES``. ``pixel_mm`` is the pixel
-    size, NaN if unknown. ``donors`` are real tumours to copy. The same ``random`` state gives the
-    same result.
+    Metastases are drawn only on those of ``canvas.MODALITIES``. ``pixel_mm`` is the pixel size,
+    NaN if unknown. ``donors`` are real tumours to copy. The same ``random`` state gives the same
+    result.
     """
     # Draw every random decision first, so that enabling one alteration does not change the others'
     # random stream.
@@ -200,7 +200,7 @@ def _tighten(
 
 
 def _add_noise(levels: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Noise of a magnitude picture (Gudbjartsson and Patz 1995)."""
+    """Add the Rician noise of a magnitude image (Gudbjartsson and Patz 1995)."""
     tissue = levels[levels > AIR_LEVEL]
     deviation = random.uniform(*NOISE) * (float(np.median(tissue)) if tissue.size else AIR_LEVEL)
     parts = random.normal(0, deviation, (2, *levels.shape))
@@ -243,7 +243,7 @@ def _frame(
     size = max(height, width) / 160
     for _ in range(int(random.integers(0, 5))):
         letters = random.choice(list("ABCDEFHILMPRST0123456789:. "), int(random.integers(1, 10)))
-        # Viewers write into the corners and along the edges, away from the picture's middle.
+        # Viewers write into the corners and along the edges, away from the centre of the image.
         place = random.uniform(0, 1, 2)
         place[int(random.integers(2))] = random.choice([0.03, 0.97])
         at = int(place[0] * 0.8 * width), int(max(8 * size, place[1] * height))

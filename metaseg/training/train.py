@@ -1,4 +1,4 @@
-"""From data folders to trained checkpoints, in the order it happens."""
+"""Train checkpoints from data folders, step by step."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -65,10 +65,8 @@ def train(
             partial(prepare, validation, cuts=FOR_VALIDATION),
             partial(prepare, judges, cuts=FOR_VALIDATION) if judges else lambda: None,
         )
-    together(
-        partial(_check_lesions, "training", slices[0]),
-        partial(_check_lesions, "validation", slices[1]),
-    )
+    parts = zip(("training", "validation", "judging"), slices)
+    together(*(partial(_check_lesions, part, own) for part, own in parts if own is not None))
     record = {
         "data": describe_data(training, validation),
         "provenance": describe_provenance(recipe, training, validation, config.preprocessing),

@@ -82,6 +82,14 @@ def test_a_judge_is_measured_and_not_learned_from(data_folder, tmp_path):
         train(["unet"], [data_folder], tmp_path / "both", config, judge=[data_folder])
 
 
+def test_a_judge_without_a_lesion_is_refused_before_training(data_folder, tmp_path):
+    judge = write_data_folder(tmp_path / "healthy", groups=3)
+    for mask in (judge / "masks").iterdir():
+        cv2.imwrite(str(mask), np.zeros_like(cv2.imread(str(mask))))
+    with pytest.raises(InputError, match="No judging slice has a lesion"):
+        train(["unet"], [data_folder], tmp_path / "run", TINY, judge=[judge])
+
+
 def test_training_learns(data_folder, tmp_path):
     config = replace(TINY, epochs=20, batch_size=2, learning_rate=1e-2, empty_share=0.0)
     train(["unet"], [data_folder], tmp_path / "run", config)
