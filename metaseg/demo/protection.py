@@ -1,6 +1,6 @@
-"""What stands between the network and gradio: limits on what is sent, headers on what is answered.
+"""A layer between the network and gradio: limits on requests, and headers on answers.
 
-Cross-origin requests get no permission to read an answer: the page asks its own origin alone.
+Cross-origin requests may not read answers: the page calls its own origin only.
 """
 
 import asyncio
@@ -23,11 +23,11 @@ UNUSED = re.compile(
     rf"^(?:{API})?/(?:deep_link|process_recording|proxy=|vibe|undo-vibe|run-history|runs|monitoring"
     r"|profiling|dev/|stream/|custom_component/)"
 )
-"""Addresses of gradio that the page never asks."""
+"""Addresses of gradio that the page does not use."""
 POLICY = "; ".join(
     [
         "default-src 'self'",
-        # gradio keeps its configuration in a script of the page, and compiles small ones.
+        # gradio keeps its configuration in an inline script, and compiles small ones.
         "script-src 'self' 'unsafe-inline' 'unsafe-eval'",
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data: blob:",
@@ -82,17 +82,17 @@ class Protection:
 
 
 def _is_believed(name: bytes, value: bytes) -> bool:
-    """Whether a header may reach gradio, which would build addresses of what it says."""
+    """Whether a header may reach gradio, which would build addresses from it."""
     return name.lower() != b"x-forwarded-host" or bool(PROXIES and HOST.fullmatch(value))
 
 
 def _not_silent(receive: Receive) -> Receive:
-    """``receive``, with a TimeoutError for a visitor who stops in the middle of a request."""
+    """``receive`` that raises TimeoutError if a visitor stops in the middle of a request."""
     ended = False
 
     async def next_message() -> Message:
         nonlocal ended
-        # After its body, the next message is that the visitor goes: whenever that may be.
+        # After the body, the next message is the disconnect, at any time.
         message = await asyncio.wait_for(receive(), None if ended else SILENT_SECONDS)
         ended = not message.get("more_body", False)
         return message
@@ -101,7 +101,8 @@ def _not_silent(receive: Receive) -> Receive:
 
 
 async def _whole_body(scope: Scope, receive: Receive) -> tuple[Response | None, Receive]:
-    """What is wrong with the size of a body, and a ``receive`` that gives the body again."""
+    """Read the whole body. Returns a refusal if it is too large, and a ``receive`` that returns it
+    again."""
     most = MAX_TOOL_BYTES if scope["path"].startswith(f"{API}/mcp") else MAX_JSON_BYTES
     words = f"The request is larger than {most >> 20} MB: upload files, and name where they are."
     refusal = JSONResponse({"detail": words}, 413)
@@ -123,8 +124,8 @@ async def _whole_body(scope: Scope, receive: Receive) -> tuple[Response | None, 
 
 @asynccontextmanager
 async def protected(app: FastAPI) -> AsyncIterator[None]:
-    """As the server starts, before it answers anybody: this layer takes the place of gradio's own
-    for cross-origin requests, which lets any origin in."""
+    """When the server starts, replace gradio's own layer for cross-origin requests, which admits
+    every origin, by this one."""
     others = [part for part in app.user_middleware if part.cls is not CustomCORSMiddleware]
     app.user_middleware = [Middleware(Protection), *others]
     app.middleware_stack = app.build_middleware_stack()
@@ -132,7 +133,7 @@ async def protected(app: FastAPI) -> AsyncIterator[None]:
 
 
 def unprocessable(request: Request, fault: Exception) -> Response:
-    """An argument that is missing or unknown, or an endpoint that there is not."""
+    """Answer a call with a missing or unknown argument, or of an unknown endpoint."""
     if not request.url.path.startswith(f"{API}/call/"):
         raise fault
     if isinstance(fault, KeyError):

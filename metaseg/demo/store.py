@@ -1,9 +1,9 @@
-"""Where uploads and results lie, whose they are, and when they go.
+"""Store uploads and results, check who owns them, and remove them.
 
-What proves that a file is the caller's own: every upload lies in a folder named by 128 random bits,
-which only the answer to that upload names. A file is sent before any session is known, so nothing
-else can be proved at that moment; the first session that uses an upload becomes its owner, and no
-other may use it then. Results lie elsewhere and are never taken as input.
+Every upload has a folder named by 128 random bits, which only the answer to that upload contains:
+knowing the name proves that the upload is the caller's own. No session is known when a file is
+sent. The first session to use an upload becomes its owner, and no other session can use it from
+then on. Results are stored elsewhere and are never accepted as input.
 """
 
 import atexit
@@ -30,19 +30,19 @@ from metaseg.errors import InputError
 from metaseg.limits import KEEP_MINUTES, MAX_UPLOADED_BYTES, MAX_UPLOADS, SWEEP_MINUTES
 
 SCAN, TRUTH, BATCH = "scan", "ground truth", "batch"
-"""Uses of files. "Clear" ends one use and keeps the files of the others."""
+"""Uses of files. "Clear" removes the files of one use and keeps those of the others."""
 PREFIX = "metaseg-"
 LOCK = "lock"
 KEPT_FOR = f"{KEEP_MINUTES + SWEEP_MINUTES} minutes"
-"""The longest time that a file stays."""
+"""The longest time that a file is kept."""
 NOT_YOURS = "This file is not one of your uploads: upload it here and try again."
 
 
 class Store:
-    """One server's own folder below ``base``, which no other local user can read.
+    """One server's folder below ``base``, which no other local user can read.
 
-    The server holds a lock in it as long as it lives, so that a later one can tell what a dead
-    server left from what a living one needs.
+    The server holds a lock in it until it ends, so that a later server can tell folders of dead
+    servers from those still in use.
     """
 
     def __init__(self, base: Path):
@@ -54,11 +54,12 @@ class Store:
         self.uploads.mkdir(mode=0o700)
         self.results.mkdir(mode=0o700)
         self._owners: dict[Path, tuple[str, str]] = {}
-        """The session that each folder belongs to, and what for."""
+        """The session and the use that each folder belongs to."""
         self._ended: dict[str, float] = {}
-        """When each session ended, by the monotonic clock; a call of it may still be under way."""
+        """When each session ended, by the monotonic clock; one of its calls may still be running.
+        """
         self._sizes: dict[Path, tuple[str, int]] = {}
-        """Who sent each upload, and how many bytes it was announced as."""
+        """The visitor who sent each upload, and its announced size in bytes."""
         self._guard = threading.Lock()
         self._examples = {
             Path(os.path.abspath(path)) for one in read_examples() for path in (one.scan, one.truth)
@@ -66,7 +67,7 @@ class Store:
 
     def new_upload(self, visitor: str = "", size: int = 0) -> Path:
         """An empty folder for one upload of ``size`` bytes. Raises InputError if ``visitor`` has
-        had enough."""
+        reached a limit."""
         folder = self.uploads / secrets.token_hex(16)
         with self._guard:
             self._sizes = {f: known for f, known in self._sizes.items() if f.exists()}
@@ -81,7 +82,7 @@ class Store:
         return folder
 
     def new_result(self, use: str) -> Path:
-        """An empty folder for the results of the session that is being answered."""
+        """An empty folder for results of the current session."""
         folder = self.results / secrets.token_hex(16)
         folder.mkdir(mode=0o700)
         if session := current_session():
@@ -90,16 +91,16 @@ class Store:
         return folder
 
     def claim(self, path: str, use: str) -> None:
-        """InputError unless ``path`` is an example or an upload that no other session has used.
+        """Raise InputError unless ``path`` is an example or an upload of no other session.
 
-        An upload belongs to the session that is being answered from then on.
+        From then on, the upload belongs to the current session.
         """
         given, session = Path(os.path.abspath(path)), current_session()
         if given in self._examples:
             return
         folder = self._upload_of(given)
         if not folder.is_relative_to(self.uploads):
-            return  # whoever names the same address shares it
+            return  # a file fetched from an address is shared by all who name that address
         with self._guard:
             owner, _ = self._owners.get(folder, (session, use))
             if owner != session:
@@ -108,10 +109,13 @@ class Store:
                 self._owners[folder] = (session, use)
 
     def _upload_of(self, path: Path) -> Path:
-        """The folder of one upload that ``path`` lies in: sent to us, or fetched by gradio."""
+        """The folder of the upload that contains ``path``: sent by a visitor or fetched by gradio.
+
+        Raises InputError if there is none.
+        """
         try:
-            # What gradio fetches from an address that a visitor names lies in root/<hash>/<name>,
-            # what was uploaded in uploads/<token>/<hash>/<name>; results lie in neither.
+            # Gradio fetches files from addresses to root/<hash>/<name>; uploads go to
+            # uploads/<token>/<hash>/<name>; results are in neither.
             depth, folder = len(path.relative_to(self.root).parts), path.parent
             if path.is_relative_to(self.uploads):
                 depth, folder = depth - 2, path.parent.parent
@@ -123,8 +127,7 @@ class Store:
         return folder
 
     def forget(self, *uses: str) -> None:
-        """Remove what the session that is being answered has for ``uses``, or for everything, as
-        it ends."""
+        """Remove the files of the current session for ``uses``, or all of them when it ends."""
         session = current_session()
         if session and not uses:
             self._ended[session] = time.monotonic()
@@ -139,8 +142,8 @@ class Store:
             shutil.rmtree(folder, ignore_errors=True)
 
     def sweep(self, age: float = KEEP_MINUTES * 60) -> None:
-        """Remove files older than ``age`` seconds and the folders that are empty then, and what
-        calls made whose session had ended."""
+        """Remove files older than ``age`` seconds, folders that are then empty, and files written
+        by calls after their session ended."""
         self._remove(lambda owner, use: owner in self._ended)
         answered = time.monotonic() - KEEP_MINUTES * 60
         self._ended = {name: when for name, when in self._ended.items() if when > answered}
@@ -149,7 +152,7 @@ class Store:
             for path in [Path(folder) / name for name in names]:
                 if path != self.root / LOCK and _changed(path) <= before:
                     _try(path.unlink)
-            # A new folder is empty until its file comes.
+            # A new folder is empty until its file arrives.
             if Path(folder) not in (self.root, self.uploads, self.results):
                 if _changed(Path(folder)) <= time.time() - min(age, 60):
                     _try(Path(folder).rmdir)
@@ -157,7 +160,7 @@ class Store:
             self._owners = {f: owner for f, owner in self._owners.items() if f.exists()}
 
     def sweep_for_ever(self) -> None:
-        """Sweep every few minutes, whatever goes wrong."""
+        """Sweep every ``SWEEP_MINUTES``, even after errors."""
         while True:
             time.sleep(SWEEP_MINUTES * 60)
             try:
@@ -166,20 +169,20 @@ class Store:
                 logging.getLogger(__name__).exception("The sweep failed and is tried again.")
 
     def remove(self) -> None:
-        """Remove everything: the server ends, and not just a process that it has forked."""
+        """Remove everything when the server ends; forked processes remove nothing."""
         if os.getpid() == self._process:
             shutil.rmtree(self.root, ignore_errors=True)
 
 
 @cache
 def store() -> Store:
-    """This process's store. gradio keeps its own files in it too, from now on."""
+    """This process's store. From the first call on, gradio keeps its own files in it too."""
     base = os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()
     made = Store(Path(base))
     os.environ["GRADIO_TEMP_DIR"] = str(made.root)
-    # Read from the environment long ago, and where scans go that a tool's call carries in its text.
+    # For scans in the text of MCP calls. gradio read it from the environment on import.
     gradio.mcp.DEFAULT_TEMP_DIR = str(made.root)
-    # Examples are served from where they lie, and no sweep takes them away.
+    # Examples are served from their own folder, which is never swept.
     gr.set_static_paths([EXAMPLES])
     threading.Thread(target=made.sweep_for_ever, name="sweeper", daemon=True).start()
     atexit.register(made.remove)
@@ -187,7 +190,7 @@ def store() -> Store:
 
 
 def remove_on_signals() -> None:
-    """SIGTERM and SIGINT remove all files at once, and then end the server in good order."""
+    """Let SIGTERM and SIGINT remove all files at once and then end the server properly."""
 
     def end(*_: object) -> None:
         store().remove()
@@ -198,16 +201,16 @@ def remove_on_signals() -> None:
 
 
 def current_session() -> str | None:
-    """The session that is being answered. None for a call without one, and outside of calls."""
+    """The session of the current call. None for a call without one, and outside of calls."""
     request = LocalContext.request.get(None)
     session = None if request is None else request.session_hash
-    # The queue gives a call that names no session the name of its own event.
+    # The queue gives a call without a session the name of its event.
     return None if session == LocalContext.event_id.get(None) else session
 
 
 def _locked(root: Path) -> int:
-    """A descriptor that holds the lock of ``root`` until the process ends, however it ends."""
-    # Locked before it has its name: nobody ever sees it unlocked while its server lives.
+    """A descriptor that holds the lock of ``root`` until the process ends, in any way."""
+    # Lock before renaming: the lock file is never visible unlocked while its server runs.
     fresh = root / f"{LOCK}.new"
     descriptor = os.open(fresh, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -227,16 +230,16 @@ def _remove_what_dead_servers_left(base: Path) -> None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(lock.parent, ignore_errors=True)
         except OSError:
-            continue  # its server lives
+            continue  # its server is running
         finally:
             os.close(descriptor)
 
 
 def _changed(path: Path) -> float:
     try:
-        # A copy keeps the time of its original as its mtime.
+        # Not st_mtime: a copy keeps that of its original.
         changed, now = path.lstat().st_ctime, time.time()
-        # Where the clock was set back, it lies ahead: as far as that, it counts as old.
+        # A time in the future means that the clock was set back: count its distance as age.
         return now - abs(now - changed)
     except OSError:
         return float("inf")
@@ -246,4 +249,4 @@ def _try(remove) -> None:
     try:
         remove()
     except OSError:
-        pass  # in use, gone or not ours: the next sweep meets it again
+        pass  # in use, gone or not ours: the next sweep tries again

@@ -1,5 +1,5 @@
-"""The address that files are sent to. It stands in front of gradio's own, which puts equal files of
-different visitors into one folder."""
+"""The upload address. It replaces gradio's own, which puts identical files of different visitors
+into one folder."""
 
 import shutil
 
@@ -17,7 +17,7 @@ NO_ROOM = "The server cannot keep the file, its disk may be full: try again late
 
 
 def visitor(request: Request) -> str:
-    """The address that ``request`` comes from, as the nearest proxy that is believed saw it."""
+    """The client's address for ``request``, as seen by the outermost trusted proxy."""
     seen = request.headers.get("x-forwarded-for", "").split(",")
     if PROXIES and len(seen) >= PROXIES:
         return seen[-PROXIES].strip()
@@ -25,7 +25,7 @@ def visitor(request: Request) -> str:
 
 
 async def receive(request: Request) -> Response:
-    """The paths of the files in ``request``, each upload in a folder of its own."""
+    """Store the files in ``request`` in a new folder, and answer with their paths."""
     try:
         folder = store().new_upload(visitor(request), int(request.headers.get("content-length", 0)))
     except InputError as refusal:
@@ -50,7 +50,7 @@ async def receive(request: Request) -> Response:
     except OSError:
         shutil.rmtree(folder, ignore_errors=True)
         return PlainTextResponse(NO_ROOM, 507)
-    except ClientDisconnect:  # nobody is there to be told
+    except ClientDisconnect:  # nobody receives the answer
         shutil.rmtree(folder, ignore_errors=True)
         return Response(status_code=400)
     except BaseException:
