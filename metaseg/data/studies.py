@@ -1,4 +1,4 @@
-"""Which scans there are in the paths that a person names, and which files are none."""
+"""Find the scans in the paths given by a user, and the files that are not scans."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,30 +13,30 @@ from metaseg.scan.types import display_name
 
 @dataclass(frozen=True)
 class Study:
-    """One scan to read: a file, or a folder for the DICOM files in it."""
+    """One scan to read: a file, or a folder of DICOM files."""
 
     path: Path
     name: str
-    """What its results are called."""
+    """Name of its results."""
     label: str
-    """What people read: where it lies in the folder that they named."""
+    """Its path for people, relative to the given folder."""
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file in a folder that is no scan."""
+    """A file in a folder that is not a scan."""
 
     label: str
     reason: str
 
 
 def find_studies(paths: Sequence[Path]) -> tuple[list[Study], list[Skipped]]:
-    """Every scan in ``paths``, and every file in their folders that is none.
+    """Every scan in ``paths``, and every file in their folders that is not one.
 
-    A file is a scan whatever it holds: a bad one shows when it is read. The DICOM files of a
-    folder and of its subfolders are one scan, and each other image in it is one of its own. A folder
-    without DICOM files of its own holds studies: each folder in it is looked at in the same way.
-    InputError for a folder without any scan. Nothing is decoded.
+    A given file always counts as a scan. In a folder with DICOM files directly in it, these and
+    those of its subfolders are one scan, and every other image is a scan of its own. Any other
+    folder contains studies: each file and each folder in it is searched in the same way. Raises
+    InputError if a folder has no scan. Nothing is decoded: damaged files are found later.
     """
     studies: list[Study] = []
     skipped: list[Skipped] = []
@@ -57,8 +57,10 @@ def find_studies(paths: Sequence[Path]) -> tuple[list[Study], list[Skipped]]:
 
 
 def _look_into(path: Path, label: str, studies: list[Study], skipped: list[Skipped]) -> None:
-    """Add the scans of ``path`` to ``studies`` and what is none to ``skipped``. ``label`` is where
-    it lies in the folder that was named, which itself has none."""
+    """Add the scans in ``path`` to ``studies`` and other files to ``skipped``.
+
+    ``label`` is its path relative to the given folder, empty for that folder itself.
+    """
     files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
     kinds = {file: _kind(file) for file in files}
     dicom = [file for file in files if kinds[file] == "DICOM"]
@@ -69,7 +71,7 @@ def _look_into(path: Path, label: str, studies: list[Study], skipped: list[Skipp
         studies.append(Study(path, name, f"{label or name} ({count})"))
     elif dicom:
         images = dicom
-    # A folder for one image is named like the patient, and the image often like all others.
+    # A folder of one image often has the patient's name, and the image a common one.
     alone = path.is_dir() and not dicom and len(images) == 1
     for file in images:
         name = path.name if alone else display_name(file)
@@ -87,7 +89,7 @@ def _label(file: Path, path: Path, label: str) -> str:
 
 
 def _kind(file: Path) -> str:
-    """What ``file`` is: "DICOM", "image" (a zip is one), or why it is skipped."""
+    """The kind of ``file``: "DICOM", "image" (also for a zip), or why it is skipped."""
     if file.name.startswith(".") or file.name in ("DICOMDIR", "Thumbs.db", "desktop.ini"):
         return "a file of the system"
     try:
