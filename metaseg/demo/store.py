@@ -208,6 +208,17 @@ def current_session() -> str | None:
     return None if session == LocalContext.event_id.get(None) else session
 
 
+def has_left() -> bool:
+    """Whether nobody waits any more for the call that is being answered: its visitor cancelled it
+    or closed the connection."""
+    blocks, event = LocalContext.blocks.get(None), LocalContext.event_id.get(None)
+    if blocks is None or event is None:
+        return False
+    waiting = blocks._queue.pending_event_ids_session
+    jobs = [job for jobs in blocks._queue.active_jobs for job in jobs or () if job._id == event]
+    return any(not job.alive or event not in waiting.get(job.session_hash, ()) for job in jobs)
+
+
 def _locked(root: Path) -> int:
     """A descriptor that holds the lock of ``root`` until the process ends, in any way."""
     # Lock before renaming: the lock file is never visible unlocked while its server runs.

@@ -13,7 +13,7 @@ import gradio as gr
 import numpy as np
 
 from metaseg.demo.reading import Reading
-from metaseg.demo.store import SCAN, TRUTH
+from metaseg.demo.store import SCAN, TRUTH, has_left
 from metaseg.errors import InputError, memory_errors
 from metaseg.findings.outlines import Outline, outline_lesions
 from metaseg.findings.overlay import PREDICTION_COLOURS, draw_overlay
@@ -151,8 +151,9 @@ class Workbench:
     def run_each(
         self, scan: Scan, names: Sequence[str], progress: Callable = lambda batches: batches
     ) -> list[Prediction]:
-        """The predictions of ``names`` for ``scan``. Raises InputError if they take too long."""
-        return self.segmenter.predict_each(scan, names, lambda steps: _in_time(progress(steps)))
+        """The predictions of ``names`` for ``scan``. Raises InputError if they take too long, or
+        if nobody waits for them any more."""
+        return self.segmenter.predict_each(scan, names, lambda steps: _wanted(progress(steps)))
 
     def segment(
         self, opened: OpenScan, model: str, threshold: float | str | None, index: int = 0
@@ -279,15 +280,17 @@ def check_slices(scan: Scan) -> Scan:
     return scan
 
 
-def _in_time(batches: Iterable) -> Iterator:
+def _wanted(steps: Iterable) -> Iterator:
     end = time.monotonic() + MAX_MINUTES * 60
-    for batch in batches:
+    for step in steps:
+        if has_left():
+            raise InputError("Cancelled.")
         if time.monotonic() > end:
             raise InputError(
                 f"The scan took longer than {MAX_MINUTES} minutes: give fewer slices, or use the "
                 "command line."
             )
-        yield batch
+        yield step
 
 
 def _arrays_of(value: object) -> dict[str, np.ndarray]:
