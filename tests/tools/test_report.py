@@ -192,7 +192,7 @@ def test_best_and_worst_slices_are_drawn(tmp_path, capsys):
     report = make(tmp_path / "a", tmp_path, "--data", str(data))
     assert "](report/slices_heads.jpg)" in section(report, "Best, median and worst slices")
     assert 10_000 < (tmp_path / "report/slices_heads.jpg").stat().st_size < 150_000
-    assert "belong to other weights" not in report.read_text()
+    assert "measured with other weights" not in report.read_text()
     ranked = rank_slices(read_networks(tmp_path / "a"), "heads")
     (data / "cases.csv").write_text(
         (data / "cases.csv").read_text().replace(ranked["best"][0] + ",", "gone,")
@@ -200,3 +200,5 @@ def test_best_and_worst_slices_are_drawn(tmp_path, capsys):
     options = ["--checkpoints", str(tmp_path / "a"), "--output", str(tmp_path), "--data", str(data)]
     assert main(options) == 2
     assert f"heads lacks {ranked['best'][0]}" in capsys.readouterr().err
+    assert main([*options[:-1], str(write_data_folder(tmp_path / "others"))]) == 2
+    assert "others has no lesion that these networks were evaluated on" in capsys.readouterr().err

@@ -37,9 +37,14 @@ def rank_slices(networks: Sequence[Network], data: str) -> dict[str, tuple[str, 
 
 def draw_slices(path: Path, networks: Sequence[Network], folder: Path) -> None:
     """Segment the ranked slices of the data folder ``folder`` again and draw them: a column for
-    each, the slice alone above, then a row for each network. Raises InputError if ``folder`` lacks
-    a case that was measured."""
+    each, with the slice alone on top, then a row for each network. Raises InputError if none was
+    evaluated, or ``folder`` lacks a case that was."""
     ranked = rank_slices(networks, folder.resolve().name)
+    if not ranked:
+        raise InputError(
+            f"{folder.name} has no lesion that these networks were evaluated on: run metaseg "
+            "evaluate DATA --record first."
+        )
     cases = {case.name: case for case in read_cases(folder)}
     absent = {case for case, _ in ranked.values()} - set(cases)
     if absent:
