@@ -14,6 +14,7 @@ from metaseg.input_check import few_of
 from metaseg.passes import Pass, Seen
 from metaseg.prediction import SENSITIVE, Prediction, check_threshold
 from metaseg.preprocess import (
+    Preprocessing,
     enhance,
     grey_slices,
     network_input,
@@ -108,11 +109,15 @@ class Segmenter:
             raise InputError(f"{config.title} has no sensitive threshold: give a number instead.")
         return config.sensitive_threshold
 
+    @property
+    def display(self) -> Preprocessing:
+        """The settings by which slices are shown: those of the first network."""
+        return next(iter(self.checkpoints.values())).config.preprocessing
+
     def view(self, scan: Scan, index: int, enhanced: bool) -> np.ndarray:
         """One slice as grey levels (H, W) uint8 for showing, as loaded or after CLAHE."""
-        settings = next(iter(self.checkpoints.values())).config.preprocessing
-        grey = to_grey_levels(scan.voxels[index], scan.eight_bit, settings)
-        return enhance(grey, settings) if enhanced else grey
+        grey = to_grey_levels(scan.voxels[index], scan.eight_bit, self.display)
+        return enhance(grey, self.display) if enhanced else grey
 
     def predict(
         self,

@@ -1,23 +1,43 @@
 """Several scans at once: a table with the result of each, and everything as one zip."""
 
+import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
+import numpy as np
 
+from metaseg.demo.batch_table import STYLE, THUMBNAIL, Row, batch_table
 from metaseg.demo.render import chosen_models
 from metaseg.demo.store import BATCH, store
 from metaseg.demo.workbench import BOTH, Workbench, check_slices
 from metaseg.errors import InputError
+from metaseg.findings.cropping import picture_of, tissue_box
 from metaseg.findings.files import write_results
-from metaseg.findings.report import find
-from metaseg.prediction import check_threshold
+from metaseg.findings.matching import Regions, match_regions
+from metaseg.findings.overlay import PREDICTION_COLOURS
+from metaseg.findings.report import RESEARCH_USE, Findings, find
+from metaseg.findings.sizes import diameter_of, extent_of
+from metaseg.findings.verdict import verdict
 from metaseg.scan import Scan
 from metaseg.scan.errors import log_cause
 from metaseg.scan.reading import open_all
 
-COLUMNS = ["Scan", "Model", "Result", "Lesions"]
+SHOWN_EVERY = 2.0
+"""Seconds between two views of a growing table."""
+NOTHING_GIVEN = "<p role='status'>Choose the scans first.</p>"
+
+OPEN = """
+    element.addEventListener("click", (event) => {
+      const button = event.target.closest("[data-open]");
+      if (!button) return;
+      const detail = { scan: button.dataset.open };
+      document.dispatchEvent(new CustomEvent("metaseg:open", { detail }));
+    });
+"""
+"""A row that is chosen tells the page, which shows ``detail.scan`` in the viewer."""
 
 
 def add_batch_tab(workbench: Workbench) -> None:
@@ -38,17 +58,23 @@ def add_batch_tab(workbench: Workbench) -> None:
             )
             start = gr.Button("Segment all", variant="primary", elem_id="batch-start")
         with gr.Column(scale=3, min_width=320):
-            table = gr.Dataframe(
-                headers=COLUMNS, label="Results", interactive=False, elem_id="batch-table"
+            table = gr.HTML(
+                elem_id="batch-table",
+                css_template=STYLE,
+                apply_default_css=False,
+                js_on_load=OPEN,
             )
             results = gr.File(
                 label="All results (zip)", interactive=False, visible=False, elem_id="batch-zip"
             )
 
     def segment_all(paths, model, threshold, progress=gr.Progress()):
+        if not paths:
+            yield NOTHING_GIVEN, gr.update(visible=False)
+            return
         names = chosen_models(workbench, model)
-        rows, archive = run_batch(workbench, paths or [], names, threshold, progress.tqdm)
-        return rows, gr.update(value=archive, visible=archive is not None)
+        for rows, archive in run_batch(workbench, paths, names, threshold, progress.tqdm):
+            yield batch_table(rows), gr.update(value=archive, visible=archive is not None)
 
     private = {"api_visibility": "private"}
     model.input(None, [model, threshold], threshold, js=workbench.follow_model(), **private)
@@ -57,59 +83,108 @@ def add_batch_tab(workbench: Workbench) -> None:
 
 
 def run_batch(
-    workbench: Workbench, paths: list[str], models: list[str], threshold: float, progress
-) -> tuple[list[list[str]], str | None]:
-    """Rows of the table and the path of the zip. A bad scan gives a row; the others go on."""
-    threshold = check_threshold(threshold)
+    workbench: Workbench,
+    paths: Sequence[str],
+    models: Sequence[str],
+    threshold: float | None,
+    progress: Callable,
+) -> Iterator[tuple[list[Row], str | None]]:
+    """The rows so far, every few seconds, and at last all of them with the path of the zip; None if
+    no scan could be segmented.
+
+    A bad scan gives a row; the others go on. ``threshold`` is as ``Segmenter.threshold`` takes it.
+    """
+    names = [workbench.segmenter.find(model).name for model in models]
+    thresholds = [workbench.segmenter.threshold(name, threshold) for name in names]
     folder = store().new_result(BATCH)
-    rows = []
-    number = 0
+    rows: list[Row] = []
+    number, shown = 0, time.monotonic()
     archive_path = folder / "metaseg.zip"
     with zipfile.ZipFile(archive_path, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in progress(paths, desc="Scans"):
+            before = len(rows)
             try:
                 workbench.claim(path, BATCH)
-                for shown, read in open_all(path):
+                for label, read in open_all(path):
                     number += 1
-                    rows += _segment_one(
-                        workbench, shown, read, models, threshold, folder, number, archive
+                    rows.append(
+                        _segment_one(
+                            workbench, label, read, names, thresholds, folder, number, archive
+                        )
                     )
             except Exception as error:
-                rows.append([Path(path).name, "", _words(error), ""])
-    if not any(row[2] == "done" for row in rows):
+                rows.append(Row(Path(path).name, failed=_words(error)))
+            if len(rows) == before + 1 and not rows[-1].failed:
+                rows[-1] = replace(rows[-1], opens=path)
+            if time.monotonic() - shown > SHOWN_EVERY:
+                yield rows, None
+                shown = time.monotonic()
+    if all(row.failed for row in rows):
         archive_path.unlink()
-        return rows, None
-    return rows, str(archive_path)
+        yield rows, None
+    else:
+        yield rows, str(archive_path)
 
 
 def _segment_one(
     workbench: Workbench,
-    shown: str,
+    label: str,
     read: Callable[[], Scan],
-    models: list[str],
-    threshold: float,
+    names: Sequence[str],
+    thresholds: Sequence[float],
     folder: Path,
     number: int,
     archive: zipfile.ZipFile,
-) -> list[list[str]]:
-    """The rows of one scan. Its results go into ``archive``."""
-    rows = []
+) -> Row:
+    """The row of one scan. Its results go into ``archive``."""
     try:
         # Bypass the cache: a batch may be larger than the cache.
         scan = check_slices(read())
-        for prediction in workbench.run_each(scan, models):
-            found = find(scan, prediction, threshold)
-            name = f"{number:03d}_{prediction.model}"
-            report, files = write_results(
-                folder, name, workbench.segmenter, scan, prediction, found
-            )
+        predictions = workbench.run_each(scan, names)
+        found = [find(scan, *pair) for pair in zip(predictions, thresholds)]
+        for prediction, one in zip(predictions, found):
+            stem = f"{number:03d}_{prediction.model}"
+            _, files = write_results(folder, stem, workbench.segmenter, scan, prediction, one)
             for file in files:
                 archive.write(folder / file, f"{number:03d}/{file}")
                 (folder / file).unlink()
-            rows.append([shown, prediction.title, "done", str(len(report.lesions))])
+        return _row(workbench, label, scan, names, found, match_regions(scan, predictions, found))
     except Exception as error:
-        rows.append([shown, "", _words(error), ""])
-    return rows
+        return Row(label, failed=_words(error))
+
+
+def _row(
+    workbench: Workbench,
+    label: str,
+    scan: Scan,
+    names: Sequence[str],
+    found: Sequence[Findings],
+    regions: Regions,
+) -> Row:
+    largest, index = "", len(scan.voxels) // 2
+    if regions.rows:
+        lesion = regions.rows[0].lesion
+        largest = f"{diameter_of(lesion)} · {extent_of(lesion, scan.is_volume)}"
+        index = lesion.diameter_slice
+    notes = dict.fromkeys(notice for one in found for notice in one.report.notices)
+    return Row(
+        label,
+        verdict(regions),
+        largest,
+        tuple(notice for notice in notes if notice != RESEARCH_USE),
+        picture=_thumbnail(workbench, scan, names, found, index),
+    )
+
+
+def _thumbnail(
+    workbench: Workbench, scan: Scan, names: Sequence[str], found: Sequence[Findings], index: int
+) -> np.ndarray:
+    segmenter = workbench.segmenter
+    colours = [PREDICTION_COLOURS[segmenter.find(name).config.architecture] for name in names]
+    masks = [(one.mask[index], colour) for one, colour in zip(found, colours)]
+    grey = segmenter.view(scan, index, enhanced=False)
+    box = tissue_box(grey, segmenter.display, masks)
+    return picture_of(grey, masks, box, THUMBNAIL, scan.aspect)
 
 
 def _words(fault: Exception) -> str:

@@ -4,7 +4,7 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from metaseg.demo.files import clean_name, tissue_box, write_report, write_zip
+from metaseg.demo.files import clean_name, part_to_show, write_report, write_zip
 from metaseg.demo.one_page import slice_text
 from metaseg.demo.render import Inputs
 from metaseg.demo.result import Result, result_of
@@ -128,7 +128,7 @@ def _write_figure(
         path,
         workbench.segmenter.view(scan, index, enhanced=False),
         [panels[name] for name in wanted],
-        tissue_box(workbench, result, index),
+        part_to_show(workbench, result, index),
         scan.spacing and scan.spacing[1:],
         scan.aspect,
         caption[:1].upper() + caption[1:],

@@ -10,7 +10,7 @@ from metaseg.demo.render import Inputs
 from metaseg.demo.result import Result, result_of
 from metaseg.demo.store import SCAN, store
 from metaseg.demo.workbench import Segmentation, Workbench
-from metaseg.findings.cropping import Box, box_around, picture_of
+from metaseg.findings.cropping import Box, box_around, picture_of, tissue_box
 from metaseg.findings.files import write_results
 from metaseg.findings.lesions import lesion_table
 from metaseg.findings.manifest import Manifest, digest_of
@@ -18,7 +18,6 @@ from metaseg.findings.overlay import TRUTH_COLOUR
 from metaseg.findings.region_table import region_table
 from metaseg.findings.review import Review
 from metaseg.findings.sizes import diameter_of
-from metaseg.preprocess import find_tissue
 from metaseg.scan.nifti import write_nifti
 from metaseg.scan.pictures import write_png
 from metaseg.scan.types import display_name
@@ -109,7 +108,7 @@ def report_of(workbench: Workbench, inputs: Inputs, result: Result, digest: str)
     scan, truth = result.opened.scan, result.opened.truth
     index = result.main_slice
     grey = workbench.segmenter.view(scan, index, enhanced=False)
-    box = tissue_box(workbench, result, index)
+    box = part_to_show(workbench, result, index)
     drawn = [("Slice", [])]
     if truth is not None:
         drawn.append(("Ground truth", [(truth[index], TRUTH_COLOUR)]))
@@ -122,7 +121,7 @@ def report_of(workbench: Workbench, inputs: Inputs, result: Result, digest: str)
     lesions = []
     for row in result.regions.rows[:MOST_REGIONS]:
         at = row.lesion.diameter_slice
-        part = box_around(row, tissue_box(workbench, result, at), scan.aspect)
+        part = box_around(row, part_to_show(workbench, result, at), scan.aspect)
         view = workbench.segmenter.view(scan, at, enhanced=False)
         where = f", slice {at + 1}" if scan.is_volume else ""
         caption = f"Region {row.number}{where}, {diameter_of(row.lesion)}"
@@ -140,18 +139,10 @@ def report_of(workbench: Workbench, inputs: Inputs, result: Result, digest: str)
     return one_page(facts, reports, result.regions, pictures, lesions)
 
 
-def tissue_box(workbench: Workbench, result: Result, index: int) -> Box:
-    """The box around the tissue of slice ``index`` and all that is outlined on it."""
+def part_to_show(workbench: Workbench, result: Result, index: int) -> Box:
+    """The part of slice ``index`` that pictures show: its tissue, and all that is outlined."""
     grey = workbench.segmenter.view(result.opened.scan, index, enhanced=False)
-    settings = next(iter(workbench.segmenter.checkpoints.values())).config.preprocessing
-    height, width = grey.shape
-    top, bottom, left, right = find_tissue(grey, settings) or (0, height, 0, width)
-    for mask, _ in result.outlines(index):
-        rows, columns = mask.any(axis=1).nonzero()[0], mask.any(axis=0).nonzero()[0]
-        if rows.size:
-            top, bottom = min(top, rows[0]), max(bottom, rows[-1] + 1)
-            left, right = min(left, columns[0]), max(right, columns[-1] + 1)
-    return int(top), int(bottom), int(left), int(right)
+    return tissue_box(grey, workbench.segmenter.display, result.outlines(index))
 
 
 def write_volume(

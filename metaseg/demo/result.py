@@ -50,8 +50,10 @@ def result_of(workbench: Workbench, inputs: Inputs, review: Review | None = None
     """The result for ``inputs``, from stored predictions. An unreadable ground truth is left out,
     as on the page. Raises InputError for any other error, and for a ``review`` of another scan."""
     opened, _ = open_inputs(workbench, inputs)
-    names = chosen_models(workbench, inputs.model)
-    predictions = tuple(workbench.predict(opened, name) for name in names)
+    chosen = chosen_models(workbench, inputs.model)
+    checkpoints = [workbench.segmenter.find(model) for model in chosen]
+    names = [checkpoint.name for checkpoint in checkpoints]
+    predictions = tuple(workbench.predict_each(opened, names))
     unreviewed = tuple(workbench.find_in_volume(opened, name, inputs.threshold) for name in names)
     if review:
         changed = apply_review(review, opened.scan, predictions, unreviewed, opened.truth)
@@ -59,7 +61,6 @@ def result_of(workbench: Workbench, inputs: Inputs, review: Review | None = None
     else:
         findings = unreviewed
         regions = match_regions(opened.scan, predictions, findings, opened.truth)
-    checkpoints = [workbench.segmenter.find(name) for name in names]
     return Result(
         opened,
         predictions,

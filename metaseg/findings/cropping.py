@@ -1,13 +1,13 @@
 """Parts of a slice to show: its tissue, and a lesion with what lies around it."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
 from metaseg.findings.matching import Region
 from metaseg.findings.overlay import draw_mask
-
-Box = tuple[int, int, int, int]
-"""Top, bottom, left and right of some pixels, the second and fourth exclusive."""
+from metaseg.preprocess import Box, Preprocessing, find_tissue
 
 AROUND = 3.0
 """Side of a lesion's picture over the lesion's own longer side."""
@@ -35,6 +35,22 @@ def _part(centre: float, length: float, first: int, last: int) -> tuple[int, int
     size = min(last - first, max(1, round(length)))
     start = min(max(first, round(centre - size / 2)), last - size)
     return start, start + size
+
+
+def tissue_box(
+    grey: np.ndarray,
+    settings: Preprocessing,
+    masks: Sequence[tuple[np.ndarray, tuple[int, int, int]]],
+) -> Box:
+    """The box around the tissue of ``grey`` (H, W) uint8 and all that ``masks`` mark on it."""
+    height, width = grey.shape
+    top, bottom, left, right = find_tissue(grey, settings) or (0, height, 0, width)
+    for mask, _ in masks:
+        rows, columns = mask.any(axis=1).nonzero()[0], mask.any(axis=0).nonzero()[0]
+        if rows.size:
+            top, bottom = min(top, rows[0]), max(bottom, rows[-1] + 1)
+            left, right = min(left, columns[0]), max(right, columns[-1] + 1)
+    return int(top), int(bottom), int(left), int(right)
 
 
 def picture_of(

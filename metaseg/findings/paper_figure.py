@@ -14,8 +14,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Line
 
-from metaseg.findings.cropping import Box
 from metaseg.findings.outlines import outline_mask
+from metaseg.preprocess import Box
 
 WIDTH_INCHES = 7.0
 """Both columns of a page, 178 mm."""

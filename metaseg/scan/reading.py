@@ -74,7 +74,7 @@ def is_readable(path: str | Path) -> bool:
 def open_all(path: str | Path) -> Iterator[tuple[str, Callable[[], Scan]]]:
     """Yield a label and a reader for every scan in the file or zip at ``path``.
 
-    A zip yields each of its DICOM series, or each of its images; read each one before advancing.
+    A zip yields each of its DICOM series and each other image; read each one before advancing.
     Raises InputError if a zip is damaged or empty. A reader raises InputError if its scan is
     damaged.
     """
@@ -83,18 +83,12 @@ def open_all(path: str | Path) -> Iterator[tuple[str, Callable[[], Scan]]]:
         yield path.name, partial(read_scan, path)
         return
     with opening(path.name), open_folder_or_zip(path) as entries:
-        heads = [entry.head() for entry in entries]
-        if any(is_dicom(head) for head in heads):
-            found, notices = find_series(entries)
-            scans = [
-                (one.description, path.name, partial(read_series, one, notices)) for one in found
-            ]
-        else:
-            images = [entry for entry, head in zip(entries, heads) if _is_image(head)]
-            scans = [
-                (entry.file_name, entry.file_name, partial(_decode, entry, Choice()))
-                for entry in images
-            ]
+        found, notices = find_series(entries)
+        scans = [(one.description, path.name, partial(read_series, one, notices)) for one in found]
+        for entry in entries:
+            head = entry.head()
+            if _is_image(head) and not is_dicom(head):
+                scans.append((entry.file_name, entry.file_name, partial(_decode, entry, Choice())))
         if not scans:
             raise FileError("holds no image: give pictures, volumes or DICOM series.")
         for name, shown, read in scans:

@@ -176,9 +176,9 @@ def test_whatever_goes_wrong_with_a_member_is_a_row(small_segmenter, monkeypatch
 
     monkeypatch.setattr(workbench, "run_each", run)
     paths = [str(SLICE), str(EXAMPLES / "glioma_coronal.jpg"), str(SLICE)]
-    rows, archive = run_batch(workbench, paths, ["unet"], 0.5, lambda items, desc: items)
-    assert [row[2] == "done" for row in rows] == [True, False, True] and Path(archive).exists()
-    assert "could not be segmented" in rows[1][2]
+    *_, (rows, archive) = run_batch(workbench, paths, ["unet"], 0.5, lambda items, desc: items)
+    assert [bool(row.failed) for row in rows] == [False, True, False] and Path(archive).exists()
+    assert "could not be segmented" in rows[1].failed
     assert "MemoryError" in caplog.text and "Mustermann" not in caplog.text
 
 

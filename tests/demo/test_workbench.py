@@ -7,7 +7,6 @@ import gradio as gr
 import numpy as np
 import pytest
 
-from metaseg.demo.batch import run_batch
 from metaseg.demo.gallery import read_examples
 from metaseg.demo.page import build_page
 from metaseg.demo.render import HINT, Inputs, next_lesion, render
@@ -21,6 +20,7 @@ from metaseg.scan import Scan, read_mask, read_scan
 from metaseg.scan.nifti import write_nifti
 from metaseg.segmenter import Segmenter
 from tests.conftest import EXAMPLES, draw_head, small_checkpoint
+from tests.demo.test_batch import whole_batch
 
 SLICE, TRUTH = str(EXAMPLES / "meningioma_axial.jpg"), str(EXAMPLES / "meningioma_axial_truth.png")
 
@@ -204,19 +204,15 @@ def test_next_lesion_goes_round(workbench, volume):
 def test_a_batch_goes_on_past_a_bad_scan(workbench, volume, tmp_path):
     bad = tmp_path / "bad.png"
     bad.write_text("no picture")
-    rows, path = run_batch(
-        workbench,
-        [str(bad), SLICE, volume[0]],
-        ["unet"],
-        0.5,
-        lambda items, desc: items,
-    )
-    assert [row[2] == "done" for row in rows] == [False, True, True]
-    assert "bad.png is not an image" in rows[0][2]
+    rows, path = whole_batch(workbench, [str(bad), SLICE, volume[0]], ["unet", "nested_unet"])
+    assert [bool(row.failed) for row in rows] == [True, False, False]
+    assert "bad.png is not an image" in rows[0].failed and rows[0].opens is None
+    assert [row.opens for row in rows[1:]] == [SLICE, volume[0]]
+    assert all(row.result and max(row.picture.shape) == 96 for row in rows[1:])
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
     assert "002/002_unet_mask.png" in names and "003/003_unet_mask.nii.gz" in names
-    assert run_batch(workbench, [str(bad)], ["unet"], 0.5, lambda x, desc: x)[1] is None
+    assert whole_batch(workbench, [str(bad)], ["unet"])[1] is None
 
 
 def test_a_zip_of_slices_is_a_batch_of_its_own(workbench, tmp_path):
@@ -226,14 +222,15 @@ def test_a_zip_of_slices_is_a_batch_of_its_own(workbench, tmp_path):
             archive.write(EXAMPLES / name, f"study/{name}")
         archive.writestr("study/notes.txt", "no picture")
         archive.writestr("study/cut.jpg", Path(SLICE).read_bytes()[:3000])
-    rows, zipped = run_batch(workbench, [str(path)], ["unet"], 0.5, lambda items, desc: items)
-    assert [row[0] for row in rows] == [
+    rows, zipped = whole_batch(workbench, [str(path)], ["unet"])
+    assert [row.scan for row in rows] == [
         "slices.zip: cut.jpg",
         "slices.zip: glioblastoma_axial.png",
         "slices.zip: meningioma_axial.jpg",
     ]
-    assert [row[2] == "done" for row in rows] == [False, True, True]
-    assert "cut.jpg is damaged" in rows[0][2] and zipped
+    assert [bool(row.failed) for row in rows] == [True, False, False]
+    assert "cut.jpg is damaged" in rows[0].failed and zipped
+    assert not any(row.opens for row in rows), "the viewer opens files that hold one scan"
 
 
 def test_a_zip_without_an_image_is_a_row_and_leaves_no_file(workbench, tmp_path):
@@ -244,9 +241,9 @@ def test_a_zip_without_an_image_is_a_row_and_leaves_no_file(workbench, tmp_path)
             archive.writestr("b", content)
     before = set(store().root.rglob("metaseg.zip"))
     names = [str(path) for path in paths]
-    rows, zipped = run_batch(workbench, names, ["unet"], 0.5, lambda items, desc: items)
-    assert [row[0] for row in rows] == [path.name for path in paths] and zipped is None
-    assert all("holds no image" in row[2] for row in rows)
+    rows, zipped = whole_batch(workbench, names, ["unet"])
+    assert [row.scan for row in rows] == [path.name for path in paths] and zipped is None
+    assert all("holds no image" in row.failed for row in rows)
     assert set(store().root.rglob("metaseg.zip")) == before
 
 
