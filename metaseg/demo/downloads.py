@@ -13,7 +13,7 @@ from metaseg.demo.workbench import OpenScan, Workbench
 from metaseg.errors import InputError
 from metaseg.findings.files import write_results
 from metaseg.findings.overlay import TRUTH_COLOUR
-from metaseg.findings.paper_figure import Layer, Panel, write_paper_figure
+from metaseg.findings.panels import Layer, Panel
 from metaseg.findings.report import RESEARCH_USE
 from metaseg.findings.review import Review
 from metaseg.scan.types import display_name
@@ -112,6 +112,8 @@ def figure_panels(result: Result, index: int) -> dict[str, Panel]:
 def _write_figure(
     workbench: Workbench, inputs: Inputs, result: Result, path: Path, chosen: Sequence[str]
 ) -> Path:
+    from metaseg.findings.paper_figure import write_paper_figure
+
     scan = result.opened.scan
     index = result.main_slice if inputs.position is None else result.viewed
     panels = figure_panels(result, index)

@@ -1,8 +1,10 @@
-"""A figure for a paper: panels of one slice in a row, with outlines, scale bar and legend."""
+"""A figure for a paper: panels of one slice in a row, with outlines, scale bar and legend.
+
+Import it late: matplotlib takes half a second.
+"""
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib
@@ -15,6 +17,7 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Line
 
 from metaseg.findings.outlines import outline_mask
+from metaseg.findings.panels import Panel
 from metaseg.preprocess import Box
 
 WIDTH_INCHES = 7.0
@@ -33,27 +36,6 @@ SETTINGS = {
     "font.size": 8,
 }
 _SETTINGS_LOCK = threading.Lock()
-
-Colour = tuple[int, int, int]
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One outline."""
-
-    label: str
-    """What the legend calls it."""
-    mask: np.ndarray
-    """(H, W) bool."""
-    colour: Colour
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One picture of the row."""
-
-    title: str
-    layers: tuple[Layer, ...] = ()
 
 
 def write_paper_figure(

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from metaseg.findings.paper_figure import DPI, Layer, Panel, bar_length, write_paper_figure
+from metaseg.findings.panels import Layer, Panel
+from metaseg.findings.paper_figure import DPI, bar_length, write_paper_figure
 
 SVG = {"svg": "http://www.w3.org/2000/svg"}
 BOX = (10, 90, 20, 120)
