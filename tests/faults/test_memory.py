@@ -93,7 +93,7 @@ def test_a_volume_beyond_the_memory_is_a_row_of_the_run(command):
     """The limit on memory is real; 230 x 1024 x 1024 voxels are 960 MB as float32."""
     limited = (
         "import resource, sys\n"
-        "import metaseg.cli.predict\n"
+        "import metaseg.cli.predict, metaseg.runtime.pytorch, metaseg.runtime.openvino\n"
         "from metaseg.cli.main import main\n"
         "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
         "resource.setrlimit(resource.RLIMIT_AS, (used + 900_000_000,) * 2)\n"

@@ -10,7 +10,7 @@ from tests.findings.test_files import head_volume
 from tests.volumes import affine_of
 
 MARKS = {
-    "PatientName": "Mustermann^Erika",
+    "PatientName": "Mustermann^Erikalia",
     "PatientID": "PID4711",
     "PatientBirthDate": "19640312",
     "OtherPatientIDs": "OTHER0815",
@@ -19,14 +19,15 @@ MARKS = {
     "PatientMotherBirthName": "Gabler",
     "AccessionNumber": "ACC2026X",
     "StudyID": "STUDY99Q",
-    "ReferringPhysicianName": "Hausarzt^Otto",
-    "PerformingPhysicianName": "Radiologe^Ida",
-    "OperatorsName": "Assistent^Udo",
+    "ReferringPhysicianName": "Hausarzt^Ottokar",
+    "PerformingPhysicianName": "Radiologe^Idalia",
+    "OperatorsName": "Assistent^Udokles",
     "InstitutionName": "Klinikum Musterstadt",
     "StationName": "STATION5MR",
     "PatientComments": "kommt mit Tochter",
     "StudyDescription": "Verlauf nach OP Mustermann",
 }
+# Shorter names would be found by chance in pictures that a page holds as text.
 PARTS = sorted({part.encode() for value in MARKS.values() for part in value.split("^")})
 KEPT = {"PatientName", "PatientID", "PatientBirthDate", "AccessionNumber", "StudyID"}
 KEPT |= {"ReferringPhysicianName", "StudyDescription"}
