@@ -25,7 +25,7 @@ class Case:
     labels: tuple[int, ...] | None = None
     """The values of the mask that count as lesion; None for a mask of 0 and 1 or 255."""
     channel: int | None = None
-    """The colour channel that holds the scan; None for a grey one."""
+    """The colour channel of the scan; None for a grey image."""
     row: int = 0
     """Its line in ``cases.csv``, from 2, after the header; 0 if it does not come from a table."""
 

@@ -88,7 +88,7 @@ def cases_of_split(folders: list[Path], split: str, modality: str | None = None)
     tables = together(*(partial(read_cases, folder, modality=modality) for folder in folders))
     for name, count in Counter(Path(folder).resolve().name for folder in folders).items():
         if count > 1:
-            raise InputError(f"Two data folders are called {name}: give each one name of its own.")
+            raise InputError(f"Two data folders have the name {name}: rename one of them.")
     cases = [case for table in tables for case in table if case.split == split]
     if not cases:
         names = ", ".join(Path(folder).name for folder in folders)

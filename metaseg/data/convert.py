@@ -171,7 +171,9 @@ def _pair(source: Path) -> dict[str, tuple[str, Path, Path]]:
             pairs[name] = group, image, mask
     _raise(faults)
     if not pairs:
-        raise InputError(f"{source.name} holds no NAME.nii.gz with a NAME_mask.nii.gz: check it.")
+        raise InputError(
+            f"{source.name} contains no NAME.nii.gz with a NAME_mask.nii.gz: check it."
+        )
     return pairs
 
 

@@ -35,10 +35,12 @@ def read_figshare(path: Path, tumour: str) -> tuple[np.ndarray, np.ndarray]:
         ) from error
     if image.ndim != 2 or image.shape != mask.shape or not image.size:
         raise InputError(
-            f"{path.name} has an image and a mask of different size: download it again."
+            f"{path.name} has an image and a mask of different sizes: download it again."
         )
     if image.dtype.kind not in "iu" or not np.isin(mask, (0, 1)).all():
-        raise InputError(f"{path.name} has an image or a mask of another kind: download it again.")
+        raise InputError(
+            f"{path.name} has an image or a mask of the wrong type: download it again."
+        )
     found = (
         TUMOURS.get(float(label.flat[0])) if label.size == 1 and label.dtype.kind in "fiu" else None
     )

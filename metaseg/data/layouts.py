@@ -73,7 +73,9 @@ def read_layout(
             return key, cases, remarks
     if name:
         title = LAYOUTS[name].title
-        raise InputError(f"{folder.name} holds no case with a mask of {title}: check the folder.")
+        raise InputError(
+            f"{folder.name} contains no case with a mask of {title}: check the folder."
+        )
     raise InputError(
         f"{folder.name} has no cases.csv and no case with a mask in a published layout: "
         "check the folder."

@@ -77,7 +77,7 @@ def _folder(path: Path) -> list[Entry]:
     _check_count(len(files))
     for file in files:
         if file.stat().st_size > MAX_FILE_BYTES:
-            raise FileError(f"holds a file larger than {MAX_FILE_BYTES >> 20} MB: remove it.")
+            raise FileError(f"contains a file larger than {MAX_FILE_BYTES >> 20} MB: remove it.")
     return [Entry(file.relative_to(path).as_posix(), partial(file.open, "rb")) for file in files]
 
 
@@ -109,7 +109,7 @@ def _zip(archive: zipfile.ZipFile) -> list[Entry]:
 
 def _check_count(count: int) -> None:
     if count > MAX_ARCHIVE_FILES:
-        raise FileError(f"holds {count} files: give at most {MAX_ARCHIVE_FILES}.")
+        raise FileError(f"contains {count} files: give at most {MAX_ARCHIVE_FILES}.")
 
 
 def _is_wanted(name: str) -> bool:

@@ -27,7 +27,7 @@ def scan_of_array(array: np.ndarray) -> Scan:
     if voxels.size > MAX_SCAN_VOXELS:
         raise InputError(f"The array has {voxels.size} voxels: give at most {MAX_SCAN_VOXELS}.")
     if not np.isfinite(voxels).all():
-        raise InputError("The array holds values that are not finite numbers: replace them.")
+        raise InputError("The array has values that are not finite numbers: replace them.")
     return Scan(voxels.astype(np.float32), "array", eight_bit=array.dtype == np.uint8)
 
 

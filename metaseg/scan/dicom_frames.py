@@ -86,7 +86,7 @@ def frames_of(entry: Entry, header: Dataset) -> list[Frame]:
     check_pixels(int(header.Columns), int(header.Rows))
     count = frame_count(header)
     if count > MAX_SLICES or count * int(header.Columns) * int(header.Rows) > MAX_SCAN_VOXELS:
-        raise FileError("holds too many frames: give fewer slices.")
+        raise FileError("contains too many frames: give fewer slices.")
     return [
         Frame(
             entry,
@@ -153,11 +153,11 @@ class _Counted:
     def read(self, size: int = -1) -> bytes:
         self._left -= 1
         if self._left < 0:
-            raise CostError("holds too many elements: export it again.")
+            raise CostError("contains too many elements: export it again.")
         data = self._read(self._bytes + 1 if size < 0 else min(size, self._bytes + 1))
         self._bytes -= len(data)
         if self._bytes < 0:
-            raise CostError("holds too much besides its image: export it again.")
+            raise CostError("contains too much besides its image: export it again.")
         return data
 
 

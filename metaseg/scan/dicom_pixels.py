@@ -89,7 +89,7 @@ def _encoded_frames(data: Dataset) -> Iterator[bytes]:
 
 
 def is_eight_bit(frame: Frame) -> bool:
-    """Whether the frame holds plain 8-bit grey levels."""
+    """Whether the frame has plain 8-bit grey levels."""
     plain = _rescale(frame.header, frame.index) == (1.0, 0.0)
     return plain and int(frame.header.get("BitsAllocated", 16)) == 8
 

@@ -58,7 +58,7 @@ def write_dicom_seg(
     """
     with about(scan.name), decoding(LACKS):
         if not scan.sources:
-            raise FileError("is no DICOM series: a DICOM-SEG needs one to refer to.")
+            raise FileError("is not a DICOM series: a DICOM-SEG needs one to refer to.")
         numbers = np.minimum(lesions, MOST_SEGMENTS + 1).astype(np.uint8)
         headers, pixels = _referenced(_in_source_order(numbers, scan), scan)
         labels = ["Lesion"]
@@ -157,7 +157,7 @@ def read_dicom_seg(path: Path, scan: Scan) -> np.ndarray:
     frames = frames_of(entry, header)
     references = {str(s.header.get("FrameOfReferenceUID")) for s in scan.sources if s is not None}
     if references and str(header.get("FrameOfReferenceUID")) not in references:
-        raise FileError("belongs to another scan: give the one of this series.")
+        raise FileError("belongs to another scan: give the one for this series.")
     half = int(header.get("MaximumFractionalValue", 1)) / 2
     mask = np.zeros(scan.voxels.shape, bool)
     to_scan = np.linalg.inv(scan.affine) @ TO_RAS
@@ -202,5 +202,5 @@ def _place(mask: np.ndarray, frame: Frame, slice_: np.ndarray, to_scan: np.ndarr
         return  # a frame of another slice
     outside = (index < 0) | (index >= np.array(mask.shape)[:, None])
     if outside.any() or np.abs(found - index).max() > SAME_GRID:
-        raise FileError("has another grid than the scan: export it for this series.")
+        raise FileError("is on a different grid from the scan: export it for this series.")
     mask[tuple(index)] = True

@@ -115,7 +115,7 @@ def _check_header(head: bytes) -> int:
     if len(real) not in (2, 3, 4) or min(real) < 1:
         raise FileError(f"has the shape {shape}: give a volume of three dimensions.")
     if dtype.kind not in "iuf":
-        raise FileError("holds complex or colour voxels: give a grey volume.")
+        raise FileError("has complex or colour voxels: give a grey volume.")
     zooms = zip(real, header["pixdim"][1:4])  # nibabel would turn a spacing of 0 into 1
     if any(size > 1 and (zoom == 0 or not np.isfinite(zoom)) for size, zoom in zooms):
         raise FileError("has a spacing of zero: repair its header.")
@@ -158,7 +158,7 @@ def _affine(image: nibabel.Nifti1Image) -> np.ndarray:
 def _notices(image: nibabel.Nifti1Image, volume: int | None) -> list[str]:
     notices = []
     if len(image.shape) > 3 and image.shape[3] > 1 and volume is None:
-        notices.append(f"The file holds {image.shape[3]} volumes: the first was read.")
+        notices.append(f"The file contains {image.shape[3]} volumes: the first was read.")
     if not (int(image.header["sform_code"]) or int(image.header["qform_code"])):
         notices.append("The file does not state its orientation: left and right are assumed.")
     return notices

@@ -90,7 +90,7 @@ def open_all(path: str | Path) -> Iterator[tuple[str, Callable[[], Scan]]]:
             if _is_image(head) and not is_dicom(head):
                 scans.append((entry.file_name, entry.file_name, partial(_decode, entry, Choice())))
         if not scans:
-            raise FileError("holds no image: give pictures, volumes or DICOM series.")
+            raise FileError("contains no image: give pictures, volumes or DICOM series.")
         for name, shown, read in scans:
             yield f"{path.name}: {name}", partial(_opened, shown, read)
 
@@ -124,7 +124,7 @@ def _check_file(path: Path) -> bytes:
     if size > MAX_FILE_BYTES:
         raise FileError(f"is larger than {MAX_FILE_BYTES >> 20} MB: give a smaller file.")
     if not size:
-        raise FileError("is empty: give a file that holds a slice.")
+        raise FileError("is empty: give a file with a slice.")
     return _head(path)
 
 
@@ -153,7 +153,7 @@ def _read_many(entries: list[Entry], name: str, choice: Choice) -> Scan:
     if len(images) == 1:
         return _read_one(images[0], images[0].file_name, choice)
     found = f"{len(images)} images" if images else "no image"
-    raise FileError(f"holds {found}: give one DICOM series or one image.")
+    raise FileError(f"contains {found}: give one DICOM series or one image.")
 
 
 def _read_dicom(entries: list[Entry], choice: Choice) -> Scan:
@@ -169,12 +169,11 @@ def _checked(scan: Scan) -> Scan:
     """``scan`` without an implausible spacing. Raises FileError for a size or values to refuse."""
     depth, height, width = scan.voxels.shape
     if not 1 <= depth <= MAX_SLICES:
-        raise FileError(f"holds {depth} slices: give 1 to {MAX_SLICES}.")
+        raise FileError(f"contains {depth} slices: give 1 to {MAX_SLICES}.")
     check_pixels(width, height)
     if not np.isfinite(scan.voxels).all():
         raise FileError(
-            "holds values that are not finite numbers (NaN or infinity): "
-            "replace them and try again."
+            "has values that are not finite numbers (NaN or infinity): replace them and try again."
         )
     if scan.spacing is None or _is_true(scan.spacing):
         return scan
@@ -220,7 +219,7 @@ def _fitting(mask: Scan, scan: Scan, labels: tuple[int, ...] | None) -> np.ndarr
         )
     if not _same_place(mask, scan):
         raise FileError(
-            "has another orientation than the scan: save it with the header of the scan."
+            "has a different orientation from the scan: save it with the header of the scan."
         )
     if labels is not None:
         return np.isin(mask.voxels, labels)

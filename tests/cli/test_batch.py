@@ -171,14 +171,14 @@ def test_several_series_and_a_choice(tmp_path, model, capsys):
     folder.mkdir()
     shutil.move(study, folder / "study")
     assert predict(folder, tmp_path / "out", model) == 2
-    assert "holds 2 series" in capsys.readouterr().err
+    assert "contains 2 series" in capsys.readouterr().err
     assert predict(folder, tmp_path / "out", model, "--series", "T1") == 0
 
 
 def test_a_folder_without_scans(tmp_path, model, capsys):
     (tmp_path / "empty").mkdir()
     assert predict(tmp_path / "empty", tmp_path / "out", model) == 2
-    assert "empty holds no scan" in capsys.readouterr().err
+    assert "empty contains no scan" in capsys.readouterr().err
     assert predict(tmp_path / "gone.nii", tmp_path / "out", model) == 2
     assert "gone.nii cannot be opened" in capsys.readouterr().err
 

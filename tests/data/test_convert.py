@@ -186,7 +186,7 @@ def test_wrong_mat_files_are_listed_and_nothing_is_left(figshare: Path, capsys):
         "again.",
         "12.mat shows pituitary where the publisher's file of this number shows glioma: keep the "
         "publisher's file names.",
-        "305.mat has an image and a mask of different size: download it again.",
+        "305.mat has an image and a mask of different sizes: download it again.",
     ]
     assert nothing_is_left(figshare)
 
@@ -194,8 +194,8 @@ def test_wrong_mat_files_are_listed_and_nothing_is_left(figshare: Path, capsys):
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("image", np.ones(SHAPE[::-1]), "of another kind"),
-        ("tumorMask", MASK.T * 7, "of another kind"),
+        ("image", np.ones(SHAPE[::-1]), "of the wrong type"),
+        ("tumorMask", MASK.T * 7, "of the wrong type"),
         ("label", np.array([[np.nan]]), "shows no known tumour"),
         ("label", np.array([[1.0, 2.0]]), "shows no known tumour"),
         ("image", "text", "of different size"),
@@ -220,7 +220,7 @@ def test_an_incomplete_download(figshare: Path, lgg: Path, tmp_path: Path, capsy
     said = capsys.readouterr().err
     assert "lacks 3 files of the data set, slice 2 of TCGA_CS_4941, slice 10" in said
     assert run("nifti", lgg, "--modality", "t1") == 2
-    assert "holds no NAME.nii.gz with a NAME_mask.nii.gz" in capsys.readouterr().err
+    assert "contains no NAME.nii.gz with a NAME_mask.nii.gz" in capsys.readouterr().err
     assert run("figshare", tmp_path / "gone") == 2
     assert "There is no folder gone" in capsys.readouterr().err
 

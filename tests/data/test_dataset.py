@@ -108,7 +108,7 @@ def test_the_description_wins_over_the_option(data_folder: Path):
 
 
 def test_two_folders_of_one_name_are_told_apart(data_folder: Path):
-    with pytest.raises(InputError, match="Two data folders are called heads"):
+    with pytest.raises(InputError, match="Two data folders have the name heads"):
         cases_of_split([data_folder, data_folder], "train")
 
 

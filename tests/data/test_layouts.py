@@ -208,7 +208,7 @@ def test_unknown(tmp_path):
     with pytest.raises(InputError, match=r"has no cases\.csv and no case"):
         read_cases(tmp_path)
     for name in LAYOUTS:
-        with pytest.raises(InputError, match="holds no case"):
+        with pytest.raises(InputError, match="contains no case"):
             read_cases(tmp_path, name)
     with pytest.raises(InputError, match="no data folder gone"):
         read_cases(tmp_path / "gone")

@@ -243,7 +243,7 @@ def test_a_zip_without_an_image_is_a_row_and_leaves_no_file(workbench, tmp_path)
     names = [str(path) for path in paths]
     rows, zipped = whole_batch(workbench, names, ["unet"])
     assert [row.scan for row in rows] == [path.name for path in paths] and zipped is None
-    assert all("holds no image" in row.failed for row in rows)
+    assert all("contains no image" in row.failed for row in rows)
     assert set(store().root.rglob("metaseg.zip")) == before
 
 

@@ -44,13 +44,13 @@ def test_one_image_of_another_format(tmp_path):
 
 @pytest.mark.parametrize("members", [{}, {"a.txt": b"words"}, {"a.png": png(), "b.png": png()}])
 def test_no_image_or_several(tmp_path, members):
-    with pytest.raises(InputError, match=r"holds (no image|2 images)"):
+    with pytest.raises(InputError, match=r"contains (no image|2 images)"):
         read_scan(pack(tmp_path, members))
 
 
 def test_empty_folder(tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="empty holds no image"):
+    with pytest.raises(InputError, match="empty contains no image"):
         read_scan(tmp_path / "empty")
 
 
@@ -97,7 +97,7 @@ def test_bomb_that_lies_about_its_size(tmp_path):
 
 def test_too_many_files(tmp_path, monkeypatch):
     monkeypatch.setattr(archive, "MAX_ARCHIVE_FILES", 10)
-    with pytest.raises(InputError, match="holds 18 files"):
+    with pytest.raises(InputError, match="contains 18 files"):
         read_scan(pack(tmp_path, series_files(tmp_path)))
 
 

@@ -119,7 +119,7 @@ def test_several_series_are_offered(tmp_path):
     second = series_of(ARRAY + 1, AFFINE, "FLAIR")
     save_series(tmp_path / "study" / "b", second)
     with pytest.raises(
-        SeriesChoiceError, match=r"holds 2 series.*1\) FLAIR.*2\) T1 post"
+        SeriesChoiceError, match=r"contains 2 series.*1\) FLAIR.*2\) T1 post"
     ) as caught:
         read_scan(tmp_path / "study")
     assert list(caught.value.choices) == list_series(tmp_path / "study")

@@ -104,7 +104,7 @@ def test_names_the_network_and_nobody_new(tmp_path):
 
 def test_only_for_dicom(tmp_path):
     scan = read_scan(save(tmp_path / "v.nii", ARRAY, AFFINE))
-    with pytest.raises(InputError, match="no DICOM series"):
+    with pytest.raises(InputError, match="not a DICOM series"):
         write(tmp_path / "seg.dcm", scan.voxels > 990, scan)
 
 
@@ -124,7 +124,7 @@ def test_segments_of_another_scan(tmp_path):
     with pytest.raises(InputError, match="belongs to another scan"):
         read_mask(path, scan)
     shifted = read_scan(save(tmp_path / "v.nii", ARRAY, affine_of(LPS, origin=(0.3, 0.0, 0.0))))
-    with pytest.raises(InputError, match="another grid"):
+    with pytest.raises(InputError, match="different grid"):
         read_mask(path, shifted)
 
 

@@ -76,7 +76,7 @@ def test_volume_with_a_header_turned_another_way(tmp_path):
     volume = np.zeros((24, 24, 24), np.uint8)
     scan = read_scan(save(tmp_path / "s.nii", volume, np.diag([-1.0, -1, 2, 1])))
     path = save(tmp_path / "t.nii", volume, np.diag([1.0, 1, 2, 1]))
-    with pytest.raises(InputError, match="another orientation"):
+    with pytest.raises(InputError, match="different orientation"):
         read_mask(path, scan)
 
 

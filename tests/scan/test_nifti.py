@@ -165,7 +165,7 @@ def four_dimensions() -> np.ndarray:
 def test_a_volume_of_four_dimensions_is_chosen(tmp_path):
     path = save(tmp_path / "a.nii.gz", four_dimensions(), affine_of("LPS"))
     first = read_scan(path)
-    assert "holds 3 volumes: the first" in first.notices[0]
+    assert "contains 3 volumes: the first" in first.notices[0]
     np.testing.assert_array_equal(first.voxels, volume_of("LPS").T)
     third = read_scan(path, volume=2)
     assert third.notices == ()
