@@ -46,7 +46,7 @@ def tissue_box(
     height, width = grey.shape
     top, bottom, left, right = find_tissue(grey, settings) or (0, height, 0, width)
     for mask, _ in masks:
-        rows, columns = mask.any(axis=1).nonzero()[0], mask.any(axis=0).nonzero()[0]
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         if rows.size:
             top, bottom = min(top, rows[0]), max(bottom, rows[-1] + 1)
             left, right = min(left, columns[0]), max(right, columns[-1] + 1)

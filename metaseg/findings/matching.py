@@ -225,9 +225,9 @@ def _with_missed(merged: np.ndarray, truth: np.ndarray) -> np.ndarray:
 def _renumbered(labels: np.ndarray, before: np.ndarray) -> np.ndarray:
     """``before`` and the ``labels`` after its last number, the largest first; of equal ones the
     first in the array, whatever its number was."""
-    numbers, first, sizes = np.unique(labels, return_index=True, return_counts=True)
-    lesions = numbers > 0
-    order = np.lexsort((first[lesions], -sizes[lesions]))
+    marked = labels[labels > 0]  # few voxels: sorting all of them would take long
+    numbers, first, sizes = np.unique(marked, return_index=True, return_counts=True)
+    order = np.lexsort((first, -sizes))
     new = np.zeros(int(numbers.max(initial=0)) + 1, np.int32)
-    new[numbers[lesions][order]] = np.arange(1, len(order) + 1) + before.max(initial=0)
+    new[numbers[order]] = np.arange(1, len(order) + 1) + before.max(initial=0)
     return np.maximum(new[labels], before)

@@ -143,8 +143,8 @@ def apply_review(
     if tuple(review.shape) != shape:
         raise InputError("The review belongs to another scan: review this one again.")
     before = match_regions(scan, predictions, findings)
-    rejected = _rejected(review, before)
-    gone = _voxels_of(before.components, {lesion.number for lesion in rejected})
+    numbers = rejected_rows(review, before)
+    gone = _voxels_of(before.components, numbers)
     mean = sum(prediction.probability for prediction in predictions) / len(predictions)
     added, added_lesions = _added(review, scan, mean, before.components.mask & ~gone)
     painted, erased = _drawn(review.painted, shape), _drawn(review.erased, shape)
@@ -152,7 +152,7 @@ def apply_review(
     masks = [((found.mask & ~gone) | added | painted) & ~erased for found in findings]
     edited = np.any(painted | erased, axis=(1, 2))
     changes = Changes(
-        rejected=rejected,
+        rejected=tuple(row.lesion for row in before.rows if row.number in numbers),
         added=added_lesions,
         painted_voxels=int(np.count_nonzero(painted)),
         erased_voxels=int(np.count_nonzero(erased)),
@@ -173,14 +173,14 @@ def apply_review(
     return Reviewed(after, match_regions(scan, predictions, after, truth, findings))
 
 
-def _rejected(review: Review, regions: Regions) -> tuple[Lesion, ...]:
-    """The rows of ``regions`` that hold a voxel which ``review`` rejects."""
+def rejected_rows(review: Review, regions: Regions) -> set[int]:
+    """The numbers of the unreviewed ``regions`` that hold a voxel which ``review`` rejects."""
     components, numbers = regions.components, set()
     for voxel in review.rejected:
         inner = tuple(at - start for at, start in zip(voxel, components.start))
         if all(0 <= at < size for at, size in zip(inner, components.labels.shape)):
             numbers.add(int(components.labels[inner]))
-    return tuple(row.lesion for row in regions.rows if row.number in numbers)
+    return numbers - {0}
 
 
 def _voxels_of(components: Components, numbers: set[int]) -> np.ndarray:
@@ -197,6 +197,8 @@ def _added(
 ) -> tuple[np.ndarray, tuple[Lesion, ...]]:
     """The regions around the clicks (D, H, W) bool, outside ``mask``, and their measures."""
     labels = np.zeros(mask.shape, np.int32)
+    if not review.added:
+        return labels > 0, ()
     for number, voxel in enumerate(review.added, start=1):
         labels[_grown(probability, voxel, mask) & (labels == 0)] = number
     kept = np.unique(labels[labels > 0])
