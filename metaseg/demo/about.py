@@ -28,13 +28,18 @@ Brackets hold the 95 % interval over patients, or over groups of slices if the s
 patients. Expect lower values on scanners and sequences that were not used in training."""
 
 
-def add_about_tab(segmenter: Segmenter) -> None:
-    """Show the records of the networks of ``segmenter`` on the page."""
+def add_about_tab(segmenter: Segmenter, tab: gr.Tab) -> None:
+    """Show the records of the networks of ``segmenter``, sent when ``tab`` is opened."""
     checkpoints = list(segmenter.checkpoints.values())
-    gr.Markdown(about(checkpoints), elem_id="about")
+    parts = [gr.Markdown(elem_id="about")]
     for checkpoint in checkpoints:
         with gr.Accordion(f"Model card: {checkpoint.config.title}", open=False):
-            gr.Markdown(card(checkpoint))
+            parts.append(gr.Markdown())
+
+    def read() -> list[str]:
+        return [about(checkpoints), *map(card, checkpoints)]
+
+    tab.select(read, None, parts, api_visibility="private", show_progress="hidden")
 
 
 def about(checkpoints: Sequence[Checkpoint]) -> str:

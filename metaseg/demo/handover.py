@@ -1,111 +1,31 @@
 """What a visitor takes away: files, a report, a link, and the same call in Python."""
 
-# A type checker does not see the events that gradio adds to components, nor a request's URL.
-# pyright: reportOptionalMemberAccess=false, reportAttributeAccessIssue=false
-
 import json
-from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import urlencode
+from typing import Any
 
 import gradio as gr
-from gradio.context import Context
 from gradio.route_utils import get_root_url
 
-from metaseg.demo.api import in_our_words
-from metaseg.demo.files import write_report, write_zip
-from metaseg.demo.render import Inputs, alert
+from metaseg.demo.downloads import write_download
+from metaseg.demo.pixels import address_of
+from metaseg.demo.render import Inputs, review_in
 from metaseg.demo.workbench import BOTH, Workbench
 from metaseg.errors import InputError
 from metaseg.prediction import check_threshold
 
-DOWNLOAD = """(file) => {
-  if (!file) return;
-  const link = document.createElement("a");
-  link.href = file.url;
-  link.download = file.orig_name;
-  link.click();
-}"""
 
-OPEN = """(report) => {
-  if (!report) return;
-  const url = URL.createObjectURL(new Blob([report], { type: "text/html" }));
-  if (window.open(url)) return;
-  // If the browser blocks the window, the report is downloaded.
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = "metaseg_report.html";
-  link.click();
-}"""
-
-
-def add_handover(workbench: Workbench, inputs: Sequence[gr.components.Component]) -> gr.Column:
-    """Buttons and fields for the current result, in a column that is hidden until there is one.
-
-    ``inputs`` are the components of ``Inputs``, in its order. Also restores model and threshold
-    when the page is opened by a link that names them, as in ``/?model=unet&threshold=0.4``.
-    """
-    model, threshold = inputs[2:4]
-    trouble = gr.HTML(visible=False, elem_id="link-trouble")
-    with gr.Column(visible=False, elem_id="handover") as column:
-        with gr.Row():
-            everything = gr.Button("Download everything (zip)", size="sm", elem_id="download")
-            report = gr.Button("Printable report", size="sm", elem_id="open-report")
-        link = gr.Textbox(
-            label="Link to this model and threshold (without the image)",
-            interactive=False,
-            buttons=["copy"],
-            elem_id="link",
-        )
-        with gr.Accordion("Reproduce in Python", open=False, elem_id="python"):
-            code = gr.Code(language="python", show_label=False, interactive=False, elem_id="code")
-        archive = gr.File(visible=False)
-        page = gr.Textbox(visible=False)
-
-    @in_our_words
-    def make_zip(*values):
-        return write_zip(workbench, Inputs(*values))
-
-    @in_our_words
-    def make_report(*values):
-        return write_report(workbench, Inputs(*values))
-
-    def describe(request: gr.Request, *values):
-        server, shown = root_url(request), Inputs(*values)
-        try:
-            return link_to(workbench, server, shown), python_call(workbench, server, shown)
-        except InputError:
-            return gr.skip(), ""
-
-    def describe_fresh(request: gr.Request, *values):
-        # In its own plane and at its middle slice, whatever the previous scan used.
-        return describe(request, *values[:5])
-
-    def restore(request: gr.Request):
-        chosen, value, faults = read_link(workbench, dict(request.query_params))
-        return (
-            gr.skip() if chosen is None else chosen,
-            gr.skip() if value is None else value,
-            gr.update(value=alert(faults), visible=bool(faults)),
-        )
-
-    private = {"api_visibility": "private"}
-    hidden = {**private, "show_progress": "hidden"}
-    inputs = list(inputs)
-    everything.click(make_zip, inputs, archive, show_progress_on=everything, **private).success(
-        None, archive, None, js=DOWNLOAD
-    )
-    report.click(make_report, inputs, page, show_progress_on=report, **private).success(
-        None, page, None, js=OPEN
-    )
-    # change and not input, so that links, examples and "Next lesion" count too.
-    scan, *others = inputs
-    described = {"inputs": inputs, "outputs": [link, code], "trigger_mode": "always_last", **hidden}
-    scan.change(describe_fresh, **described)
-    gr.on([component.change for component in others], describe, **described)
-    opened = Context.root_block.load(restore, None, [model, threshold, trouble], **hidden)
-    opened.then(describe, inputs, [link, code], **hidden)
-    return column
+def take(workbench: Workbench, state: Any) -> dict:
+    """The file that ``state`` asks for: its address and what the visitor is to call it."""
+    inputs, kind = Inputs.of(state), str(state.get("take"))
+    path = Path(write_download(workbench, inputs, kind, review_in(state)))
+    # The browser takes only what it has asked for, and asks for each with another number.
+    return {
+        "number": state.get("number"),
+        "kind": kind,
+        "url": address_of(path),
+        "name": path.name,
+    }
 
 
 def root_url(request: gr.Request) -> str:
@@ -114,33 +34,21 @@ def root_url(request: gr.Request) -> str:
     return get_root_url(request.request, route, request.request.scope.get("root_path"))
 
 
-def link_to(workbench: Workbench, server: str, inputs: Inputs) -> str:
-    """A link to the page with the model and the threshold of ``inputs``, and nothing else."""
-    model = BOTH.lower()
-    if inputs.model != BOTH:
-        model = workbench.segmenter.find(inputs.model).name
-    threshold = f"{check_threshold(inputs.threshold):g}"
-    return f"{server}/?{urlencode({'model': model, 'threshold': threshold})}"
-
-
 def read_link(workbench: Workbench, query: dict[str, str]) -> tuple[str | None, float | None, str]:
-    """The model's title or "Both", the threshold, and the errors of a link's ``query``.
+    """The network's name or "Both", the threshold, and the errors of a link's ``query``.
 
-    Model and threshold are None if missing or invalid. A model without a threshold comes with its
-    own."""
+    Model and threshold are None if missing or invalid."""
     model = threshold = None
     faults = []
     try:
         if "model" in query:
             both = query["model"].lower() == BOTH.lower()
-            model = BOTH if both else workbench.segmenter.find(query["model"]).config.title
+            model = BOTH if both else workbench.segmenter.find(query["model"]).name
     except InputError as error:
         faults.append(str(error))
     try:
         if "threshold" in query:
             threshold = check_threshold(_number(query["threshold"]))
-        elif model is not None:
-            threshold = workbench.default_threshold(model)
     except InputError as error:
         faults.append(str(error))
     if faults:
@@ -164,13 +72,13 @@ def python_call(workbench: Workbench, server: str, inputs: Inputs) -> str:
         arguments["ground_truth"] = _file(inputs.truth)
     names = workbench.compared
     if inputs.model != BOTH:
-        names = [workbench.segmenter.find(inputs.model).name]
-        arguments["model"] = json.dumps(inputs.model)
-    arguments["threshold"] = f"{check_threshold(inputs.threshold):g}"
+        checkpoint = workbench.segmenter.find(inputs.model)
+        names = [checkpoint.name]
+        arguments["model"] = json.dumps(checkpoint.config.title)
+    if inputs.threshold is not None:
+        arguments["threshold"] = f"{check_threshold(inputs.threshold):g}"
     if inputs.position is not None and workbench.open(inputs.scan, None).scan.is_volume:
         arguments["slice_index"] = f"{inputs.position:g}"
-        if inputs.plane is not None:
-            arguments["plane"] = json.dumps(inputs.plane)
     arguments["api_name"] = '"/compare"' if inputs.model == BOTH else '"/segment"'
     results = ["overlay", "mask", "report"]
     if len(names) > 1:

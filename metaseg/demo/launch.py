@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from metaseg.demo.pixels import RESULT_ROUTES
 from metaseg.demo.protection import APP_OPTIONS
-from metaseg.demo.style import CSS, SCRIPT, THEME
+from metaseg.demo.style import HEAD, THEME
 from metaseg.demo.uploads import UPLOAD_ROUTES
 from metaseg.limits import MAX_FILE_BYTES
 
@@ -13,9 +14,8 @@ def launch_options() -> dict[str, Any]:
     start the first one's tools again."""
     return {
         "theme": THEME,
-        "css": CSS,
-        "head": f"<script>{SCRIPT}</script>",
-        "app_kwargs": {"routes": UPLOAD_ROUTES, **APP_OPTIONS},
+        "head": HEAD,
+        "app_kwargs": {"routes": [*UPLOAD_ROUTES, *RESULT_ROUTES], **APP_OPTIONS},
         "max_file_size": MAX_FILE_BYTES,
         # A server of its own would stand between the visitor and what guards the page.
         "ssr_mode": False,
@@ -23,7 +23,7 @@ def launch_options() -> dict[str, Any]:
         "show_error": False,
         # Patients' images must not stay in the visitor's browser.
         "run_history": False,
-        "footer_links": ["api", "settings"],
+        "footer_links": ["api"],
         # The public endpoints are tools of the Model Context Protocol too.
         "mcp_server": True,
     }

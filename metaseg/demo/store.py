@@ -90,6 +90,12 @@ class Store:
                 self._owners[folder] = (session, use)
         return folder
 
+    def result(self, folder: str, name: str) -> Path | None:
+        """The file ``name`` in the results' ``folder``, if there is such a result."""
+        path = self.results / folder / name
+        inside = path.parent.parent == self.results and path.resolve() == path
+        return path if inside and path.is_file() else None
+
     def claim(self, path: str, use: str) -> None:
         """Raise InputError unless ``path`` is an example or an upload of no other session.
 

@@ -1,15 +1,6 @@
-"""The page's style and masthead."""
-
-from collections.abc import Sequence
-from html import escape
-from pathlib import Path
+"""The page's theme, and what its head loads."""
 
 import gradio as gr
-
-from metaseg.checkpoint import Checkpoint
-from metaseg.data.record import training_data
-
-FOLDER = Path(__file__).parent
 
 # System fonts only: the page loads nothing from other servers.
 FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
@@ -35,29 +26,9 @@ THEME = gr.themes.Base(
     button_primary_background_fill_hover_dark="*primary_800",
 )
 
-MASTHEAD = """
-<header class="masthead">
-  <h1>MetaSeg</h1>
-  <button type="button" class="theme" data-action="theme"><span
-    class="when-dark">Light theme</span><span class="when-light">Dark theme</span></button>
-  <p>Drop a brain MRI slice or volume. Each network outlines what may be a lesion, so you can
-  compare them.</p>
-  <p class="research">Research software, not a medical device: not for diagnosis or treatment.
-  {statement}</p>
-</header>
+HEAD = """
+<link rel="stylesheet" href="viewer/page.css">
+<link rel="stylesheet" href="viewer/figures.css">
+<script type="module" src="viewer/main.js"></script>
 """
-
-
-def masthead(checkpoints: Sequence[Checkpoint]) -> str:
-    """The page's masthead. It states the training data of the served networks and the first note of
-    each network's record, which is the most important one."""
-    records = [checkpoint.config.training for checkpoint in checkpoints]
-    data = {name: entry for record in records for name, entry in training_data(record).items()}
-    titles = "; ".join(entry.get("title", name) for name, entry in data.items())
-    first = list(dict.fromkeys(record["notes"][0] for record in records if record.get("notes")))
-    sentences = [f"Training data: {titles or 'not recorded'}.", *first]
-    return MASTHEAD.format(statement=escape(" ".join(sentences)))
-
-
-CSS = (FOLDER / "page.css").read_text(encoding="utf-8")
-SCRIPT = (FOLDER / "page.js").read_text(encoding="utf-8")
+"""gradio rewrites the rules that it is given, so the page brings its own style sheets."""

@@ -19,7 +19,7 @@ from metaseg.findings.outlines import Outline, outline_lesions
 from metaseg.findings.overlay import PREDICTION_COLOURS, draw_overlay
 from metaseg.findings.report import Findings, Report, find
 from metaseg.limits import MAX_MINUTES, MAX_SERVED_SLICES
-from metaseg.prediction import Prediction, check_threshold
+from metaseg.prediction import Prediction
 from metaseg.runtime.threads import threads
 from metaseg.scan import Scan, read_mask, read_scan, take_slice
 from metaseg.scan.planes import array_in_plane, in_plane
@@ -88,7 +88,8 @@ class Workbench:
         return both or list(self.segmenter.checkpoints)
 
     def default_threshold(self, model: str) -> float:
-        """That of the checkpoint ``model``; the mean of theirs for "Both", which share a slider."""
+        """That of the checkpoint ``model``; the mean of theirs for "Both", where a slider starts
+        that two networks share."""
         if model != BOTH:
             return self.segmenter.find(model).config.threshold
         found = [self.segmenter.checkpoints[name].config.threshold for name in self.compared]
@@ -148,6 +149,11 @@ class Workbench:
                 found[name] = prediction
         return [found[name] for name in names]
 
+    def knows(self, opened: OpenScan, names: Sequence[str]) -> bool:
+        """Whether the predictions of all ``names`` for ``opened`` are computed already."""
+        keys = [("prediction", opened.key, name) for name in names]
+        return all(self._known(key) is not None for key in keys)
+
     def run_each(
         self, scan: Scan, names: Sequence[str], progress: Callable = lambda batches: batches
     ) -> list[Prediction]:
@@ -188,9 +194,10 @@ class Workbench:
             lambda: find(opened.scan, prediction, threshold, minimum, opened.truth),
         )
 
-    def read(self, opened: OpenScan, model: str, threshold: float, index: int) -> Reading:
-        """Slice ``index`` of ``opened`` as ``model`` segments it, with outlines for drawing."""
-        threshold = check_threshold(threshold)
+    def read(self, opened: OpenScan, model: str, threshold: float | None, index: int) -> Reading:
+        """Slice ``index`` of ``opened`` as ``model`` segments it, with outlines for drawing;
+        ``threshold`` is as ``Segmenter.threshold`` takes it."""
+        threshold = self.segmenter.threshold(model, threshold)
         whole = self.predict(opened, model)
         probability = whole.probability[index]
         checkpoint = self.segmenter.find(model)

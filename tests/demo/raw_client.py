@@ -37,12 +37,13 @@ def call(server: str, endpoint: str, **arguments: Any) -> tuple[str, Any]:
         return _last_event(lines)
 
 
-def press(server: str, session: str, element: str, data: list[Any]) -> Any:
-    """The data or the sentence with which the page's button ``element`` answers ``session``."""
+def press(server: str, session: str, element: str, data: list[Any], event: str = "click") -> Any:
+    """The data or the sentence with which the page's ``element`` answers an ``event`` of
+    ``session``."""
     config = get(f"{server}config").json()
     (part,) = [c["id"] for c in config["components"] if c["props"].get("elem_id") == element]
     (function,) = [
-        d["id"] for d in config["dependencies"] if d["targets"] and [part, "click"] in d["targets"]
+        d["id"] for d in config["dependencies"] if d["targets"] and [part, event] in d["targets"]
     ]
     body = {"data": data, "fn_index": function, "session_hash": session}
     joined = post(f"{server}gradio_api/queue/join", json=body)

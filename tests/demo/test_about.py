@@ -1,4 +1,4 @@
-"""Masthead and About say what is recorded of the weights that are served, and nothing else."""
+"""Page and About say what is recorded of the weights that are served, and nothing else."""
 
 import json
 from dataclasses import replace
@@ -9,7 +9,8 @@ from metaseg.checkpoint import CONFIG, Checkpoint
 from metaseg.data.record import training_data
 from metaseg.demo.about import about, card
 from metaseg.demo.page import build_page
-from metaseg.demo.style import masthead
+from metaseg.demo.shell import shell, statement
+from metaseg.demo.workbench import Workbench
 from metaseg.hub.card import render_card
 from metaseg.hub.resolve import SHIPPED, shipped_models
 from metaseg.segmenter import Segmenter
@@ -51,11 +52,13 @@ def test_a_note_names_its_network_where_others_lack_it(foreign):
     assert "Not recorded." in bare and "Not measured." in bare and "- Limits are not" in bare
 
 
-def test_the_masthead_says_what_was_trained_on(foreign):
-    text = masthead([foreign])
-    assert "T2 slices of &lt;b&gt;sheep&lt;/b&gt;. Only sheep were scanned." in text
+def test_the_page_says_what_was_trained_on(foreign):
+    text = statement([foreign])
+    assert "T2 slices of <b>sheep</b>. Only sheep were scanned." in text
     assert "One scanner" not in text
-    assert "Training data: not recorded." in masthead([small_checkpoint("unet")])
+    assert "Training data: not recorded." in statement([small_checkpoint("unet")])
+    shown = shell(Workbench(Segmenter([foreign], device="cpu")))
+    assert "<b>sheep" not in shown and "&lt;b&gt;sheep" in shown
 
 
 def test_a_foreign_network_is_served_without_a_word_about_ours(foreign, tmp_path):

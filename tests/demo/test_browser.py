@@ -1,291 +1,306 @@
-"""The page as a visitor uses it, in Debian's Chromium."""
+"""The page as a visitor uses it, in Chromium: the first screen, one result, its panel."""
 
-import shutil
-
-import nibabel
-import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Locator, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
-from metaseg.scan import read_scan
-from tests.conftest import EXAMPLES
+from metaseg.passes import Pass
+from metaseg.runtime.pytorch import PyTorch
+from tests.demo.browser import (
+    BLUE,
+    DESKTOP,
+    GREEN,
+    LAPTOP,
+    ORANGE,
+    OTHER,
+    PHONE,
+    SLICE,
+    TRUTH,
+    carry,
+    coloured,
+    drawing,
+    give,
+    inside_window,
+    needs_chromium,
+    open_page,
+    pictures,
+    set_threshold,
+    wait_for,
+)
 
-CHROMIUM = shutil.which("chromium")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
-SLICE, TRUTH = EXAMPLES / "meningioma_axial.jpg", EXAMPLES / "meningioma_axial_truth.png"
-# A busy machine answers late, and that is no fault of the page.
-WAIT = 120_000
-expect.set_options(timeout=WAIT)
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-def open_page(browser, address: str, width: int = 1400) -> Page:
-    page = browser.new_page(viewport={"width": width, "height": 900})
-    page.set_default_timeout(WAIT)
-    page.goto(address)
-    page.wait_for_selector("#examples img")
-    return page
-
-
-@pytest.fixture(params=[("dark", 1400), ("light", 1400), ("light", 390)], ids=str)
-def any_page(browser, server, request) -> Page:
-    """Dark, light, and on a phone."""
-    theme, width = request.param
-    page = open_page(browser, f"{server}?__theme={theme}", width)
-    yield page
-    page.close()
+pytestmark = needs_chromium
 
 
 @pytest.fixture
-def page(browser, server) -> Page:
-    page = open_page(browser, server)
-    yield page
-    page.close()
-
-
-@pytest.fixture
-def passes(served):
-    """Grows by one whenever a network runs."""
+def passes(monkeypatch):
+    """Grows by one whenever a network runs, to segment or to explain."""
     runs: list[int] = []
-    encoders = [checkpoint.network.encoder for checkpoint in served.checkpoints.values()]
-    hooks = [encoder.register_forward_hook(lambda *_: runs.append(1)) for encoder in encoders]
-    yield runs
-    for hook in hooks:
-        hook.remove()
+
+    def count(owner: type, name: str) -> None:
+        run = getattr(owner, name)
+
+        def counted(*given):
+            runs.append(1)
+            return run(*given)
+
+        monkeypatch.setattr(owner, name, counted)
+
+    count(Pass, "run")
+    count(PyTorch, "look_inside")
+    return runs
 
 
-def scans(page: Page, view: str = "outlines") -> Locator:
-    return page.locator(f"#{view} svg.scan")
+@pytest.fixture
+def requests(page):
+    """The addresses that the page asks from now on."""
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    return asked
 
 
-def drop(page: Page, scan=SLICE, truth=None) -> None:
-    page.set_input_files("#scan input[type=file]", scan)
-    expect(scans(page).first).to_be_visible()
-    if truth is not None:
-        before = scans(page).count()
-        page.set_input_files("#ground-truth input[type=file]", truth)
-        expect(scans(page)).to_have_count(before + 1)
+@pytest.mark.parametrize("size", [DESKTOP, LAPTOP, PHONE], ids=str)
+@pytest.mark.parametrize("way", ["drop", "paste", "example"])
+def test_the_mask_is_visible_without_scrolling(browser, server, size, way):
+    page = open_page(browser, server, size)
+    assert coloured(page, ORANGE) > 100, "the first screen shows a solved example"
+    if way == "example":
+        page.locator("[data-example='3']").click()
+        wait_for(page, "Glioma, coronal")
+        page.evaluate("scrollTo(0, 0)")
+    else:
+        carry(page, way, OTHER)
+        wait_for(page, OTHER.stem)
+    mask = pictures(page).last
+    assert inside_window(page, mask) and coloured(page, ORANGE) > 100
+    box = mask.bounding_box()
+    share = box["width"] * box["height"] / (size[0] * size[1])
+    assert share > (0.3 if size == PHONE else 0.25), "the mask is the largest thing on the page"
+    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    page.close()
 
 
-def lines(page: Page) -> list[str]:
-    """The outlines of the networks as they are drawn."""
-    paths = page.locator("#outlines path.lesion:not([data-model=truth])")
-    return [path.get_attribute("d") for path in paths.all()]
-
-
-def set_threshold(page: Page, value: str) -> None:
-    before = page.locator("#outlines .beside").get_attribute("data-numbering")
-    box = page.locator("#threshold input[type=number]")
-    box.fill(value)
-    box.press("Enter")
-    expect(page.locator("#outlines .beside")).not_to_have_attribute("data-numbering", before)
-    page.mouse.click(5, 5)
-
-
-def value_of(page: Page, slider: str) -> float:
-    return float(page.locator(f"{slider} input[type=range]").input_value())
-
-
-def test_a_visitor_drops_a_slice_and_compares(any_page):
-    page = any_page
-    expect(page.locator("#status")).to_contain_text("Drop an MRI slice")
+def test_the_first_screen_is_live_and_says_what_it_is(page, passes):
     expect(page.locator(".research")).to_contain_text("not for diagnosis")
-    drop(page)
-    expect(scans(page)).to_have_count(3)
-    expect(page.locator("#figures")).not_to_contain_text("Agreement")
+    expect(page.locator("#verdict")).to_contain_text("both networks agree on it")
+    expect(page.locator(".invite")).to_be_visible()
+    expect(page.locator("#handover")).to_be_hidden()
+    before = drawing(page)
+    page.locator("#model").get_by_label("Nested U-Net").check()
+    assert coloured(page, BLUE) == 0 < coloured(page, ORANGE)
+    expect(page.locator("#verdict")).to_contain_text("1 region, p ")
+    set_threshold(page, "0.95")
+    assert drawing(page) != before
+    assert not passes, "the networks have run already"
+
+
+def test_a_slice_with_its_truth_is_three_pictures_or_one(page):
+    give(page, SLICE)
+    expect(pictures(page)).to_have_count(2)
+    expect(page.locator("#figures")).to_be_empty()
     page.set_input_files("#ground-truth input[type=file]", TRUTH)
-    expect(scans(page)).to_have_count(4)
     expect(page.locator("#figures")).to_contain_text("Agreement with the ground truth")
-    expect(page.locator("#figures tbody tr")).to_have_count(2)
+    titles = page.locator("#pictures figcaption b").all_inner_texts()
+    assert titles == ["Image", "Ground truth", "Prediction"]
+    assert coloured(page, GREEN, 1) > 50 and coloured(page, GREEN, 0) == 0
     dice = float(page.locator("#figures tbody td").nth(1).inner_text())
     assert 0.5 < dice <= 1
-    titles = page.locator("#outlines figcaption b").all_inner_texts()
-    assert titles == ["Slice", "Ground truth", "Attention U-Net", "Nested U-Net"]
-    page.locator("#model").get_by_label("Nested U-Net").check()
-    expect(scans(page)).to_have_count(3)
-    before = page.locator("#mri").get_attribute("href")
-    page.get_by_label("Enhanced").check()
-    expect(page.locator("#mri")).not_to_have_attribute("href", before)
-    wide = page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
-    assert not wide, "the page scrolls sideways"
+    expect(page.locator("#figures")).not_to_contain_text("F1")
+    page.get_by_role("button", name="One picture").click()
+    expect(pictures(page)).to_have_count(1)
+    assert coloured(page, GREEN) > 20 and coloured(page, ORANGE) > 20
+    page.locator("#forget-truth").click()
+    expect(page.locator("#figures")).to_be_empty()
+    assert coloured(page, GREEN) == 0
 
 
-def test_the_threshold_moves_the_outlines_without_a_network(page, passes):
-    drop(page)
-    ran, before = len(passes), lines(page)
-    picture = page.locator("#mri").get_attribute("href")
-    set_threshold(page, "0.95")
-    assert lines(page) != before and len(passes) == ran > 0
-    assert page.locator("#mri").get_attribute("href") == picture
+def test_the_threshold_moves_the_outlines_in_the_browser(page, passes, requests):
+    give(page, OTHER)
+    ran, before = len(passes), coloured(page, ORANGE)
+    page.wait_for_timeout(300)
+    page.route("**/gradio_api/queue/**", lambda route: route.abort())
     set_threshold(page, "1")
-    assert lines(page) == []
-    expect(page.locator("#outlines .lesions")).to_contain_text("no lesion")
+    assert coloured(page, ORANGE) == 0 < before, "no answer of the server is needed"
+    page.unroute("**/gradio_api/queue/**")
+    set_threshold(page, "0.9")
+    expect(page.locator("#verdict")).to_contain_text("region")
+    assert len(passes) == ran > 0
 
 
-def test_compare_shows_agreement_errors_and_the_curve(page):
-    drop(page)
-    page.get_by_role("tab", name="Compare").click()
-    expect(scans(page, "compare")).to_have_count(2)
+def test_the_table_follows_the_threshold(page):
+    give(page, SLICE)
+    size = page.locator("#regions .what").first.inner_text()
+    set_threshold(page, "0.9")
+    expect(page.locator("#regions .what").first).not_to_have_text(size)
+    set_threshold(page, "1")
+    expect(page.locator("#verdict")).to_contain_text("Neither network outlines a region")
+    expect(page.locator("#regions li")).to_have_count(0)
+
+
+def test_each_network_keeps_its_own_threshold_until_the_slider_moves(page):
+    """A late answer to the choice of a network must not move the slider."""
+    for name in ("Nested U-Net", "Both", "Attention U-Net", "Both"):
+        page.locator("#model").get_by_label(name).check()
+        set_threshold(page, "0.25")
+        page.wait_for_timeout(600)
+        assert page.locator("#threshold-range").input_value() == "0.25"
+    page.locator("#ticks button").first.click()
+    expect(page.locator("#threshold-number")).to_have_value("0.55")
+
+
+def test_a_region_is_shown_by_a_click_on_the_list_or_the_picture(page):
+    give(page, SLICE)
+    before = drawing(page)
+    row = page.locator("#regions .show").first
+    row.click()
+    expect(row).to_have_attribute("aria-pressed", "true")
+    assert drawing(page) != before
+    expect(page.locator("#zoom")).not_to_have_text("100 %")
+    page.keyboard.press("0")
+    row.click()
+    expect(row).to_have_attribute("aria-pressed", "false")
+    place = page.evaluate(
+        """() => {
+            const canvas = [...document.querySelectorAll("#pictures canvas")].at(-1);
+            const { width, height } = canvas;
+            const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+            let [x, y, n] = [0, 0, 0];
+            for (let at = 0; at < data.length; at += 4) {
+                if (Math.abs(data[at] - 230) > 24 || Math.abs(data[at + 1] - 159) > 24
+                    || data[at + 2] > 30 || at / 4 < 60 * width) continue;
+                x += (at / 4) % width; y += Math.floor(at / 4 / width); n += 1;
+            }
+            const box = canvas.getBoundingClientRect();
+            return [box.x + x / n, box.y + y / n];
+        }"""
+    )
+    page.mouse.click(*place)
+    expect(row).to_have_attribute("aria-pressed", "true")
+
+
+def test_compare_and_explain_are_drawn_when_opened(page, passes):
+    give(page, SLICE)
+    ran = len(passes)
+    assert page.locator("svg.scan").count() == 0
+    page.locator("#compare-box summary").click()
+    expect(page.locator("#compare svg.scan")).to_have_count(2)
     expect(page.locator("#compare")).to_contain_text("Only Attention U-Net")
-    expect(page.locator("#compare")).to_contain_text("Add a ground truth mask")
     page.set_input_files("#ground-truth input[type=file]", TRUTH)
-    expect(scans(page, "compare")).to_have_count(4)
+    expect(page.locator("#compare svg.scan")).to_have_count(4)
     for words in ("Correct", "False positive", "Missed", "px"):
         expect(page.locator("#compare")).to_contain_text(words)
     mark = page.locator("#compare .curve line.present")
     x = float(mark.get_attribute("x1"))
     set_threshold(page, "0.9")
     expect(mark).not_to_have_attribute("x1", f"{x:.1f}")
-    assert float(mark.get_attribute("x1")) > x
     page.locator("[data-setting=split]").fill("20")
     width = float(page.locator("rect.after").get_attribute("data-width"))
     assert float(page.locator("rect.after").get_attribute("x")) == pytest.approx(width / 5)
-
-
-def test_explain_runs_the_networks_once_when_it_is_opened(page, passes):
-    drop(page)
-    ran = len(passes)
-    page.get_by_role("tab", name="Explain").click()
+    assert len(passes) == ran
+    page.locator("#explain-box summary").click()
     expect(page.locator("#explain h3")).to_have_count(5)
     once = len(passes)
     assert once > ran
-    expect(page.locator("#explain section").nth(3).locator("figure")).to_have_count(5)
-    expect(page.locator("#explain section").nth(4).locator("figure")).to_have_count(4)
-    page.get_by_role("tab", name="Outlines").click()
-    page.get_by_role("tab", name="Explain").click()
-    set_threshold(page, "0.3")
-    assert len(passes) == once
     page.locator("#model").get_by_label("Nested U-Net").check()
     expect(page.locator("#explain h3")).to_have_count(4)
     assert len(passes) == once
 
 
-def test_the_look_is_the_browsers_own_and_lasts(page):
-    drop(page, truth=TRUTH)
-    requests: list[str] = []
-    page.on("request", lambda request: requests.append(request.url))
+def test_the_look_is_the_browsers_own(page, requests):
+    give(page, SLICE)
+    page.wait_for_timeout(300)
+    requests.clear()
+    seen = [drawing(page)]
     page.locator("[data-setting=opacity]").fill("80")
-    page.locator("[data-setting=contrast]").fill("40")
+    seen.append(drawing(page))
     page.get_by_role("button", name="Zoom in").click()
+    expect(page.locator("#zoom")).to_have_text("150 %")
+    seen.append(drawing(page))
     page.keyboard.press("o")
-    assert not [url for url in requests if "heartbeat" not in url]
-
-    def look() -> dict:
-        return page.evaluate(
-            """() => ({
-                opacity: getComputedStyle(document.documentElement).getPropertyValue('--opacity'),
-                outlined: document.documentElement.classList.contains('outlined'),
-                slope: document.querySelector('#window feFuncR').getAttribute('slope'),
-                boxes: [...new Set([...document.querySelectorAll('#outlines svg.scan')].map(
-                    (svg) => svg.getAttribute('viewBox')))],
-            })"""
-        )
-
-    before = look()
-    assert before["opacity"] == "0.8" and before["outlined"] and float(before["slope"]) > 1.5
-    (box,) = before["boxes"]
-    assert float(box.split()[2]) == pytest.approx(512 / 1.5)
-    set_threshold(page, "0.7")
-    assert look() == before
+    seen.append(drawing(page))
+    box = pictures(page).last.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x - 60, y - 40, steps=4)
+    page.mouse.up()
+    seen.append(drawing(page))
+    page.mouse.down(button="right")
+    page.mouse.move(x + 60, y + 40, steps=4)
+    page.mouse.up(button="right")
+    seen.append(drawing(page))
+    assert len(set(seen)) == len(seen), "each of them changes the picture"
     page.get_by_role("button", name="Reset", exact=True).click()
-    assert look()["boxes"] == ["0 0 512 512"] and not look()["outlined"]
-
-
-def test_a_volume_is_stepped_through_and_a_lesion_clicked(page, tmp_path):
-    slice_ = read_scan(SLICE).voxels[0].T
-    voxels = np.stack([slice_ * on for on in (0, 1, 1, 0, 1)], axis=-1).astype(np.int16)
-    volume = tmp_path / "head.nii.gz"
-    nibabel.save(nibabel.Nifti1Image(voxels, np.diag([0.5, 0.5, 5.0, 1.0])), volume)
-    drop(page, volume)
-    expect(page.locator("#position")).to_be_visible()
-    start, picture = value_of(page, "#position"), page.locator("#mri").get_attribute("href")
-    page.keyboard.press("ArrowRight")
-    expect(page.locator("#mri")).not_to_have_attribute("href", picture)
-    assert value_of(page, "#position") == start + 1
-    expect(page.locator("#marks svg")).to_have_count(2)
-    row = page.locator("#outlines tr[data-lesion]").first
-    target = float(row.get_attribute("data-slice"))
-    row.click()
-    expect(page.locator("#outlines path.lesion.selected").first).to_be_visible()
-    assert value_of(page, "#position") == target
-    expect(row.get_by_role("button")).to_have_attribute("aria-pressed", "true")
-
-
-def test_an_error_is_a_sentence_and_the_page_goes_on(page, tmp_path):
-    page.locator("#examples .thumbnail-item").nth(1).click()
-    expect(scans(page)).to_have_count(4)
-    bad = tmp_path / "notes.png"
-    bad.write_text("no picture")
-    page.locator("#ground-truth").get_by_label("Clear").click()
-    page.set_input_files("#ground-truth input[type=file]", bad)
-    expect(page.get_by_role("alert")).to_contain_text("notes.png is not an image")
-    expect(scans(page)).to_have_count(3)
+    page.locator("[data-setting=opacity]").fill("25")
+    assert drawing(page) == seen[0]
+    assert not [url for url in requests if "heartbeat" not in url and "results/" not in url]
 
 
 def test_by_keyboard_alone(page):
     for _ in range(60):
         page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.matches('#examples .thumbnail-item')"):
+        if page.evaluate("document.activeElement.matches('[data-example]')"):
             break
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    expect(scans(page)).to_have_count(4)
-    before, start = lines(page), float(page.locator("#threshold input[type=number]").input_value())
-    outlines = page.locator("#outlines .beside")
+    wait_for(page, "Metastasis, T2")
+    expect(page.locator("[data-example='1']")).to_have_attribute("aria-current", "true")
+    start = float(page.locator("#threshold-range").input_value())
     page.keyboard.press("]")
-    expect(outlines).to_have_attribute("data-numbering", f"{start + 0.05:g}")
-    assert lines(page) != before
+    expect(page.locator("#threshold-range")).to_have_value(f"{start + 0.05:g}")
     page.keyboard.press("[")
-    expect(outlines).to_have_attribute("data-numbering", f"{start:g}")
-    for _ in range(60):
-        page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.matches('tr[data-lesion] button')"):
-            break
-    page.keyboard.press("Enter")
-    expect(page.locator("#outlines path.selected")).to_have_count(1)
-    box = page.locator("#threshold input[type=number]")
-    box.focus()
+    page.keyboard.press("v")
+    expect(pictures(page)).to_have_count(1)
+    before = drawing(page)
+    page.locator("#threshold-number").focus()
     page.keyboard.press("o")
-    assert not page.evaluate("document.documentElement.classList.contains('outlined')")
+    assert drawing(page) == before, "who writes a number does not press a key of the viewer"
+    page.locator("#regions .show").first.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#regions .show").first).to_have_attribute("aria-pressed", "true")
 
 
-def test_the_theme_is_dark_until_the_visitor_says_otherwise(browser, server):
-    context = browser.new_context(color_scheme="light")
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_the_theme_is_the_systems_until_the_visitor_says_otherwise(browser, server, scheme):
+    context = browser.new_context(color_scheme=scheme)
     page = context.new_page()
-    page.set_default_timeout(WAIT)
-    for theme in ("dark", "light"):
-        page.goto(server)
-        page.wait_for_selector("#examples img")
-        assert page.evaluate("document.body.classList.contains('dark')") == (theme == "dark")
-        if theme == "dark":
-            page.locator("[data-action=theme]").click()
-            assert not page.evaluate("document.body.classList.contains('dark')")
+    page.goto(server)
+    expect(page.locator("#verdict")).not_to_be_empty()
+
+    def is_dark() -> bool:
+        return page.evaluate("document.body.classList.contains('dark')")
+
+    assert is_dark() == (scheme == "dark")
+    page.locator("[data-action=theme]").click()
+    page.goto(server)
+    page.wait_for_selector("#examples img")
+    assert is_dark() == (scheme == "light")
     context.close()
 
 
-def test_nothing_serious_stands_in_the_way_of_assistive_software(any_page):
-    page = any_page
-    serious = faults(page, "empty")
-    drop(page, truth=TRUTH)
-    page.locator("#outlines tr[data-lesion]").first.click()
-    serious += faults(page, "outlines")
-    for view, count in (("Compare", 4), ("Explain", 16)):
-        page.get_by_role("tab", name=view).click()
-        expect(scans(page, view.lower())).to_have_count(count)
-        serious += faults(page, view)
-    for tab in ("Several scans", "About"):
+@pytest.mark.parametrize("scheme, size", [("dark", DESKTOP), ("light", DESKTOP), ("light", PHONE)])
+def test_nothing_serious_stands_in_the_way_of_assistive_software(
+    browser,
+    server,
+    scheme,
+    size,
+):
+    page = open_page(browser, server, size, color_scheme=scheme)
+    assert page.evaluate("document.documentElement.lang") == "en"
+    serious = faults(page, "first")
+    give(page, SLICE, TRUTH)
+    page.locator("#regions .show").first.click()
+    serious += faults(page, "result")
+    for name in ("compare", "explain"):
+        page.locator(f"#{name}-box summary").click()
+        expect(page.locator(f"#{name} svg.scan").first).to_be_visible()
+    serious += faults(page, "views")
+    for tab in ("Batch", "About"):
         page.get_by_role("tab", name=tab).click()
+        page.wait_for_timeout(500)
         serious += faults(page, tab)
     assert serious == []
+    page.close()
 
 
 def faults(page: Page, state: str) -> list[str]:
@@ -293,7 +308,7 @@ def faults(page: Page, state: str) -> list[str]:
     # Colours fade in when a theme or a tab changes, and fading ones have too little contrast.
     page.wait_for_timeout(500)
     return [
-        f"{state}: {fault['id']} {node['target']}"
+        f"{state}: {fault['id']} {node['target']} {node['html'][:120]}"
         for fault in Axe().run(page).response["violations"]
         if fault["impact"] in ("serious", "critical")
         for node in fault["nodes"]

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from metaseg.demo.files import clean_name, write_report, write_zip
-from metaseg.demo.handover import link_to, python_call, read_link
+from metaseg.demo.handover import python_call, read_link
 from metaseg.demo.one_page import Facts, one_page
 from metaseg.demo.render import Inputs
 from metaseg.demo.result import result_of
@@ -38,9 +38,9 @@ def workbench(small_segmenter) -> Workbench:
     return Workbench(small_segmenter)
 
 
-def inputs_of(scan, truth=None, model="Both", threshold=0.5, plane=None, position=None) -> Inputs:
+def inputs_of(scan, truth=None, model="Both", threshold=0.5, position=None) -> Inputs:
     truth = None if truth is None else str(truth)
-    return Inputs(str(scan), truth, model, threshold, "Original", plane, position)
+    return Inputs(str(scan), truth, model, threshold, position)
 
 
 def unpacked(workbench, inputs, folder: Path) -> Path:
@@ -84,7 +84,7 @@ def test_the_zip_of_a_volume_has_the_grid_of_the_source(workbench, tmp_path):
     affine = np.diag([0.9, 1.1, 5.0, 1.0])
     path = tmp_path / "v.nii.gz"
     nibabel.save(nibabel.Nifti1Image(heads.astype(np.int16), affine), path)
-    inputs = inputs_of(path, model="Nested U-Net", threshold=0.3, plane="axial", position=2)
+    inputs = inputs_of(path, model="Nested U-Net", threshold=0.3, position=2)
     folder = unpacked(workbench, inputs, tmp_path / "out")
     for part in ("mask", "probability"):
         image = nibabel.load(folder / f"nested_unet_{part}.nii.gz")
@@ -210,21 +210,13 @@ def test_everything_follows_a_review_and_the_prediction_is_kept(workbench, tmp_p
     assert [row["outlined_nested_unet"] for row in drawn] == ["0"]
 
 
-def test_a_link_restores_what_it_was_made_of(workbench):
-    for model, threshold in (("Both", 0.5), ("Nested U-Net", 0.07), ("Attention U-Net", 1)):
-        link = link_to(workbench, SERVER, inputs_of(SLICE, model=model, threshold=threshold))
-        server, _, query = link.partition("/?")
-        restored = read_link(workbench, dict(pair.split("=") for pair in query.split("&")))
-        assert server == SERVER and restored == (model, threshold, "")
-        assert "meningioma" not in link
-
-
 @pytest.mark.parametrize(
     ("query", "restored", "words"),
     [
         ({}, (None, None), ""),
         ({"__theme": "dark"}, (None, None), ""),
-        ({"model": "nested_unet"}, ("Nested U-Net", 0.5), ""),
+        ({"model": "nested_unet", "threshold": "0.07"}, ("nested_unet", 0.07), ""),
+        ({"model": "Nested U-Net"}, ("nested_unet", None), ""),
         ({"model": "ResNet", "threshold": "0.3"}, (None, 0.3), 'no model "ResNet"'),
         ({"model": "BOTH", "threshold": "7"}, ("Both", None), "7 is outside 0 to 1"),
         ({"threshold": "half"}, (None, None), "must be a number from 0 to 1"),
@@ -239,16 +231,17 @@ def test_a_bad_link_is_a_sentence_and_changes_nothing(workbench, query, restored
 
 
 def test_the_python_call_says_what_is_on_the_page(workbench, tmp_path):
-    call = python_call(workbench, SERVER, inputs_of(SLICE, TRUTH, "Nested U-Net", 0.3, "axial", 7))
+    call = python_call(workbench, SERVER, inputs_of(SLICE, TRUTH, "nested_unet", 0.3, 7))
     assert 'Client("http://127.0.0.1:7860")' in call and 'model="Nested U-Net"' in call
     assert 'ground_truth=handle_file("meningioma_axial_truth.png")' in call
     assert "threshold=0.3" in call and 'api_name="/segment"' in call
-    assert "slice_index" not in call and "plane" not in call, "a picture has one slice"
+    assert "slice_index" not in call, "a picture has one slice"
     both = python_call(workbench, SERVER, inputs_of(SLICE))
     assert "model=" not in both and 'api_name="/compare"' in both and "report_2 = " in both
-    assert python_call(workbench, SERVER, Inputs(None, None, "Both", 0.5, "Original")) == ""
+    assert "threshold=" not in python_call(workbench, SERVER, inputs_of(SLICE, threshold=None))
+    assert python_call(workbench, SERVER, Inputs(None, None, "Both", 0.5)) == ""
     path = save(tmp_path / 'a "b".nii', volume_of("LPS"), affine_of("LPS"))
-    volume = python_call(workbench, SERVER, inputs_of(path, plane="coronal", position=3))
-    assert "slice_index=3" in volume and 'plane="coronal"' in volume
+    volume = python_call(workbench, SERVER, inputs_of(path, position=3))
+    assert "slice_index=3" in volume
     for text in (call, both, volume):
         compile(text, "call", "exec")

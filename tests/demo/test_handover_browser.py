@@ -12,62 +12,57 @@ from playwright.sync_api import Page, expect
 
 from metaseg.findings.manifest import digest_of
 from tests.conftest import EXAMPLES
-from tests.demo.test_browser import CHROMIUM, browser  # noqa: F401
+from tests.demo.browser import SLICE, TRUTH, give, needs_chromium, open_page, set_threshold
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
-
-SLICE = EXAMPLES / "meningioma_axial.jpg"
+pytestmark = needs_chromium
 
 
 @pytest.fixture
-def page(browser, server) -> Page:  # noqa: F811
+def linked(browser, server) -> Page:
     """The page, opened by a link, with a slice."""
-    # A busy machine answers late, and that is no fault of the page.
-    expect.set_options(timeout=120_000)
-    page = browser.new_page(viewport={"width": 1400, "height": 1000})
-    page.set_default_timeout(300_000)
-    page.goto(f"{server}?model=nested_unet&threshold=0.4")
-    expect(page.locator("#threshold input[type=number]")).to_have_value("0.4")
-    page.set_input_files("#scan input[type=file]", SLICE)
-    expect(page.locator("#download")).to_be_visible()
+    page = open_page(browser, f"{server}?model=nested_unet&threshold=0.4")
+    give(page, SLICE)
     yield page
     page.close()
 
 
-def test_a_link_restores_model_and_threshold(page, server):
+def test_a_link_restores_model_and_threshold(linked, server):
+    page = linked
     expect(page.locator("#model").get_by_label("Nested U-Net")).to_be_checked()
-    link = page.locator("#link").locator("textarea, input")
-    expect(link).to_have_value(f"{server}?model=nested_unet&threshold=0.4")
+    expect(page.locator("#threshold-number")).to_have_value("0.4")
+    page.evaluate(
+        """Object.defineProperty(navigator, "clipboard", {
+            value: { writeText: async (text) => { window.copied = text; } },
+        })"""
+    )
     page.locator("#model").get_by_label("Both").check()
-    threshold = page.locator("#threshold input[type=number]")
-    threshold.fill("0.25")
-    threshold.press("Enter")
-    expect(link).to_have_value(f"{server}?model=both&threshold=0.25")
-    expect(page.locator("#link-trouble")).to_have_count(0)
-    page.goto(link.input_value())
-    expect(page.locator("#threshold input[type=number]")).to_have_value("0.25")
+    set_threshold(page, "0.25")
+    page.locator("#link").click()
+    expect(page.locator("#link")).to_have_text("Copied")
+    link = page.evaluate("window.copied")
+    assert link == f"{server}?model=both&threshold=0.25"
+    expect(page.locator("#link-trouble")).to_be_hidden()
+    page.goto(link)
+    expect(page.locator("#verdict")).not_to_be_empty()
+    expect(page.locator("#threshold-number")).to_have_value("0.25")
     expect(page.locator("#model").get_by_label("Both")).to_be_checked()
-    expect(page.locator("#handover")).to_have_count(0)
 
 
-def test_a_bad_link_is_a_sentence(browser, server):  # noqa: F811
-    page = browser.new_page()
-    page.set_default_timeout(300_000)
-    page.goto(server)
-    start = page.locator("#threshold input[type=number]").input_value()
-    page.goto(f"{server}?model=<img src=x>&threshold=9")
+def test_a_bad_link_is_a_sentence(browser, server):
+    page = open_page(browser, f"{server}?model=<img src=x>&threshold=9")
     expect(page.locator("#link-trouble")).to_contain_text('There is no model "<img src=x>"')
     expect(page.locator("#link-trouble")).to_contain_text("The threshold 9 is outside 0 to 1")
-    expect(page.locator("#threshold input[type=number]")).to_have_value(start)
+    expect(page.locator("#threshold-number")).to_have_value("0.55")
     expect(page.locator("#model").get_by_label("Both")).to_be_checked()
     page.close()
 
 
-def test_the_download_and_the_call_agree_with_the_page(page, monkeypatch):
-    page.set_input_files("#ground-truth input[type=file]", EXAMPLES / "meningioma_axial_truth.png")
+def test_the_download_and_the_call_agree_with_the_page(linked, monkeypatch):
+    page = linked
+    page.set_input_files("#ground-truth input[type=file]", TRUTH)
     expect(page.locator("#figures")).to_contain_text("Agreement with the ground truth")
     with page.expect_download() as download:
-        page.locator("#download").click()
+        page.locator("#take-zip").click()
     assert download.value.suggested_filename == "metaseg_meningioma_axial.zip"
     with zipfile.ZipFile(download.value.path()) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
@@ -88,30 +83,29 @@ def test_the_download_and_the_call_agree_with_the_page(page, monkeypatch):
     areas = [lesion["area_px"] for lesion in report["lesions"]]
     rows = list(csv.DictReader(io.StringIO(files["nested_unet_lesions.csv"].decode())))
     assert [int(row["area_px"]) for row in rows] == areas and sum(areas) == (mask > 0).sum()
-    assert f"{report['metrics']['dice']:.3f}" in page.locator("#figures").inner_text()
+    assert f"{report['metrics']['dice']:.2f}" in page.locator("#figures").inner_text()
     (entry,) = json.loads(files["metaseg_manifest.json"])["scans"].values()
     assert entry["input_sha256"] == digest_of(SLICE) and entry["run"]["threshold"] == 0.4
 
-    page.get_by_role("button", name="Reproduce in Python").click()
-    code = page.locator("#code .cm-content")
-    expect(code).to_contain_text("ground_truth")
-    lines = page.locator("#code .cm-line").all_inner_texts()
+    page.locator("#python summary").click()
+    expect(page.locator("#code")).to_contain_text("ground_truth")
     monkeypatch.chdir(EXAMPLES)
     found = {}
-    exec("\n".join(lines), found)
+    exec(page.locator("#code").inner_text(), found)
     assert np.array_equal(cv2.imread(found["mask"], cv2.IMREAD_UNCHANGED), mask)
     assert found["report"]["lesions"] == report["lesions"]
     assert found["report"]["metrics"] == report["metrics"]
 
 
-def test_the_report_opens_and_prints_on_one_page(page):
+def test_the_report_opens_and_prints_on_one_page(linked):
+    page = linked
     page.locator("#model").get_by_label("Both").check()
     with page.context.expect_page() as opened:
-        page.locator("#open-report").click()
+        page.locator("#take-report").click()
     report = opened.value
     report.wait_for_load_state()
     expect(report.locator(".research")).to_contain_text("not for diagnosis")
-    expect(report.locator("figure img")).to_have_count(3)
+    expect(report.locator("figure img")).to_have_count(4)
     expect(report.locator(".networks tr")).to_have_count(2)
     assert report.evaluate("[...document.images].every((image) => image.naturalWidth > 0)")
     assert (

@@ -1,5 +1,6 @@
 """Nobody reads another's files, and nothing stays."""
 
+import json
 import os
 import signal
 import stat
@@ -66,11 +67,34 @@ def test_no_path_but_ones_own_upload_is_read(quick, victim, tmp_path):
 
 def test_an_upload_serves_its_own_session_alone(quick):
     (own,) = upload(quick, SLICE)
-    values = [named(own), None, "Both", 0.5, "Original", "axial", 0]
-    assert press(quick, "first", "open-report", values) != NOT_YOURS
-    assert press(quick, "other", "open-report", values) == NOT_YOURS
+    state = {"id": "1", "scan": own, "model": "Both", "take": "report", "view": "compare"}
+    for event in ("take", "look", "ask"):
+        assert press(quick, "first", "wire-state", [state], event) != NOT_YOURS
+        refused = press(quick, "other", "wire-state", [state], event)
+        assert refused == NOT_YOURS or refused[0]["alert"] == NOT_YOURS
     assert call(quick, "segment", scan=named(own)) == ("error", NOT_YOURS)
-    assert press(quick, "first", "open-report", values) != NOT_YOURS
+    assert press(quick, "first", "wire-state", [state], "take") != NOT_YOURS
+
+
+@pytest.mark.parametrize("scan", ["/etc/passwd", "/proc/self/environ", "example:examples.json"])
+def test_the_viewer_opens_uploads_and_examples_alone(quick, scan):
+    for paths in ({"scan": scan}, {"scan": f"example:{SLICE.name}", "truth": scan}):
+        state = {"id": "1", "model": "Both", "take": "zip", **paths}
+        (step,) = press(quick, "visitor", "wire-state", [state], "ask")
+        words = step.get("alert") or step["findings"]["notices"]
+        assert NOT_YOURS in words or "no such example" in words
+        assert "root:" not in json.dumps(step)
+
+
+def test_a_result_is_read_by_its_whole_address_alone(quick):
+    state = {"id": "1", "scan": f"example:{SLICE.name}", "model": "Both", "take": "report"}
+    (parcel,) = press(quick, "visitor", "wire-state", [state], "take")
+    answer = get(f"{quick}{parcel['url']}")
+    assert "Attention U-Net" in answer.text and answer.headers["Cache-Control"] == "no-store"
+    assert "attachment" in answer.headers["Content-Disposition"]
+    _, folder, name = parcel["url"].split("/")
+    for aim in (f"{folder}/", f"{folder}/..%2flock", "../uploads/x", f"{folder}/%2e%2e", name):
+        assert get(f"{quick}results/{aim}").status_code == 404, aim
 
 
 def test_an_upload_without_a_session_may_be_used_again(quick):
@@ -88,8 +112,14 @@ def test_equal_files_of_two_visitors_lie_apart(quick):
 
 def test_examples_are_everybodys(quick):
     for session in ("one", "two"):
-        values = [named(SLICE), named(TRUTH), "Both", 0.5, "Original", "axial", 0]
-        assert "Agreement" in press(quick, session, "open-report", values)[0]
+        state = {
+            "id": "1",
+            "scan": f"example:{SLICE.name}",
+            "truth": f"example:{TRUTH.name}",
+            "model": "Both",
+        }
+        (step,) = press(quick, session, "wire-state", [state], "ask")
+        assert "Agreement" in step["findings"]["metrics"]
 
 
 def test_folders_are_for_the_server_alone(quick, victim):

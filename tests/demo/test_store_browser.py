@@ -1,30 +1,22 @@
 """The page keeps to its content policy, and a visitor's files go when they are cleared."""
 
+import os
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import expect
 
 from metaseg.demo.store import store
-from tests.demo.test_browser import (  # noqa: F401
-    CHROMIUM,
-    SLICE,
-    TRUTH,
-    browser,
-    drop,
-    open_page,
-    scans,
-)
+from tests.demo.browser import SLICE, TRUTH, give, needs_chromium, open_page
 from tests.demo.test_store import wait_until
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+pytestmark = needs_chromium
 
 
 def kept(folder: Path) -> set[Path]:
-    return {path for path in folder.rglob("*") if path.is_file()}
+    return {Path(inner) / name for inner, _, names in os.walk(folder) for name in names}
 
 
-def test_clear_removes_at_once_and_closing_removes_the_rest(browser, server):  # noqa: F811
+def test_clear_removes_at_once_and_closing_removes_the_rest(browser, server):
     before = kept(store().uploads) | kept(store().results)
 
     def mine() -> set[Path]:
@@ -34,20 +26,22 @@ def test_clear_removes_at_once_and_closing_removes_the_rest(browser, server):  #
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
-    drop(page, truth=TRUTH)
-    page.get_by_role("tab", name="Explain").click()
-    expect(scans(page, "explain").first).to_be_visible()
+    give(page, SLICE, TRUTH)
+    page.locator("#explain-box summary").click()
+    expect(page.locator("#explain svg.scan").first).to_be_visible()
     with page.expect_download():
-        page.locator("#download").click()
-    page.get_by_role("tab", name="Several scans").click()
+        page.locator("#take-zip").click()
+    page.get_by_role("tab", name="Batch").click()
     page.set_input_files("#batch-scans input[type=file]", SLICE)
     page.locator("#batch-start").click()
     expect(page.locator("#batch-table")).to_contain_text("1 scan, none failed")
     names = {path.name for path in mine()}
     assert {SLICE.name, TRUTH.name, "metaseg_meningioma_axial.zip", "metaseg.zip"} <= names
-    page.get_by_role("tab", name="One scan").click()
-    page.locator("#scan").get_by_label("Clear").click()
-    wait_until(lambda: {path.name for path in mine()} == {SLICE.name, "metaseg.zip"}, 60)
+    page.get_by_role("tab", name="Scan").click()
+    page.locator("#clear").click()
+    kept_of_batch = {SLICE.name, "metaseg.zip"}
+    wait_until(lambda: {p.name for p in mine() if p.suffix != ".gz"} == kept_of_batch, 60)
+    expect(page.locator("#pictures figcaption").first).to_contain_text("Meningioma, axial")
     assert not [words for words in said if "Content Security Policy" in words or "Error" in words]
     page.close()
     wait_until(lambda: not mine(), 60)

@@ -1,12 +1,15 @@
 """Where the threshold starts on the page, in the API and in links."""
 
-import pytest
+import html
+import json
 
+from metaseg.demo.answer import answer
 from metaseg.demo.page import build_page
+from metaseg.demo.shell import shell
 from metaseg.demo.workbench import Workbench
 from metaseg.segmenter import Segmenter
 from tests.conftest import EXAMPLES, small_checkpoint
-from tests.demo.test_browser import CHROMIUM, browser  # noqa: F401
+from tests.demo.browser import needs_chromium
 
 SLICE = str(EXAMPLES / "meningioma_axial.jpg")
 
@@ -27,8 +30,8 @@ def test_every_door_starts_at_the_models_own_threshold():
     segmenter = with_thresholds(attention_unet=0.3)
     parts = [part["props"] for part in build_page(segmenter).get_config_file()["components"]]
     values = [part.get("value") for part in parts if str(part.get("label")).lower() == "threshold"]
-    # Two sliders, and three endpoints at which nothing stands for the model's own.
-    assert sorted(values, key=str) == [0.3, 0.3, None, None, None]
+    # The slider of Batch, and three endpoints at which nothing stands for the model's own.
+    assert sorted(values, key=str) == [0.3, None, None, None]
 
 
 def test_a_threshold_left_out_is_that_of_the_checkpoint():
@@ -39,8 +42,8 @@ def test_a_threshold_left_out_is_that_of_the_checkpoint():
         assert workbench.segment(opened, name, 0.0).report.threshold == 0
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
-def test_the_slider_follows_the_model_until_it_is_moved(browser):  # noqa: F811
+@needs_chromium
+def test_the_slider_follows_the_model_until_it_is_moved(browser):
     workbench = Workbench(with_thresholds(attention_unet=0.3, nested_unet=0.6))
     assert workbench.default_threshold("Both") == 0.45
     page = browser.new_page()
@@ -52,3 +55,14 @@ def test_the_slider_follows_the_model_until_it_is_moved(browser):  # noqa: F811
     ]
     follow = f"chosen => chosen.map(([model, value]) => ({workbench.follow_model()})(model, value))"
     assert page.evaluate(follow, chosen) == [0.6, 0.3, 0.45, 0.2]
+
+
+def test_both_takes_each_networks_own_threshold():
+    workbench = Workbench(with_thresholds(attention_unet=0.3, nested_unet=0.6))
+    state = {"id": "1", "scan": SLICE, "model": "Both", "threshold": None}
+    list(answer(workbench, state))
+    opened = workbench.open(SLICE, None)
+    for name, own in (("attention_unet", 0.3), ("nested_unet", 0.6)):
+        assert workbench.read(opened, name, None, 0).threshold == own
+    known = json.loads(html.unescape(shell(workbench).split('data-config="')[1].split('"')[0]))
+    assert [network["threshold"] for network in known["networks"]] == [0.3, 0.6]

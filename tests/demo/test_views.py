@@ -8,7 +8,6 @@ from metaseg.demo.compare import compare_view
 from metaseg.demo.curve import threshold_curve
 from metaseg.demo.explain import combine, entropy, explain_view
 from metaseg.demo.figure import Frame, figure, path_data, slice_store
-from metaseg.demo.lesion_list import lesion_list
 from metaseg.demo.reading import Reading
 from metaseg.findings.outlines import outline_lesions
 from metaseg.findings.report import find
@@ -82,7 +81,6 @@ def test_titles_are_escaped_everywhere(readings):
     for html in (
         compare_view(FRAME, readings, disc(22, 14) >= 0.5, None),
         explain_view(FRAME, readings, [explanation, explanation]),
-        lesion_list(readings),
     ):
         parse(html)
         assert "<w>" not in html and "T&lt;w&gt;o" in html
@@ -122,16 +120,3 @@ def test_an_explanation_shows_a_panel_for_each_map(readings):
     sections = parse(html).findall(".//section")
     assert [len(section.findall(".//figure")) for section in sections] == [2, 2, 3, 5, 4]
     assert "no tissue" in explain_view(FRAME, readings, [None, None])
-
-
-def test_the_list_of_lesions_names_each_once_and_counts_the_rest(readings):
-    html = lesion_list([readings[0]])
-    row = parse(html).find(".//tbody/tr")
-    assert (row.get("data-model"), row.get("data-lesion")) == ("one", "1")
-    assert row.find(".//button").get("aria-label") == "One, lesion 1"
-    grid = np.zeros((40, 30), np.float32)
-    grid[::3, ::3] = 1
-    many = lesion_list([read("one", "One", grid)])
-    assert many.count("<tr data") == 30 and f"{14 * 10 - 30} smaller lesions" in many
-    none = lesion_list([read("one", "One", np.zeros((40, 30), np.float32))])
-    assert "no lesion" in none and "<table" not in none

@@ -1,21 +1,29 @@
-import re
+import gzip
 import shutil
+import threading
+import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
-import gradio as gr
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
+from metaseg.demo.answer import FAILED, answer, following
 from metaseg.demo.gallery import read_examples
 from metaseg.demo.page import build_page
-from metaseg.demo.render import HINT, Inputs, next_lesion, render
+from metaseg.demo.panel import DOUBTS
+from metaseg.demo.pixels import pack_probability, write_parts
 from metaseg.demo.store import store
 from metaseg.demo.tables import metrics_table, notice_list
+from metaseg.demo.views import view_of
 from metaseg.demo.workbench import Workbench
 from metaseg.findings.report import find
 from metaseg.models import ARCHITECTURES
-from metaseg.prediction import Prediction
+from metaseg.prediction import Prediction, reaches
 from metaseg.scan import Scan, read_mask, read_scan
 from metaseg.scan.nifti import write_nifti
 from metaseg.segmenter import Segmenter
@@ -38,45 +46,46 @@ def workbench(passes):
     return Workbench(segmenter)
 
 
-def show(workbench, **changes):
-    """The page's updates by what they are for."""
-    inputs = {
-        "scan": SLICE,
-        "truth": TRUTH,
-        "model": "Both",
-        "threshold": 0.5,
-        "shown": "Original",
-        **changes,
-    }
-    updates = render(workbench, Inputs(**inputs), lambda batches: batches)
-    names = ["plane", "position", "marks", "next", "status", "slice", "outlines", "compare"]
-    return dict(zip([*names, "figures", "explain", "results", "prepare"], updates, strict=True))
+def ask(workbench, **changes):
+    """All steps of the page's answer together."""
+    state = {"id": "1", "scan": SLICE, "truth": TRUTH, "model": "Both", "threshold": 0.5}
+    steps = list(answer(workbench, {**state, **changes}, waited=True))
+    assert all(step["id"] == "1" for step in steps)
+    return {name: value for step in steps for name, value in step.items() if value is not None}
 
 
-def labels(page):
-    return re.findall(r"<figcaption>.*?<b>(.*?)</b>", page["outlines"])
-
-
-def paths(page, model):
-    """The outlines of one network, or of the truth."""
-    return re.findall(rf"data-model='{model}' [^>]* d='([^']*)'", page["outlines"])
+def unpack(parts, shape):
+    """The voxels of ``parts`` as the browser puts them together."""
+    voxels = np.zeros(shape, np.uint8)
+    for part in parts:
+        _, folder, name = part["url"].split("/")
+        data = gzip.decompress(store().result(folder, name).read_bytes())
+        voxels[part["first"] : part["first"] + part["depth"]].flat = np.frombuffer(data, np.uint8)
+    return voxels
 
 
 def test_moving_the_threshold_runs_no_network(workbench, passes):
-    first = show(workbench)
+    assert len(ask(workbench)["findings"]["regions"]) > 0 and len(passes) == 2
+    has = ["scene", "truth", "attention_unet", "nested_unet"]
+    for threshold in (0.0, 0.2, 0.45, 0.55):
+        again = ask(workbench, threshold=threshold, has=has)
+        assert set(again) == {"id", "findings"}, "pixels are sent once"
+    assert "Neither" in ask(workbench, threshold=1.0, has=has)["findings"]["verdict"]
+    ask(workbench, truth=None)
+    ask(workbench, model="Nested U-Net")
     assert len(passes) == 2
-    pages = [show(workbench, threshold=t) for t in (0.0, 0.2, 0.45, 0.55, 1.0)]
-    show(workbench, shown="Enhanced")
-    show(workbench, truth=None)
-    show(workbench, model="Nested U-Net")
-    assert len(passes) == 2
-    assert paths(pages[0], "attention_unet") and not paths(pages[-1], "attention_unet")
-    assert {page["slice"] for page in pages} == {first["slice"]}
+
+
+@settings(max_examples=30, deadline=None)
+@given(arrays(np.float32, (1, 5, 7), elements=st.floats(0, 1, width=32)), st.integers(1, 100))
+def test_the_browsers_mask_is_the_servers(probability, hundredths):
+    packed = pack_probability(probability)
+    assert np.array_equal(packed >= 2 * hundredths, reaches(probability, hundredths / 100))
 
 
 def test_another_slice_runs_the_networks_again(workbench, passes):
-    show(workbench)
-    show(workbench, scan=str(EXAMPLES / "glioma_coronal.jpg"), truth=None)
+    ask(workbench)
+    ask(workbench, scan=str(EXAMPLES / "glioma_coronal.jpg"), truth=None)
     assert len(passes) == 4
 
 
@@ -88,42 +97,113 @@ def test_the_same_path_with_other_content_is_another_scan(workbench, tmp_path):
     assert not np.array_equal(before, workbench.open(str(path), None).scan.voxels)
 
 
+def look(workbench, **changes):
+    state = {"id": "1", "scan": SLICE, "truth": TRUTH, "model": "Both", "threshold": 0.5}
+    return view_of(workbench, {**state, **changes}, "http://127.0.0.1")["html"]
+
+
 def test_explaining_runs_each_network_once_more_and_only_when_asked(workbench, passes):
-    assert "figure" not in show(workbench)["explain"] and len(passes) == 2
-    page = show(workbench, view="Explain")
-    assert page["explain"].count("<section") == 5 and len(passes) == 4
-    assert show(workbench, view="Explain", threshold=0.3)["explain"] == page["explain"]
-    assert "Attention U-Net attend" not in show(workbench, view="Explain", model="Nested U-Net")
+    ask(workbench)
+    assert len(passes) == 2
+    page = look(workbench, view="explain")
+    assert page.count("<section") == 5 and len(passes) == 4
+    assert look(workbench, view="explain", threshold=0.3) == page
+    assert "Attention U-Net attend" not in look(workbench, view="explain", model="Nested U-Net")
     assert len(passes) == 4
 
 
-def test_both_shows_four_pictures_and_both_rows(workbench):
-    page = show(workbench)
-    assert labels(page) == ["Slice", "Ground truth", "Attention U-Net", "Nested U-Net"]
-    assert page["figures"].count("<tr>") >= 3
-    assert "Agreement with the ground truth" in page["figures"]
-    assert len(paths(page, "truth")) == 1
-    assert page["position"]["visible"] is False and "Slice</th>" not in page["outlines"]
-    assert "Only Nested U-Net" in page["compare"] and "Correct" in page["compare"]
-    alone = show(workbench, truth=None, model="Nested U-Net")
-    assert labels(alone) == ["Slice", "Nested U-Net"]
-    assert alone["figures"] == "" and "Only" not in alone["compare"]
+def test_both_is_two_networks_and_their_agreement(workbench):
+    page = ask(workbench)
+    assert set(page["networks"]) == {"attention_unet", "nested_unet"}
+    assert page["findings"]["metrics"].count("<tr>") == 3
+    assert page["scene"]["truth"] and "F1" not in page["findings"]["metrics"]
+    assert "Only Nested U-Net" in look(workbench, view="compare")
+    alone = ask(workbench, truth=None, model="Nested U-Net")
+    assert set(alone["networks"]) == {"nested_unet"} and alone["scene"].get("truth") is None
+    assert alone["findings"]["metrics"] == ""
+    assert "Only" not in look(workbench, view="compare", truth=None, model="Nested U-Net")
+
+
+def test_the_browser_gets_the_grey_levels_and_probabilities_of_the_scan(workbench):
+    page = ask(workbench)
+    shape = page["scene"]["shape"]
+    assert shape == [1, 512, 512]
+    assert np.array_equal(unpack(page["scene"]["grey"], shape), read_scan(SLICE).voxels)
+    truth = read_mask(TRUTH, read_scan(SLICE))
+    assert np.array_equal(unpack(page["scene"]["truth"], shape), truth)
+    probability = workbench.predict(workbench.open(SLICE, None), "nested_unet").probability
+    packed = unpack(page["networks"]["nested_unet"], shape)
+    assert np.abs(packed / 200 - probability).max() <= 1 / 200 + 1e-6
 
 
 def test_a_bad_truth_is_told_and_the_scan_shown(workbench):
-    page = show(workbench, truth=str(EXAMPLES / "nothing_to_find_truth.png"))
-    assert "role='alert'" in page["status"] and "256 x 256" in page["status"]
-    assert labels(page)[:2] == ["Slice", "Attention U-Net"]
+    page = ask(workbench, truth=str(EXAMPLES / "nothing_to_find_truth.png"))
+    notices = page["findings"]["notices"]
+    assert "role='alert'" in notices and "256 x 256" in notices
+    assert page["scene"].get("truth") is None and len(page["networks"]) == 2
 
 
-def test_a_bad_scan_leaves_the_page_as_it_is(workbench, tmp_path):
-    bad = tmp_path / "<b>bad.png"
+def test_a_bad_scan_is_one_sentence(workbench, tmp_path):
+    bad = tmp_path / "bad.png"
     bad.write_text("no picture")
-    page = show(workbench, scan=str(bad))
-    assert "&lt;b&gt;bad" in page["status"] and "<b>" not in page["status"]
-    kept = gr.skip()
-    assert all(page[name] == kept for name in ("slice", "outlines", "compare", "figures"))
-    assert show(workbench, scan=None)["status"] == HINT
+    page = ask(workbench, scan=str(bad))
+    assert set(page) == {"id", "alert"} and "bad.png is not an image" in page["alert"]
+    assert "No scan was given" in ask(workbench, scan=None)["alert"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"threshold": 7}, "outside 0 to 1"),
+        ({"threshold": "half"}, "must be a number"),
+        ({"position": -1}, "whole number"),
+        ({"position": 1.5}, "whole number"),
+        ({"model": "ResNet"}, 'no model "ResNet"'),
+        ({"scan": "example:../app.py"}, "no such example"),
+        ({"scan": 7}, "No scan was given"),
+        ({"truth": ["a"]}, ""),
+        ({"has": 7}, "could not be segmented"),
+    ],
+)
+def test_whatever_the_browser_says_is_checked(workbench, changes, words):
+    assert words in ask(workbench, **changes).get("alert", "")
+
+
+def test_what_the_work_raises_reaches_the_answer(workbench, monkeypatch, caplog):
+    def fail(*_):
+        raise ZeroDivisionError("secret")
+
+    monkeypatch.setattr(workbench.segmenter, "predict_each", fail)
+    page = ask(workbench)
+    assert page["alert"] == FAILED and "secret" not in caplog.text
+
+
+def test_work_that_nobody_waits_for_stops(workbench):
+    done, let_go = [], threading.Event()
+
+    def work(progress):
+        for number in progress(range(5)):
+            let_go.wait(10)
+            done.append(number)
+
+    steps = following(work)
+    assert next(steps) == (0, 5)
+    steps.close()
+    let_go.set()
+    time.sleep(0.2)
+    assert done == [0]
+
+
+@pytest.mark.parametrize("doubt", DOUBTS)
+def test_an_input_in_doubt_says_so(workbench, monkeypatch, doubt):
+    predict = workbench.segmenter.predict_each
+
+    def doubtful(*arguments):
+        return [replace(found, notices=(doubt,)) for found in predict(*arguments)]
+
+    monkeypatch.setattr(workbench.segmenter, "predict_each", doubtful)
+    findings = ask(workbench)["findings"]
+    assert findings["doubts"] == [doubt] and doubt not in findings["notices"]
 
 
 @pytest.fixture
@@ -140,22 +220,35 @@ def volume(tmp_path):
     return [str(path) for path in paths]
 
 
-def test_a_volume_is_segmented_once_and_stepped_through(workbench, passes, volume):
+def test_a_volume_is_segmented_once_and_its_planes_are_cuts(workbench, passes, volume):
     scan, truth = volume
-    first = show(workbench, scan=scan, truth=truth, threshold=0.3)
+    page = ask(workbench, scan=scan, truth=truth, threshold=0.3)
     assert len(passes) == 12, "six slices with tissue through two networks"
-    assert (first["position"]["maximum"], first["position"]["value"]) == (6, 3)
-    assert first["plane"]["visible"] and first["plane"]["value"] == "axial"
-    assert "whole volume" in first["figures"] and "this slice" in first["figures"]
-    assert first["marks"]["value"].count("<svg") == 2
-    assert "Lesions in this volume" in first["outlines"] and "data-slice=" in first["outlines"]
-    later = show(workbench, scan=scan, truth=truth, threshold=0.3, position=5)
-    assert later["position"]["value"] == 5 and len(passes) == 12
-    assert first["slice"] != later["slice"]
-    turned = show(workbench, scan=scan, truth=truth, plane="coronal")
-    assert turned["position"]["maximum"] == 127 and turned["plane"]["value"] == "coronal"
-    # Slices 5 mm thick and pixels of 1 mm: a coronal picture is as high as seven slices are.
-    assert "data-width='120' data-height='35'" in turned["outlines"]
+    scene, findings = page["scene"], page["findings"]
+    assert scene["shape"] == [7, 128, 120] and scene["plane"] == "axial"
+    assert set(scene["codes"]) == {"axial", "coronal", "sagittal"} and scene["affine"]
+    sizes = [row["last"] - row["first"] for row in findings["regions"]]
+    assert len(sizes) > 0 and "slice" in findings["list"]
+    for position in (0, 5):
+        look(workbench, scan=scan, truth=truth, view="compare", position=position)
+    assert len(passes) == 12
+
+
+def test_a_volume_waits_in_a_queue_of_its_own(workbench, passes, volume):
+    state = {"id": "1", "scan": volume[0], "model": "Both"}
+    *_, last = answer(workbench, state)
+    assert last["volume"] and "findings" not in last and not passes
+    ask(workbench, **state)
+    *_, last = answer(workbench, {**state, "has": ["scene", "truth"]})
+    assert last["findings"] and "volume" not in last, "what is known needs no queue"
+
+
+def test_parts_of_a_volume_come_from_its_middle(monkeypatch):
+    monkeypatch.setattr("metaseg.demo.pixels.PART_VOXELS", 40)
+    voxels = np.arange(7 * 4 * 5, dtype=np.uint8).reshape(7, 4, 5)
+    parts = write_parts(voxels)
+    assert [(part["first"], part["depth"]) for part in parts] == [(2, 2), (4, 2), (0, 2), (6, 1)]
+    assert np.array_equal(unpack(parts, voxels.shape), voxels)
 
 
 def test_another_truth_of_a_volume_gives_other_figures(workbench, volume, tmp_path):
@@ -164,10 +257,9 @@ def test_another_truth_of_a_volume_gives_other_figures(workbench, volume, tmp_pa
     half = tmp_path / "half.nii.gz"
     only_late = np.where(np.arange(7)[:, None, None] > 3, mask.voxels, 0)
     write_nifti(half, only_late.astype(np.uint8), mask)
-    pages = [show(workbench, scan=scan, truth=str(path), threshold=0.3) for path in (truth, half)]
-    assert len({page["figures"] for page in pages}) == 2
-    # The slice in view has no truth any more, but the volume has.
-    assert "ground truth is empty" not in pages[1]["status"]
+    pages = [ask(workbench, scan=scan, truth=str(path), threshold=0.3) for path in (truth, half)]
+    assert len({page["findings"]["metrics"] for page in pages}) == 2
+    assert "ground truth is empty" not in pages[1]["findings"]["notices"]
 
 
 def test_parts_of_a_lesion_bear_its_number(workbench, volume):
@@ -185,20 +277,6 @@ def test_parts_of_a_lesion_bear_its_number(workbench, volume):
         for number, lesion in zip(reading.numbers, reading.report.lesions):
             sizes[number] += lesion.area_px
     assert list(sizes.values()) == [lesion.volume_voxels for lesion in found.report.lesions]
-
-
-def test_next_lesion_goes_round(workbench, volume):
-    def after(position):
-        inputs = Inputs(volume[0], None, "Both", 0.3, "Original", "axial", position)
-        return next_lesion(workbench, inputs)
-
-    stops, position = [], -1
-    for _ in range(20):
-        position = after(position)
-        stops.append(position)
-    assert min(stops) in stops[1:] and set(stops) <= set(range(7))
-    empty = Inputs(volume[0], None, "Both", 1.0, "Original", "axial", 2)
-    assert next_lesion(workbench, empty) == 2
 
 
 def test_a_batch_goes_on_past_a_bad_scan(workbench, volume, tmp_path):
@@ -263,7 +341,7 @@ def test_tables_escape_and_say_what_is_undefined():
     prediction = Prediction(scan.voxels, "net", "<Net>", "0" * 64, 1.0)
     assert metrics_table([find(scan, prediction, 0.5).report]) == ""
     table = metrics_table([find(scan, prediction, 0.5, truth=nothing).report])
-    assert table.count("–") == 5 and "<td>&lt;Net&gt;</td>" in table
+    assert table.count("–") == 4 and "&lt;Net&gt;" in table
     assert notice_list(["a & b", "a & b"]) == "<p>a &amp; b</p>"
 
 

@@ -1,0 +1,118 @@
+"""The answer to each choice of the visitor, in steps: the scan, the networks' masks, the findings.
+
+A step says all that the ones before said, because a browser may see only the last of several.
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import copy_context
+from typing import Any
+
+from metaseg.demo.panel import doubts_in, findings_of
+from metaseg.demo.render import Inputs, chosen_models, open_inputs, review_in
+from metaseg.demo.scene import network_parts, scene_of, truth_of
+from metaseg.demo.workbench import OpenScan, Workbench
+from metaseg.errors import InputError
+from metaseg.findings.review import Review
+from metaseg.scan.errors import log_cause
+
+FAILED = "This could not be segmented: try again, or give another file."
+PATIENCE = 0.25
+"""Seconds between two steps of progress at least."""
+
+
+class UnwantedError(Exception):
+    """The visitor has left or cancelled."""
+
+
+def answer(workbench: Workbench, state: Any, waited: bool = False) -> Iterator[dict]:
+    """Steps of the answer to the browser's ``state``, which names what it ``has`` already.
+
+    Networks run over a volume only if the call has ``waited`` in the queue of volumes; before, the
+    last step says that it is one.
+    """
+    step = {"id": state.get("id") if isinstance(state, dict) else None}
+    try:
+        inputs, has = Inputs.of(state), set(state.get("has") or ())
+        for more in _steps(workbench, inputs, review_in(state), has, waited):
+            step = {**step, "progress": None, **more}
+            yield step
+    except InputError as error:
+        yield {**step, "progress": None, "alert": str(error)}
+    except Exception as error:
+        log_cause(error)
+        yield {**step, "progress": None, "alert": FAILED}
+
+
+def _steps(
+    workbench: Workbench, inputs: Inputs, review: Review | None, has: set[str], waited: bool
+) -> Iterator[dict]:
+    opened, fault = open_inputs(workbench, inputs)
+    doubts = doubts_in(opened.scan.notices)
+    if "scene" not in has:
+        yield {"doubts": doubts, "scene": scene_of(opened, workbench.segmenter.display)}
+    elif "truth" not in has:
+        yield {"truth": truth_of(opened)}
+    names = chosen_models(workbench, inputs.model)
+    missing = [name for name in names if name not in has]
+    # Only the browser can choose the queue: volumes have one of their own.
+    if opened.scan.is_volume and not waited and not workbench.knows(opened, missing):
+        yield {"doubts": doubts, "volume": True}
+        return
+    for done, count in predicting(workbench, opened, missing):
+        titles = [workbench.segmenter.titles[name] for name in missing]
+        yield {"progress": {"titles": titles, "done": done, "count": count}}
+    networks = {}
+    for prediction in workbench.predict_each(opened, missing):
+        doubts = doubts_in((*doubts, *prediction.notices))
+        networks = {**networks, prediction.model: network_parts(prediction.probability)}
+        yield {"doubts": doubts, "networks": networks}
+    yield {"findings": findings_of(workbench, inputs, review, fault)}
+
+
+def predicting(
+    workbench: Workbench, opened: OpenScan, names: Sequence[str]
+) -> Iterator[tuple[int, int]]:
+    """Steps done and steps to do while the networks ``names`` run. They stop if nobody waits any
+    more."""
+
+    def work(progress: Callable) -> None:
+        workbench.predict_each(opened, names, progress)
+
+    yield from following(work)
+
+
+def following(work: Callable[[Callable], None]) -> Iterator[tuple[int, int]]:
+    """The numbers of steps done and to do of ``work``, which is given a function that wraps its
+    steps as tqdm does. Whatever ``work`` raises is raised here."""
+    said: queue.SimpleQueue = queue.SimpleQueue()
+    unwanted = threading.Event()
+
+    def progress(steps):
+        for done, step in enumerate(steps):
+            if unwanted.is_set():
+                raise UnwantedError
+            said.put((done, len(steps)))
+            yield step
+
+    def run() -> None:
+        try:
+            work(progress)
+            said.put(None)
+        except BaseException as error:
+            said.put(error)
+
+    # The session is known by its context, and the cache keeps a visitor's results under it.
+    threading.Thread(target=copy_context().run, args=[run], daemon=True).start()
+    spoken = float("-inf")
+    try:
+        while (last := said.get()) is not None:
+            if isinstance(last, BaseException):
+                raise last
+            if time.monotonic() - spoken >= PATIENCE:
+                spoken = time.monotonic()
+                yield last
+    finally:
+        unwanted.set()

@@ -1,0 +1,60 @@
+"""What the viewer needs of a scan: its grey levels, its ground truth and where it lies."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from metaseg.demo.pixels import pack_probability, write_parts
+from metaseg.demo.workbench import OpenScan
+from metaseg.preprocess import Preprocessing, find_tissue, grey_slices
+from metaseg.scan import Scan
+from metaseg.scan.planes import PLANES
+
+LOOKED_AT = 24
+"""Slices at most in which the tissue is looked for, at even distances."""
+
+
+def scene_of(opened: OpenScan, settings: Preprocessing) -> dict:
+    """The scan and its ground truth as the browser reads them; voxels are parts to fetch."""
+    scan = opened.scan
+    grey = grey_levels(scan, settings)
+    oriented = scan.affine is not None and scan.spacing is not None
+    return {
+        "name": scan.name,
+        "shape": list(scan.voxels.shape),
+        "spacing": scan.spacing and list(scan.spacing),
+        "aspect": scan.aspect,
+        "plane": scan.plane,
+        "codes": PLANES if oriented else None,
+        "affine": scan.affine.tolist() if oriented else None,
+        "box": tissue_box(grey, settings),
+        "grey": write_parts(grey),
+        "truth": truth_of(opened),
+    }
+
+
+def truth_of(opened: OpenScan) -> list[dict] | None:
+    """The ground truth as parts to fetch."""
+    return None if opened.truth is None else write_parts(opened.truth)
+
+
+def network_parts(probability: np.ndarray) -> list[dict]:
+    """A network's probability (D, H, W) as parts to fetch."""
+    return write_parts(pack_probability(probability))
+
+
+def grey_levels(scan: Scan, settings: Preprocessing) -> np.ndarray:
+    """``scan`` as grey levels (D, H, W) uint8 to look at: one window for all slices of a volume, so
+    that cuts across them are even."""
+    window = "volume" if scan.is_volume else settings.window
+    levels = np.empty(scan.voxels.shape, np.uint8)
+    for index, slice_ in enumerate(grey_slices(scan, replace(settings, window=window))):
+        levels[index] = slice_
+    return levels
+
+
+def tissue_box(grey: np.ndarray, settings: Preprocessing) -> list[int]:
+    """Top, bottom, left and right of the tissue of ``grey`` (D, H, W) in all slices together."""
+    step = max(1, len(grey) // LOOKED_AT)
+    found = find_tissue(grey[::step].max(axis=0), settings)
+    return list(found or (0, grey.shape[1], 0, grey.shape[2]))

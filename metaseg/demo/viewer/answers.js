@@ -1,0 +1,172 @@
+// What the server answers, and what is asked of it.
+
+import { choice, find, on, open, redraw, tell, view } from "./state.js";
+import { fullestSlice, goTo } from "./slices.js";
+import { Voxels } from "./voxels.js";
+
+const PAUSE = 200;
+let wires = {};
+let later = null;
+let loads = new AbortController();
+let asking = null;
+
+export function connect(found) {
+  wires = found;
+  const hear = (name, callback) => {
+    document.addEventListener(`metaseg:${name}`, ({ detail }) => detail && callback(detail));
+    if (wires[name].props.value) callback(wires[name].props.value);
+  };
+  hear("reply", replied);
+  hear("view", (answer) => answer.id === choice.id && tell("view", answer));
+  hear("parcel", (parcel) => tell("parcel", parcel));
+  hear("link", (link) => tell("link", link));
+}
+
+const asked = {};
+
+// An event that has to wait is sent with the state of then, so this is always whole.
+export function send(event, more = {}) {
+  Object.assign(asked, more);
+  wires.state.props.value = { ...choice, ...asked, has: has() };
+  wires.state.trigger(event);
+}
+
+// What the browser has already, so that it is not sent again.
+function has() {
+  return [
+    ...(open.scene ? ["scene", ...open.networks.keys()] : []),
+    ...(open.scene && open.truthFor === choice.truth ? ["truth"] : []),
+  ];
+}
+
+// Several choices in a moment are asked about once.
+export function ask(pause = PAUSE) {
+  clearTimeout(later);
+  if (!choice.scan) return;
+  find("#regions")?.setAttribute("aria-busy", "true");
+  later = setTimeout(() => {
+    asking = choice.id;
+    send("ask");
+  }, pause);
+}
+
+// Another scan: nothing of the one before stays.
+export function begin(scan, truth, name, intro = false) {
+  stop();
+  Object.assign(choice, { id: newId(), scan, truth, position: null });
+  Object.assign(view, { name, intro, moved: false, selected: null, factor: 1 });
+  clearScene();
+  tell("opened");
+  say({ words: `Reading ${name} …`, busy: true });
+  ask(0);
+}
+
+export function stop() {
+  clearTimeout(later);
+  loads.abort();
+  loads = new AbortController();
+  // An answer under way is for a scan that nobody looks at any more.
+  if (asking) wires.state.trigger("halt");
+  asking = null;
+}
+
+export function cancel() {
+  stop();
+  choice.id = newId();
+  say({ words: "Cancelled.", again: true });
+}
+
+export function clearScene() {
+  Object.assign(open, { scene: null, grey: null, truth: null, truthFor: null, findings: null,
+    doubts: [] });
+  open.networks.clear();
+  find("#pictures").replaceChildren();
+  tell("cleared");
+}
+
+function newId() {
+  return `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;
+}
+
+const say = (notice) => tell("notice", notice);
+
+function replied(reply) {
+  if (reply.id !== choice.id) return;
+  if (reply.doubts) receiveDoubts(reply.doubts);
+  if (reply.scene && !open.scene) receiveScene(reply.scene);
+  if (reply.truth !== undefined && open.truthFor !== choice.truth) receiveTruth(reply.truth);
+  for (const [name, parts] of Object.entries(reply.networks ?? {})) receiveNetwork(name, parts);
+  if (reply.volume) send("ask_volume");
+  if (reply.progress) sayProgress(reply.progress);
+  if (reply.alert) {
+    asking = null;
+    say({ words: reply.alert, bad: true });
+    tell("failed");
+  }
+  if (reply.findings) receiveFindings(reply.findings);
+}
+
+function receiveDoubts(doubts) {
+  if (doubts.length === open.doubts.length) return;
+  open.doubts = doubts;
+  tell("doubts");
+  redraw();
+}
+
+function receiveScene(scene) {
+  open.scene = scene;
+  open.grey = new Voxels(scene.shape);
+  tell("scene");
+  load(open.grey, scene.grey);
+  receiveTruth(scene.truth);
+  say({ words: "Looking for lesions …", busy: true });
+}
+
+function receiveTruth(parts) {
+  open.truthFor = choice.truth;
+  open.truth = parts && new Voxels(open.scene.shape);
+  if (parts) load(open.truth, parts);
+  tell("voxels");
+}
+
+async function receiveNetwork(name, parts) {
+  if (open.networks.has(name)) return;
+  const voxels = new Voxels(open.scene.shape);
+  open.networks.set(name, voxels);
+  await load(voxels, parts);
+  if (open.networks.get(name) !== voxels || view.moved || view.plane !== open.scene.plane) return;
+  // The server knows the largest lesion, and says so a moment later.
+  if (!open.findings) goTo(fullestSlice() ?? view.index, false);
+}
+
+async function load(voxels, parts) {
+  const { signal } = loads;
+  try {
+    await voxels.load(parts, signal, () => tell("voxels"));
+  } catch (fault) {
+    if (!signal.aborted) say({ words: fault.message, bad: true });
+  }
+}
+
+function sayProgress({ titles, done, count }) {
+  const who = titles.join(" and ");
+  const words = count > 1 ? `${who}: slice ${done + 1} of ${count}` : `${who} …`;
+  say({ words, busy: true, share: done / count });
+}
+
+function receiveFindings(findings) {
+  if (open.findings === findings) return;
+  const first = !open.findings;
+  open.findings = findings;
+  receiveDoubts(findings.doubts);
+  asking = null;
+  const [largest] = findings.regions;
+  if (first && largest && !view.moved && view.plane === open.scene.plane) {
+    goTo(largest.slice, false);
+  }
+  say(null);
+  tell("findings", first);
+  redraw();
+}
+
+on("truth", () => ask(0));

@@ -1,0 +1,135 @@
+// Ways in: the buttons, a drop anywhere, a paste, an example, several files at once.
+
+import { ask, begin, send } from "./answers.js";
+import { choice, config, find, findAll, open, tell } from "./state.js";
+import { showTruth } from "./panel.js";
+
+const say = (words) => tell("notice", { words, bad: true });
+
+async function upload(file) {
+  const { root, api_prefix: prefix = "" } = window.gradio_config ?? {};
+  const body = new FormData();
+  body.append("files", file, file.name);
+  const response = await fetch(`${root ?? location.origin}${prefix}/upload`, { method: "POST", body });
+  if (!response.ok) throw new Error(await response.text());
+  const [path] = await response.json();
+  return path;
+}
+
+const nameOf = (path) => {
+  const name = path.split("/").at(-1);
+  return name.replace(/(\.nii)?\.[^.]+$/, "") || name;
+};
+
+const showTab = (title) => findAll("#tabs [role=tab]")
+  .find((one) => one.textContent.trim() === title)?.click();
+
+// A scan that the server has already: a row of Batch.
+export function openScan(path) {
+  showTab("Scan");
+  begin(path, null, nameOf(path));
+}
+
+export async function openFile(file) {
+  begin(null, null, nameOf(file.name));
+  const { id } = choice;
+  try {
+    const path = await upload(file);
+    if (choice.id !== id) return;
+    choice.scan = path;
+    showTruth();
+    ask(0);
+  } catch (fault) {
+    if (choice.id === id) say(fault.message);
+  }
+}
+
+export async function openTruth(file) {
+  const { id } = choice;
+  if (!choice.scan) return say("Give the scan first, and then its ground truth.");
+  try {
+    const path = await upload(file);
+    if (choice.id !== id) return;
+    choice.truth = path;
+    showTruth();
+    ask(0);
+  } catch (fault) {
+    say(fault.message);
+  }
+}
+
+export function openExample(number, intro = false) {
+  const example = config.examples[number];
+  if (example) begin(example.scan, example.truth, example.title, intro);
+}
+
+// Several files go to the tab that segments many.
+function openMany(files) {
+  showTab("Batch");
+  setTimeout(() => {
+    const input = find("#batch-scans input[type=file]");
+    if (!input) return say("Clear the files in Batch first, and drop these again.");
+    const transfer = new DataTransfer();
+    for (const file of files) transfer.items.add(file);
+    input.files = transfer.files;
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+  }, 150);
+}
+
+function take(files) {
+  if (files.length > 1) openMany(files);
+  else if (files.length === 1) {
+    showTab("Scan");
+    openFile(files[0]);
+  }
+}
+
+const carriesFiles = (event) => event.dataTransfer?.types?.includes("Files");
+// Gradio's own fields, those of Batch, take their files themselves.
+const elsewhere = (event) => event.target.closest?.("#batch-scans");
+
+export function watchFiles() {
+  let depth = 0;
+  const show = () => document.documentElement.classList.toggle("dragging", depth > 0);
+  document.addEventListener("dragenter", (event) => {
+    if (carriesFiles(event)) depth += 1;
+    show();
+  });
+  document.addEventListener("dragleave", (event) => {
+    if (carriesFiles(event)) depth = Math.max(0, depth - 1);
+    show();
+  });
+  document.addEventListener("dragover", (event) => carriesFiles(event) && event.preventDefault());
+  document.addEventListener("drop", (event) => {
+    depth = 0;
+    show();
+    if (!carriesFiles(event) || elsewhere(event)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (event.target.closest?.("#truth-row")) openTruth(event.dataTransfer.files[0]);
+    else take([...event.dataTransfer.files]);
+  }, true);
+  document.addEventListener("paste", (event) => {
+    const files = [...(event.clipboardData?.files ?? [])];
+    if (!files.length) return;
+    event.preventDefault();
+    take(files);
+  });
+  document.addEventListener("change", (event) => {
+    const { target } = event;
+    if (target.type !== "file" || !target.files.length) return;
+    if (target.closest("#scan")) take([...target.files]);
+    else if (target.closest("#ground-truth")) openTruth(target.files[0]);
+    else return;
+    // The same file may be chosen again.
+    target.value = "";
+  });
+}
+
+export function forgetTruth() {
+  send("forget_truth");
+  choice.truth = null;
+  open.truthFor = undefined;
+  showTruth();
+  ask(0);
+}

@@ -1,0 +1,179 @@
+// The start, the keys and the buttons.
+
+import { begin, cancel, connect } from "./answers.js";
+import { forgetTruth, openExample, openScan, watchFiles } from "./files.js";
+import { fit, watchGestures, zoomBy } from "./gestures.js";
+import { chooseNetwork, clear, select, setThreshold, showAnyway, showChoice, stepThreshold, takeAway } from "./panel.js";
+import { goTo, nextLesion, showPlane } from "./slices.js";
+import { choice, config, find, findAll, on, open, redraw, view } from "./state.js";
+import "./views.js";
+
+const WIRES = ["state", "reply", "view", "parcel", "link"];
+
+function setLayout(layout) {
+  view.layout = layout;
+  for (const button of findAll("[data-layout]")) {
+    button.setAttribute("aria-pressed", String(button.dataset.layout === layout));
+  }
+  redraw();
+}
+
+async function fullScreen() {
+  if (document.fullscreenElement) await document.exitFullscreen();
+  else await find("#viewer").requestFullscreen?.();
+}
+
+// The system's theme holds until the visitor chooses one.
+function showTheme() {
+  let theme = new URL(location.href).searchParams.get("__theme");
+  try {
+    theme ??= localStorage.getItem("metaseg-theme");
+  } catch { /* private windows forget */ }
+  if (theme) document.body.classList.toggle("dark", theme === "dark");
+}
+
+function switchTheme() {
+  const dark = document.body.classList.toggle("dark");
+  try {
+    localStorage.setItem("metaseg-theme", dark ? "dark" : "light");
+  } catch { /* private windows forget */ }
+}
+
+async function copy(text, button) {
+  const before = button.textContent;
+  await navigator.clipboard?.writeText(text);
+  button.textContent = "Copied";
+  setTimeout(() => { button.textContent = before; }, 1500);
+}
+
+function linkToThis() {
+  const address = new URL(location.pathname, location.href);
+  address.searchParams.set("model", choice.model.toLowerCase());
+  if (choice.threshold !== null) address.searchParams.set("threshold", choice.threshold);
+  return address.href;
+}
+
+const ACTIONS = {
+  in: () => zoomBy(1.5),
+  out: () => zoomBy(1 / 1.5),
+  reset: () => {
+    fit();
+    Object.assign(view, { low: 0, high: 255, opacity: 25, outlined: false });
+    find("[data-setting=opacity]").value = view.opacity;
+    redraw();
+  },
+  full: fullScreen,
+  theme: switchTheme,
+  previous: () => goTo(view.index - 1),
+  next: () => goTo(view.index + 1),
+  lesion: nextLesion,
+  cancel,
+  again: () => begin(choice.scan, choice.truth, view.name),
+  anyway: showAnyway,
+  clear,
+  "forget-truth": forgetTruth,
+  "copy-link": (button) => copy(linkToThis(), button),
+  "copy-code": (button) => copy(find("#code").textContent, button),
+};
+
+function clicked(event) {
+  const button = event.target.closest?.("button");
+  if (!button) return;
+  const { action, layout, plane, example, take, threshold } = button.dataset;
+  if (action) ACTIONS[action]?.(button);
+  else if (layout) setLayout(layout);
+  else if (plane) showPlane(plane);
+  else if (example) openExample(Number(example));
+  else if (take) takeAway(take);
+  else if (threshold !== undefined) setThreshold(threshold === "" ? null : Number(threshold));
+  else if (button.matches(".show")) select(Number(button.closest("[data-region]").dataset.region));
+}
+
+function changed(event) {
+  const { target } = event;
+  if (target.matches?.("[data-setting=opacity]")) {
+    view.opacity = Number(target.value);
+    document.documentElement.style.setProperty("--opacity", view.opacity / 100);
+    redraw();
+  } else if (target.id === "position") goTo(Number(target.value));
+  else if (target.id === "threshold-range") setThreshold(Number(target.value));
+  else if (target.id === "threshold-number" && target.value !== "" && target.validity.valid) {
+    setThreshold(Number(target.value));
+  } else if (target.name === "network") chooseNetwork(target.value);
+}
+
+const KEYS = {
+  ArrowLeft: ACTIONS.previous, ArrowRight: ACTIONS.next, ArrowUp: ACTIONS.previous,
+  ArrowDown: ACTIONS.next, n: nextLesion, "[": () => stepThreshold(-0.05),
+  "]": () => stepThreshold(0.05), o: () => { view.outlined = !view.outlined; redraw(); },
+  v: () => setLayout(view.layout === "one" ? "side" : "one"),
+  "+": ACTIONS.in, "-": ACTIONS.out, 0: () => { fit(); redraw(); }, f: fullScreen,
+};
+
+function pressed(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || !open.scene) return;
+  if (!find("#viewer").offsetParent && !document.fullscreenElement) return;
+  const writes = "input:not([type=checkbox], [type=radio], [type=range]), textarea, select";
+  if (event.target.closest?.(writes)) return;
+  const moves = event.key.startsWith("Arrow");
+  if (moves && event.target.closest?.("[role=tab], [type=radio], [type=range]")) return;
+  // Up and down scroll the page unless the pictures have the focus.
+  if (/Arrow(Up|Down)/.test(event.key) && !event.target.closest?.("#pictures")) return;
+  const action = KEYS[event.key];
+  if (!action) return;
+  event.preventDefault();
+  action();
+}
+
+on("draw", () => {
+  find("#zoom").textContent = `${Math.round(view.factor * 100)} %`;
+});
+
+on("link", ({ model, threshold, faults }) => {
+  if (started) return;
+  if (model) choice.model = model;
+  choice.threshold = threshold;
+  begun(faults);
+});
+
+let started = false;
+
+function begun(faults = "") {
+  started = true;
+  showChoice();
+  if (!choice.id) openExample(0, true);
+  const trouble = find("#link-trouble");
+  trouble.hidden = !faults;
+  trouble.textContent = faults;
+}
+
+function start() {
+  Object.assign(config, JSON.parse(find("#viewer").dataset.config));
+  choice.model = config.both;
+  showTheme();
+  if (window.matchMedia("(max-width: 640px)").matches) setLayout("one");
+  showChoice();
+  watchGestures();
+  watchFiles();
+  document.addEventListener("metaseg:open", ({ detail }) => openScan(detail.scan));
+  document.addEventListener("click", clicked);
+  document.addEventListener("input", changed);
+  document.addEventListener("keydown", pressed);
+  document.addEventListener("fullscreenchange", () => {
+    const words = document.fullscreenElement ? "Leave full screen" : "Full screen";
+    find("#full").setAttribute("aria-label", words);
+    find("#full").title = `${words} (f)`;
+    redraw();
+  });
+  new ResizeObserver(redraw).observe(find("#pictures"));
+  document.documentElement.lang = "en";
+  connect(window.metaseg);
+}
+
+function wait() {
+  const ready = find("#viewer") && WIRES.every((name) => window.metaseg?.[name]);
+  if (ready) start();
+  else setTimeout(wait, 30);
+}
+
+wait();

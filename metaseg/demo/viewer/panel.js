@@ -1,0 +1,291 @@
+// The panel beside the pictures: network, threshold, verdict, regions, exports.
+
+import { ask, begin, clearScene, send, stop } from "./answers.js";
+import { zoomTo } from "./gestures.js";
+import { choice, chosenNetworks, config, find, findAll, heldBack, on, open, redraw, tell, view } from "./state.js";
+import { shownOf } from "./masks.js";
+import { cut } from "./stage.js";
+import { goTo, showPlane } from "./slices.js";
+
+// ---- network and threshold
+
+function startOf() {
+  const own = chosenNetworks().map(({ threshold }) => threshold);
+  return own.reduce((sum, value) => sum + value, 0) / own.length;
+}
+
+export function showChoice() {
+  for (const input of findAll("#model input")) input.checked = input.value === choice.model;
+  for (const network of config.networks) {
+    const label = find(`#model [data-network="${network.name}"]`);
+    label?.style.setProperty("--colour", network.colour);
+    label?.classList.toggle("dashed", network.dash.length > 0);
+  }
+  const value = Math.round((choice.threshold ?? startOf()) * 100) / 100;
+  find("#threshold-range").value = value;
+  find("#threshold-number").value = value;
+  const own = new Set(chosenNetworks().map(({ threshold }) => threshold));
+  const each = choice.threshold === null && own.size > 1;
+  find("#own").textContent = each ? `each its own: ${[...own].join(" / ")}` : "";
+  showTicks();
+}
+
+// The operating points of the chosen networks, each a button that goes there.
+function showTicks() {
+  const ticks = new Map();
+  for (const { threshold, sensitive } of chosenNetworks()) {
+    if (sensitive !== null) ticks.set(sensitive, "sensitive");
+    ticks.set(threshold, "default");
+  }
+  const box = find("#ticks");
+  const key = JSON.stringify([...ticks]);
+  if (box.dataset.key === key) return;
+  box.dataset.key = key;
+  box.replaceChildren(...[...ticks].map(([value, words]) => {
+    const tick = document.createElement("button");
+    Object.assign(tick, { type: "button", textContent: `${words} ${value}` });
+    tick.dataset.threshold = words === "default" ? "" : value;
+    tick.style.setProperty("--at", value);
+    return tick;
+  }));
+}
+
+export function setThreshold(value) {
+  choice.threshold = value === null ? null : Math.min(1, Math.max(0, value));
+  showChoice();
+  redraw();
+  ask();
+}
+
+export function stepThreshold(by) {
+  setThreshold(Math.round((Number(find("#threshold-range").value) + by) * 100) / 100);
+}
+
+export function chooseNetwork(name) {
+  choice.model = name;
+  showChoice();
+  redraw();
+  ask(0);
+}
+
+// ---- verdict, doubts and regions
+
+on("opened", () => {
+  find("#viewer").dataset.state = view.intro ? "intro" : "own";
+  for (const box of ["#verdict", "#regions", "#rejected", "#figures", "#notices"]) {
+    find(box).replaceChildren();
+  }
+  find("#doubts").hidden = true;
+  find("#handover").hidden = true;
+  find("#more").hidden = true;
+  find("#code").textContent = "";
+  for (const box of findAll("#examples [data-example]")) {
+    const example = config.examples[box.dataset.example];
+    box.setAttribute("aria-current", String(example.scan === choice.scan));
+  }
+  showTruth();
+});
+
+export function showTruth() {
+  find("#forget-truth").hidden = !choice.truth;
+  find("#ground-truth span").textContent = choice.truth ? "Ground truth ✓" : "+ Ground truth";
+  find("#truth-row").hidden = !choice.scan;
+}
+
+export function showAnyway() {
+  view.anyway = choice.id;
+  tell("doubts");
+  if (open.findings) tell("findings");
+  redraw();
+  find("#verdict").focus();
+}
+
+on("findings", () => {
+  const { findings } = open;
+  const held = heldBack();
+  find("#verdict").textContent = held ? "" : findings.verdict;
+  put("#regions", held ? "" : findings.list);
+  put("#rejected", held ? "" : findings.rejected);
+  put("#figures", held ? "" : findings.metrics);
+  put("#notices", findings.notices);
+  find("#regions").removeAttribute("aria-busy");
+  find("#handover").hidden = held || view.intro;
+  offer(findings.downloads);
+  find("#more").hidden = held;
+  showSelected();
+  thumbnails();
+});
+
+// The element that had the focus gets it back if it is still there.
+function put(selector, html) {
+  const box = find(selector);
+  const region = box.contains(document.activeElement)
+    ? document.activeElement.closest("[data-region]")?.dataset.region : null;
+  box.innerHTML = html;
+  if (region) box.querySelector(`[data-region="${region}"] button`)?.focus();
+}
+
+on("doubts", () => {
+  const box = find("#doubts");
+  box.hidden = !open.doubts.length;
+  const words = open.doubts.map((sentence) => {
+    const line = document.createElement("p");
+    line.textContent = sentence;
+    return line;
+  });
+  if (heldBack()) {
+    const button = document.createElement("button");
+    Object.assign(button, { type: "button", textContent: "Show the result anyway" });
+    button.dataset.action = "anyway";
+    words.push(button);
+  }
+  box.replaceChildren(...words);
+});
+
+// ---- regions
+
+export function select(number, arrive = true) {
+  const region = open.findings?.regions.find((one) => one.number === number) ?? null;
+  const again = region && view.selected?.number === number;
+  view.selected = again ? null : region;
+  if (view.selected && arrive) {
+    if (view.plane !== open.scene.plane) showPlane(open.scene.plane);
+    goTo(region.slice);
+    zoomTo(region.box);
+  } else if (again) {
+    view.factor = 1;
+  }
+  showSelected();
+  redraw();
+}
+
+function showSelected() {
+  for (const row of findAll("#regions [data-region]")) {
+    const chosen = Number(row.dataset.region) === view.selected?.number;
+    row.classList.toggle("selected", chosen);
+    row.querySelector(".show").setAttribute("aria-pressed", String(chosen));
+    if (chosen) row.scrollIntoView({ block: "nearest" });
+  }
+}
+
+on("clicked", ([x, y]) => {
+  if (view.plane !== open.scene.plane || !open.findings) return;
+  const area = ({ box: [top, bottom, left, right] }) => (bottom - top) * (right - left);
+  const [hit] = open.findings.regions
+    .filter(({ first, last, box: [top, bottom, left, right] }) => view.index >= first
+      && view.index <= last && y >= top - 1 && y <= bottom + 1 && x >= left - 1 && x <= right + 1)
+    .sort((a, b) => area(a) - area(b));
+  if (hit) select(hit.number, false);
+});
+
+// A picture of each region in its own slice, with what the networks outline there.
+function thumbnails() {
+  if (!open.scene) return;
+  const acquired = { plane: open.scene.plane };
+  for (const row of findAll("#regions [data-region]")) {
+    const region = open.findings.regions.find(({ number }) => number === Number(row.dataset.region));
+    if (region && cut().plane === acquired.plane) drawThumbnail(row.querySelector("canvas"), region);
+  }
+}
+
+function drawThumbnail(canvas, { box: [top, bottom, left, right], slice }) {
+  const side = canvas.width;
+  const { width, height, aspect } = cut();
+  const reach = Math.max(right - left, (bottom - top) * aspect, 16) * 0.9;
+  const [x, y] = [(left + right) / 2, (top + bottom) / 2];
+  const bytes = open.grey.slice(cut(), slice);
+  const picture = new ImageData(side, side);
+  const marked = chosenNetworks().filter(({ name }) => open.networks.has(name)).map((network) => {
+    const { voxels, level } = shownOf(network);
+    return { level, bytes: voxels.slice(cut(), slice), rgb: network.colour.match(/\d+/g).map(Number) };
+  });
+  for (let row = 0, to = 0; row < side; row += 1) {
+    for (let column = 0; column < side; column += 1, to += 4) {
+      const u = Math.floor(x + ((column + 0.5) / side - 0.5) * 2 * reach);
+      const v = Math.floor(y + (((row + 0.5) / side - 0.5) * 2 * reach) / aspect);
+      const inside = u >= 0 && v >= 0 && u < width && v < height;
+      const grey = inside ? bytes[v * width + u] : 0;
+      const pixel = [grey, grey, grey];
+      for (const { level, bytes: values, rgb } of marked) {
+        if (!inside || values[v * width + u] < level) continue;
+        rgb.forEach((value, channel) => { pixel[channel] = pixel[channel] * 0.65 + value * 0.35; });
+      }
+      picture.data.set([...pixel, 255], to);
+    }
+  }
+  canvas.getContext("2d").putImageData(picture, 0, 0);
+}
+
+on("voxels", () => open.findings && thumbnails());
+
+// ---- what is said over the pictures
+
+on("notice", (notice) => {
+  const box = find("#notice");
+  box.hidden = !notice;
+  if (!notice) return;
+  box.classList.toggle("bad", Boolean(notice.bad));
+  find("#notice-words").textContent = notice.words;
+  find("#notice-words").setAttribute("role", notice.bad ? "alert" : "status");
+  find("#notice-bar").hidden = notice.share === undefined;
+  find("#notice-bar i").style.width = `${Math.round((notice.share ?? 0) * 100)}%`;
+  find("#cancel").hidden = !notice.busy && !notice.again;
+  find("#cancel").textContent = notice.again ? "Run again" : "Cancel";
+  find("#cancel").dataset.action = notice.again ? "again" : "cancel";
+});
+
+// ---- what a visitor takes away
+
+const FIRST = ["zip", "report", "dicom"];
+let number = 0;
+
+function offer(downloads) {
+  const button = ([kind, label]) => {
+    const one = document.createElement("button");
+    Object.assign(one, { type: "button", id: `take-${kind}`, textContent: label });
+    one.dataset.take = kind;
+    return one;
+  };
+  if (find("#handover").dataset.offered === JSON.stringify(downloads)) return;
+  find("#handover").dataset.offered = JSON.stringify(downloads);
+  const all = Object.entries(downloads);
+  const isFirst = ([kind]) => FIRST.includes(kind);
+  find("#takes").replaceChildren(...all.filter(isFirst).reverse().map(button));
+  find("#more-takes div").replaceChildren(...all.filter((one) => !isFirst(one)).map(button));
+}
+
+export function takeAway(kind) {
+  number += 1;
+  find(`#take-${kind}`).setAttribute("aria-busy", "true");
+  send("take", { take: kind, number });
+}
+
+on("parcel", async (parcel) => {
+  if (parcel.number !== number) return;
+  find(`#take-${parcel.kind}`)?.removeAttribute("aria-busy");
+  const url = new URL(parcel.url, `${window.gradio_config?.root ?? location.origin}/`);
+  if (parcel.kind === "report") {
+    const page = await (await fetch(url)).text();
+    const blob = URL.createObjectURL(new Blob([page], { type: "text/html" }));
+    if (window.open(blob)) return;
+  }
+  // If the browser blocks the window, the report is downloaded.
+  const link = document.createElement("a");
+  Object.assign(link, { href: url, download: parcel.name });
+  link.click();
+});
+
+// The scan and its ground truth are removed from the server at once.
+export function clear() {
+  stop();
+  Object.assign(choice, { id: "", scan: null, truth: null });
+  clearScene();
+  tell("opened");
+  tell("notice", { words: "Removing the scan from the server …" });
+  send("forget");
+}
+
+document.addEventListener("metaseg:forgotten", () => {
+  const [first] = config.examples;
+  if (!choice.scan) begin(first.scan, first.truth, first.title, true);
+});

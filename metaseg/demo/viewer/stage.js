@@ -1,0 +1,261 @@
+// The pictures: one canvas for each, all with the same slice, zoom and window.
+
+import { pathOf, ringsOf } from "./contours.js";
+import { shownOf } from "./masks.js";
+import { chosenNetworks, config, find, heldBack, on, open, redraw, view } from "./state.js";
+import { cutsOf, positionOf } from "./voxels.js";
+
+const TRUTH = { name: "truth", title: "Ground truth", dash: [] };
+const SCALE_BARS = [1, 2, 5, 10, 20, 50, 100];
+let cuts = {};
+let shown = [];
+const lines = new Map();
+const grey = { key: "", canvas: document.createElement("canvas") };
+
+export const cut = () => cuts[view.plane];
+export const panels = () => shown;
+
+on("scene", () => {
+  cuts = cutsOf(open.scene);
+  view.plane = open.scene.plane;
+  view.index = Math.floor(cut().depth / 2);
+  forgetLines();
+});
+on("voxels", forgetLines);
+
+function forgetLines() {
+  lines.clear();
+  grey.key = "";
+  redraw();
+}
+
+// ---- which pictures there are
+
+function layers() {
+  const truth = open.truth ? [TRUTH] : [];
+  const held = heldBack();
+  const networks = chosenNetworks().filter(({ name }) => !held && open.networks.has(name));
+  if (view.layout === "one") return [{ title: "", drawn: [...truth, ...networks] }];
+  const pictures = [{ title: "Image", drawn: [] }];
+  if (open.truth) pictures.push({ title: "Ground truth", drawn: truth });
+  // It has its place before its outlines come, so that nothing moves when they do.
+  if (!held) pictures.push({ title: "Prediction", drawn: networks });
+  return pictures;
+}
+
+function build(pictures) {
+  const box = find("#pictures");
+  while (box.children.length > pictures.length) box.lastElementChild.remove();
+  while (box.children.length < pictures.length) {
+    const figure = document.createElement("figure");
+    figure.append(document.createElement("canvas"), document.createElement("figcaption"));
+    figure.firstElementChild.setAttribute("role", "img");
+    box.append(figure);
+  }
+  shown = pictures.map((picture, number) => {
+    const [canvas, caption] = box.children[number].children;
+    label(picture, canvas, caption);
+    return { ...picture, canvas };
+  });
+  arrange(box, pictures.length);
+}
+
+function label(picture, canvas, caption) {
+  const legend = picture.drawn.map((layer) => {
+    const item = document.createElement("span");
+    const sample = document.createElement("i");
+    sample.style.setProperty("--colour", layer.colour ?? config.truth);
+    sample.className = layer.dash.length ? "line dashed" : "line";
+    item.append(sample, layer.title);
+    return item;
+  });
+  const title = document.createElement("b");
+  title.textContent = picture.title || view.name;
+  const words = picture.title === "Image" ? [title, ` ${view.name}`] : [title];
+  const key = [picture.title, view.name, ...picture.drawn.map(({ name }) => name)].join("|");
+  if (caption.dataset.key !== key) {
+    caption.replaceChildren(...words, ...(picture.title === TRUTH.title ? [] : legend));
+    caption.dataset.key = key;
+  }
+  const names = picture.drawn.map(({ title: name }) => name).join(", ");
+  const where = cut().depth > 1 ? `, slice ${view.index + 1} of ${cut().depth}` : "";
+  const spoken = `${picture.title || "All outlines"}: ${view.name}${where}`
+    + (names ? `, outlines of ${names}` : "");
+  if (canvas.getAttribute("aria-label") !== spoken) canvas.setAttribute("aria-label", spoken);
+}
+
+// Three pictures are one large one, with the outlines, and two small ones beside or below it.
+function arrange(box, count) {
+  const { width, height } = box.getBoundingClientRect();
+  const { left, right, top, bottom } = cut().crop;
+  const shape = (right - left) / ((bottom - top) * cut().aspect);
+  const wide = width / height > shape;
+  box.classList.toggle("wide", count === 3 && wide);
+  box.classList.toggle("tall", count === 3 && !wide);
+  box.classList.toggle("stacked", count === 2 && !wide);
+}
+
+// ---- geometry: image coordinates are columns and rows of the slice
+
+export function frameOf(canvas) {
+  const { crop, aspect, width, height } = cut();
+  const [w, h] = [canvas.clientWidth, canvas.clientHeight];
+  const fit = Math.min(w / (crop.right - crop.left), h / ((crop.bottom - crop.top) * aspect));
+  const scale = fit * view.factor;
+  const middle = view.factor === 1
+    ? [(crop.left + crop.right) / 2, (crop.top + crop.bottom) / 2]
+    : [view.x * width, view.y * height];
+  return {
+    scale, w, h,
+    x: w / 2 - middle[0] * scale,
+    y: h / 2 - middle[1] * scale * aspect,
+  };
+}
+
+// A pointer's place in the image.
+export function placeOf(canvas, event) {
+  const box = canvas.getBoundingClientRect();
+  const frame = frameOf(canvas);
+  return [
+    (event.clientX - box.left - frame.x) / frame.scale,
+    (event.clientY - box.top - frame.y) / frame.scale / cut().aspect,
+  ];
+}
+
+// ---- drawing
+
+function linesOf(layer) {
+  const { voxels, level } = layer === TRUTH ? { voxels: open.truth, level: 1 } : shownOf(layer);
+  const version = open.review?.version ?? 0;
+  const key = `${layer.name} ${level} ${version} ${view.plane} ${view.index}`;
+  if (!lines.has(key)) {
+    if (lines.size > 60) lines.clear();
+    const { width, height } = cut();
+    lines.set(key, pathOf(ringsOf(voxels.slice(cut(), view.index), width, height, level)));
+  }
+  return lines.get(key);
+}
+
+function slicePicture() {
+  const { width, height } = cut();
+  const key = `${view.plane} ${view.index} ${view.low} ${view.high}`;
+  if (grey.key === key) return grey.canvas;
+  const bytes = open.grey.slice(cut(), view.index);
+  const span = Math.max(1, view.high - view.low);
+  const table = Uint8ClampedArray.from({ length: 256 },
+    (_, level) => ((level - view.low) * 255) / span);
+  const picture = new ImageData(width, height);
+  const pixels = new Uint32Array(picture.data.buffer);
+  for (let at = 0; at < bytes.length; at += 1) {
+    pixels[at] = 0xff000000 | (table[bytes[at]] * 0x010101);
+  }
+  Object.assign(grey.canvas, { width, height });
+  grey.canvas.getContext("2d").putImageData(picture, 0, 0);
+  grey.key = key;
+  return grey.canvas;
+}
+
+function drawPicture({ canvas, drawn }) {
+  const ratio = window.devicePixelRatio || 1;
+  const frame = frameOf(canvas);
+  const [w, h] = [Math.round(frame.w * ratio), Math.round(frame.h * ratio)];
+  if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h });
+  const context = canvas.getContext("2d");
+  const { width, height, aspect } = cut();
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.fillStyle = "#000";
+  context.fillRect(0, 0, frame.w, frame.h);
+  context.imageSmoothingQuality = "high";
+  context.drawImage(slicePicture(), frame.x, frame.y, width * frame.scale,
+    height * frame.scale * aspect);
+  const screen = new DOMMatrix([frame.scale, 0, 0, frame.scale * aspect, frame.x, frame.y]);
+  for (const layer of drawn) {
+    const onScreen = new Path2D();
+    onScreen.addPath(linesOf(layer), screen);
+    drawLines(context, onScreen, layer.colour ?? config.truth, layer.dash, drawn.length);
+  }
+  if (view.selected) drawSelected(context, screen, drawn);
+  drawMarks(context, frame);
+}
+
+function drawLines(context, path, colour, dash, layersHere) {
+  context.lineJoin = "round";
+  if (!view.outlined) {
+    context.globalAlpha = view.opacity / 100 / (layersHere > 1 ? 1.6 : 1);
+    context.fillStyle = colour;
+    context.fill(path, "evenodd");
+  }
+  context.globalAlpha = 0.55;
+  context.lineWidth = 3.6;
+  context.strokeStyle = "#000";
+  context.setLineDash([]);
+  if (!dash.length) context.stroke(path);
+  context.globalAlpha = 1;
+  context.lineWidth = 2;
+  context.strokeStyle = colour;
+  context.setLineDash(dash);
+  context.stroke(path);
+  context.setLineDash([]);
+}
+
+// The corners of a box around the chosen region.
+function drawSelected(context, screen, drawn) {
+  if (!drawn.length || view.plane !== open.scene.plane) return;
+  const { box: [top, bottom, left, right], first, last } = view.selected;
+  if (view.index < first || view.index > last) return;
+  const a = screen.transformPoint({ x: left, y: top });
+  const b = screen.transformPoint({ x: right, y: bottom });
+  const [x0, y0, x1, y1] = [a.x - 7, a.y - 7, b.x + 7, b.y + 7];
+  const arm = Math.min(14, (x1 - x0) / 3, (y1 - y0) / 3);
+  context.strokeStyle = "#fff";
+  context.lineWidth = 2;
+  context.beginPath();
+  for (const [x, y, dx, dy] of [[x0, y0, 1, 1], [x1, y0, -1, 1], [x0, y1, 1, -1], [x1, y1, -1, -1]]) {
+    context.moveTo(x + dx * arm, y);
+    context.lineTo(x, y);
+    context.lineTo(x, y + dy * arm);
+  }
+  context.stroke();
+}
+
+// Letters of the patient's sides, the slice's position and a scale bar.
+function drawMarks(context, { w, h, scale }) {
+  const { letters, mm, depth } = cut();
+  context.font = "600 13px system-ui, sans-serif";
+  context.fillStyle = "#e8edf2";
+  context.shadowColor = "#000";
+  context.shadowBlur = 4;
+  context.textBaseline = "middle";
+  if (letters) {
+    context.textAlign = "left";
+    context.fillText(letters.left, 8, h / 2);
+    context.textAlign = "right";
+    context.fillText(letters.right, w - 8, h / 2);
+    context.textAlign = "center";
+    context.fillText(letters.top, w / 2, 40);
+    context.fillText(letters.bottom, w / 2, h - 12);
+  }
+  if (depth > 1) {
+    const words = [`${view.index + 1}/${depth}`, positionOf(open.scene, cut(), view.index)];
+    context.textAlign = "right";
+    context.fillText(words.filter(Boolean).join(" · "), w - 8, h - 14);
+  }
+  if (mm) {
+    const wanted = (w * 0.22 * mm) / scale;
+    const size = SCALE_BARS.filter((bar) => bar <= wanted).pop();
+    if (size) {
+      const length = (size / mm) * scale;
+      context.fillRect(10, h - 12, length, 3);
+      context.textAlign = "left";
+      context.fillText(size >= 10 ? `${size / 10} cm` : `${size} mm`, 10, h - 23);
+    }
+  }
+  context.shadowBlur = 0;
+}
+
+on("draw", () => {
+  if (!open.scene || !find("#pictures")?.clientWidth) return;
+  build(layers());
+  for (const picture of shown) drawPicture(picture);
+});
+

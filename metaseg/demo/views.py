@@ -1,0 +1,35 @@
+"""The views that are drawn when they are opened: Compare, Explain and the call in Python."""
+
+from typing import Any
+
+from metaseg.demo.compare import compare_view
+from metaseg.demo.explain import explain_view
+from metaseg.demo.figure import slice_store
+from metaseg.demo.handover import python_call
+from metaseg.demo.render import Inputs, frame_of, open_inputs, read_slice
+from metaseg.demo.workbench import Workbench
+from metaseg.errors import InputError
+
+
+def view_of(workbench: Workbench, state: Any, server: str) -> dict:
+    """The view that ``state`` asks for, as HTML, or the call as text. It names the scan and the
+    slice it is of. ``server`` is the address at which the visitor reaches it."""
+    inputs = Inputs.of(state)
+    name = state.get("view")
+    answered = {"id": state.get("id"), "view": name}
+    if name == "python":
+        return {**answered, "text": python_call(workbench, server, inputs)}
+    if name not in ("compare", "explain"):
+        raise InputError("There is no such view.")
+    opened, _ = open_inputs(workbench, inputs)
+    index, readings = read_slice(workbench, opened, inputs)
+    frame, scan = frame_of(opened), opened.scan
+    if name == "explain":
+        explanations = [workbench.explain(opened, reading.name, index) for reading in readings]
+        html = explain_view(frame, readings, explanations)
+    else:
+        truth = None if opened.truth is None else opened.truth[index]
+        spacing = scan.spacing
+        html = compare_view(frame, readings, truth, spacing and spacing[1] * spacing[2])
+    grey = workbench.segmenter.view(scan, index, enhanced=False)
+    return {**answered, "html": html, "store": slice_store(grey, frame.aspect)}

@@ -1,0 +1,223 @@
+"""Volumes in the viewer, and scans that replace each other, in Chromium."""
+
+import threading
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from metaseg.passes import Pass
+from metaseg.scan.dicom_kind import MODALITY
+from metaseg.scan.pictures import COLOUR
+from metaseg.segmenter import Segmenter
+from tests.conftest import EXAMPLES
+from tests.demo.browser import (
+    ORANGE,
+    OTHER,
+    PHONE,
+    SLICE,
+    TRUTH,
+    carry,
+    coloured,
+    drawing,
+    give,
+    needs_chromium,
+    open_page,
+    pictures,
+    save_volume,
+    wait_for,
+)
+
+pytestmark = needs_chromium
+
+
+@pytest.fixture
+def gate(monkeypatch):
+    """Networks wait at this gate for every slice."""
+    gate = threading.Event()
+    run = Pass.run
+
+    def waiting(self, batch):
+        gate.wait(60)
+        return run(self, batch)
+
+    monkeypatch.setattr(Pass, "run", waiting)
+    yield gate
+    gate.set()
+
+
+def middle_of(place) -> tuple[float, float]:
+    box = place.bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def test_a_volume_opens_on_its_largest_lesion_and_is_stepped_through(page, tmp_path):
+    give(page, save_volume(tmp_path, (0, 0, 0, 0, 0, 1, 0)))
+    expect(page.locator("#where")).to_contain_text("6 / 7")
+    assert coloured(page, ORANGE) > 50
+    expect(page.locator("#regions .show").first).to_contain_text("slice 6")
+    expect(page.locator("#regions .show").first).to_contain_text("cm³")
+    page.mouse.move(*middle_of(pictures(page).last))
+    page.mouse.wheel(0, 100)
+    expect(page.locator("#where")).to_contain_text("7 / 7")
+    assert page.evaluate("scrollY") == 0 and coloured(page, ORANGE) == 0
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("#where")).to_contain_text("5 / 7")
+    page.keyboard.press("n")
+    expect(page.locator("#where")).to_contain_text("6 / 7")
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -200)
+    page.keyboard.up("Control")
+    expect(page.locator("#zoom")).not_to_have_text("100 %")
+    expect(page.locator("#where")).to_contain_text("6 / 7")
+    page.locator("#position").fill("0")
+    expect(page.locator("#where")).to_contain_text("1 / 7")
+    page.locator("#regions .show").first.click()
+    expect(page.locator("#where")).to_contain_text("6 / 7")
+
+
+def test_planes_are_cut_in_the_browser(page, tmp_path):
+    give(page, save_volume(tmp_path, (0, 1, 1, 1, 1, 1, 0)))
+    seen = {drawing(page)}
+    page.route("**/gradio_api/**", lambda route: route.abort())
+    for plane, depth in (("Coronal", 512), ("Sagittal", 512), ("Axial", 7)):
+        page.get_by_role("button", name=plane, exact=True).click()
+        expect(page.locator("#where")).to_contain_text(f"/ {depth}")
+        assert coloured(page, ORANGE) > 20, f"{plane} opens where the lesion is"
+        seen.add(drawing(page))
+    assert len(seen) == 3
+
+
+def test_a_second_scan_replaces_the_first_at_once(page, gate):
+    gate.set()
+    give(page, SLICE, TRUTH)
+    gate.clear()
+    carry(page, "drop", OTHER)
+    expect(page.locator("#pictures figcaption").first).to_contain_text(OTHER.stem)
+    expect(page.locator("#notice")).to_contain_text("Attention U-Net")
+    assert coloured(page, ORANGE) == 0, "no outline of the first under the name of the second"
+    expect(page.locator("#verdict")).to_be_empty()
+    expect(page.locator("#regions li")).to_have_count(0)
+    expect(pictures(page)).to_have_count(2)
+    expect(page.locator("#ground-truth")).to_contain_text("+ Ground truth")
+    gate.set()
+    wait_for(page, OTHER.stem)
+    assert coloured(page, ORANGE) > 50
+    expect(page.locator("#figures")).to_be_empty()
+
+
+def test_only_the_last_of_several_scans_is_shown(page, gate):
+    for number in (1, 2, 3):
+        page.locator(f"[data-example='{number}']").click()
+        expect(page.locator("#notice")).to_be_visible()
+    carry(page, "drop", OTHER)
+    gate.set()
+    wait_for(page, OTHER.stem)
+    page.wait_for_timeout(1000)
+    expect(page.locator("#pictures figcaption").first).to_contain_text(OTHER.stem)
+    expect(page.locator("[aria-current=true]")).to_have_count(0)
+
+
+def test_a_volume_says_where_it_is_and_can_be_cancelled(page, gate, tmp_path):
+    page.set_input_files("#scan input[type=file]", save_volume(tmp_path))
+    expect(page.locator("#notice")).to_contain_text(
+        "Attention U-Net and Nested U-Net: slice 1 of 5"
+    )
+    expect(pictures(page).first).to_be_visible()
+    assert len(drawing(page, 0)) > 2000, "the scan is shown while the networks run"
+    page.locator("#cancel").click()
+    expect(page.locator("#notice")).to_contain_text("Cancelled")
+    gate.set()
+    page.wait_for_timeout(500)
+    expect(page.locator("#verdict")).to_be_empty()
+    page.get_by_role("button", name="Run again").click()
+    wait_for(page, "head")
+    expect(page.locator("#verdict")).to_contain_text("region")
+
+
+def test_an_error_is_a_sentence_and_the_page_goes_on(page, tmp_path):
+    bad = tmp_path / "notes.png"
+    bad.write_text("no picture")
+    page.set_input_files("#scan input[type=file]", bad)
+    expect(page.get_by_role("alert").filter(visible=True)).to_contain_text(
+        "notes.png is not an image"
+    )
+    expect(pictures(page)).to_have_count(0)
+    give(page, SLICE)
+    page.set_input_files("#ground-truth input[type=file]", bad)
+    expect(page.locator("#notices [role=alert]")).to_contain_text("notes.png is not an image")
+    assert coloured(page, ORANGE) > 50
+    page.set_input_files("#ground-truth input[type=file]", TRUTH)
+    expect(page.locator("#figures")).to_contain_text("Agreement")
+
+
+def test_what_is_no_brain_mri_waits_behind_show_anyway(page, tmp_path):
+    photo = tmp_path / "holiday.png"
+    pixels = cv2.imread(str(SLICE))
+    pixels[..., 0] = 255 - pixels[..., 0]
+    cv2.imwrite(str(photo), pixels)
+    page.set_input_files("#scan input[type=file]", photo)
+    expect(page.locator("#doubts")).to_contain_text(COLOUR)
+    expect(page.locator("#verdict")).to_be_empty()
+    expect(page.locator("#regions li")).to_have_count(0)
+    expect(page.locator("#handover")).to_be_hidden()
+    expect(pictures(page)).to_have_count(1)
+    assert coloured(page, ORANGE) == 0, "no outline either"
+    page.get_by_role("button", name="Show the result anyway").click()
+    expect(page.locator("#verdict")).to_contain_text("region")
+    expect(page.locator("#doubts")).to_contain_text(COLOUR)
+
+
+def test_a_body_ct_is_never_an_all_clear(page, served, monkeypatch):
+    predict = Segmenter.predict_each
+    nothing = {"notices": (MODALITY,), "probability": np.zeros((1, 512, 512), np.float32)}
+
+    def doubtful(*given):
+        return [replace(found, **nothing) for found in predict(*given)]
+
+    monkeypatch.setattr(Segmenter, "predict_each", doubtful)
+    carry(page, "paste", EXAMPLES / "meningioma_sagittal.jpg")
+    expect(page.locator("#doubts")).to_contain_text("modality other than MR")
+    page.wait_for_timeout(300)
+    assert "no region" not in page.locator("#viewer").inner_text()
+
+
+def test_several_files_go_to_batch(page):
+    carry(page, "drop", SLICE, OTHER)
+    expect(page.get_by_role("tab", name="Batch")).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#batch-scans")).to_contain_text(OTHER.stem)
+    expect(page.locator("#batch-scans")).to_contain_text(SLICE.stem)
+
+
+def test_a_phone_steps_by_swipes_and_zooms_by_pinches(browser, server, tmp_path):
+    page = open_page(browser, server, PHONE, has_touch=True)
+    give(page, save_volume(tmp_path))
+    expect(page.locator("#where")).to_contain_text("2 / 5")
+    x, y = middle_of(pictures(page).last)
+    touch = page.context.new_cdp_session(page)
+
+    def send(kind: str, *points: tuple[float, float]) -> None:
+        touch.send(
+            "Input.dispatchTouchEvent",
+            {
+                "type": kind,
+                "touchPoints": [{"x": a, "y": b, "id": n} for n, (a, b) in enumerate(points)],
+            },
+        )
+
+    send("touchStart", (x, y))
+    for moved in (10, 20, 30):
+        send("touchMove", (x - moved, y))
+    send("touchEnd")
+    expect(page.locator("#where")).to_contain_text("3 / 5")
+    send("touchStart", (x - 30, y), (x + 30, y))
+    for apart in (40, 60, 80):
+        send("touchMove", (x - apart, y), (x + apart, y))
+    send("touchEnd")
+    page.wait_for_timeout(200)
+    assert page.locator("#zoom").text_content() != "100 %"
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+    page.close()
