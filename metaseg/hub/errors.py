@@ -31,9 +31,9 @@ LOG_IN = f"log in with hf auth login or set HF_TOKEN to a token from {TOKENS}"
 
 _BY_STATUS = {
     401: f"The Hub does not accept your token for {{place}}: {LOG_IN}.",
-    402: "The Hub asks for payment for {place}: choose hardware that your account includes.",
-    403: "Your token is not allowed to do this with {place}: use a token with write access and a "
-    "name that you own.",
+    402: "The Hub requires payment for {place}: choose hardware that your account includes.",
+    403: "Your token does not allow this for {place}: use a token with write access and a name "
+    "that you own.",
     404: "The Hub has no {place} that you can see: check the name, and log in if it is private.",
     409: "{place} changed on the Hub in the meantime or already exists: try again.",
     413: "The upload to {place} is too large for the Hub: send smaller files.",
@@ -66,7 +66,7 @@ def _explain(error: BaseException, place: str) -> str | None:
         case LocalTokenNotFoundError():
             return f"You are not logged in to the Hub: {LOG_IN}; it must be allowed to write."
         case OfflineModeIsEnabled():
-            return f"HF_HUB_OFFLINE is set, and {place} is not in the cache: unset it to ask."
+            return f"HF_HUB_OFFLINE is set, and {place} is not in the cache: unset it."
         case GatedRepoError():
             return f"{place} needs its owner's permission: request access on its page, and log in."
         case RevisionNotFoundError():

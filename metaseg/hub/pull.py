@@ -50,15 +50,15 @@ def _find_in_cache(name: HubName) -> Path | None:
             if constants.HF_HUB_OFFLINE:
                 raise InputError(
                     f"HF_HUB_OFFLINE is set, and {name} is not in the cache: unset it once to "
-                    "fetch it."
+                    "download it."
                 ) from None
             return None
         paths.append(Path(path))
     if all(_fits(path, _blob(path).name) for path in paths if path.is_symlink()):
         return paths[0].parent
     if constants.HF_HUB_OFFLINE:
-        raise InputError(f"The cache holds a damaged {name}: unset HF_HUB_OFFLINE to repair it.")
-    log.warning("The cache holds a damaged %s, which is fetched again.", name)
+        raise InputError(f"{name} is damaged in the cache: unset HF_HUB_OFFLINE to repair it.")
+    log.warning("%s is damaged in the cache and is downloaded again.", name)
     return None
 
 
@@ -80,8 +80,7 @@ def _download(name: HubName) -> Path:
         if not _fits(path, wanted):
             _blob(path).unlink()
             raise InputError(
-                f"{file} of {name} is not what the Hub says it is (its hash differs): it was "
-                "deleted; try again."
+                f"{file} of {name} does not match the Hub's hash and was deleted: try again."
             )
     if not name.is_pinned:
         # The client then records the commit of the branch or tag, for offline use.

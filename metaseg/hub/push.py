@@ -112,7 +112,7 @@ def plain_repo_id(text: str) -> str:
     name = HubName.parse(text)
     if name.revision:
         raise InputError(
-            f"Publish to {name.repo_id}, without @{name.revision}: use --tag for that."
+            f"Publish to {name.repo_id}, without @{name.revision}: use --tag to name a version."
         )
     return name.repo_id
 
@@ -128,6 +128,6 @@ def _tag(pushed: Pushed, tag: str) -> None:
             tagged = api.model_info(pushed.repo_id, revision=tag, timeout=TIMEOUT).sha
             if tagged != pushed.commit:
                 raise InputError(
-                    f"{pushed.repo_id} has a tag {tag} already, which names another commit: "
-                    "choose another tag."
+                    f"{pushed.repo_id} already has a tag {tag} for another commit: choose another "
+                    "tag."
                 ) from error

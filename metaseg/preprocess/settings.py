@@ -56,7 +56,7 @@ class Preprocessing:
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.low_percentile >= self.high_percentile:
-            raise ValueError("low_percentile must lie below high_percentile")
+            raise ValueError("low_percentile must be below high_percentile")
         if len(set(self.channels)) < len(self.channels):
             raise ValueError("channels names one twice")
         if self.clahe_at == "source" and self.channels != ("window",):

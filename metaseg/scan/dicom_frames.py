@@ -59,7 +59,7 @@ class Frame:
 
     @property
     def is_placed(self) -> bool:
-        """Whether the file says where the frame lies in the patient."""
+        """Whether the file states the frame's position in the patient."""
         return all(x is not None for x in (self.position, self.orientation, self.spacing))
 
     @property

@@ -121,13 +121,13 @@ def _segmentation(
 
 
 def series_number(headers: list[Dataset], offset: int) -> int:
-    """A number for a series made from the one of ``headers``."""
+    """The number of a new series derived from the one of ``headers``."""
     return int(headers[0].get("SeriesNumber") or 0) + offset
 
 
 def keep_what_files_it(result: Dataset) -> None:
-    """Take out of ``result`` what it says of the patient, but for ``PATIENT``: comments, other
-    numbers and the like, which no archive needs."""
+    """Remove patient data from ``result`` except ``PATIENT``: comments, other numbers and the like,
+    which no archive needs."""
     for element in list(result.group_dataset(0x0010)):
         if element.keyword not in PATIENT:
             del result[element.tag]

@@ -52,7 +52,7 @@ class Scan:
     orientation: Codes | None = None
     """The source's own axis codes, for example ("R", "A", "S"), to write back to."""
     plane: str = "axial"
-    """The plane that the slices lie in: axial, coronal or sagittal."""
+    """The plane of the slices: axial, coronal or sagittal."""
     sources: tuple[SourceSlice | None, ...] = ()
     """DICOM only: the source of each slice, in the order of the series, not of the plane; None for
     a missing slice. A DICOM-SEG refers to them."""

@@ -81,7 +81,7 @@ def _read_recipe(recipe: Path) -> dict[str, Any]:
     if values is None:
         return {}
     if not isinstance(values, dict):
-        raise InputError(f"The recipe {recipe.name} must hold lines of field: value.")
+        raise InputError(f"The recipe {recipe.name} must contain lines of the form field: value.")
     return {str(name): value for name, value in values.items()}
 
 
@@ -113,7 +113,7 @@ def _convert_one(kind: type, value: Any) -> Any:
 
 def _out_of_range(config: TrainingConfig) -> list[str]:
     faults = [
-        f"{name} must lie between 0 and 1" for name in SHARES if not 0 <= getattr(config, name) <= 1
+        f"{name} must be between 0 and 1" for name in SHARES if not 0 <= getattr(config, name) <= 1
     ]
     faults += [f"{name} must be above 0" for name in POSITIVE if not getattr(config, name) > 0]
     faults += [

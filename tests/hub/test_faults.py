@@ -21,7 +21,7 @@ LOG_IN = (
 )
 BAD_TOKEN = f"The Hub does not accept your token for {REPO}: {LOG_IN}."
 FORBIDDEN = (
-    f"Your token is not allowed to do this with {REPO}: use a token with write access and a name "
+    f"Your token does not allow this for {REPO}: use a token with write access and a name "
     "that you own."
 )
 UNKNOWN = f"The Hub has no {REPO} that you can see: check the name, and log in if it is private."
@@ -32,8 +32,7 @@ TOO_MANY = (
 BROKEN = f"The Hub has an internal error (500) for {REPO}: try again later."
 NOT_WHOLE = f"{REPO} arrived incomplete: try again."
 WRONG_HASH = (
-    f"model.safetensors of {REPO} is not what the Hub says it is (its hash differs): it was "
-    "deleted; try again."
+    f"model.safetensors of {REPO} does not match the Hub's hash and was deleted: try again."
 )
 
 PULL_FAULTS = [

@@ -61,7 +61,7 @@ def test_a_tag_is_never_moved(hub: Hub, client: Client, folder: Path, tmp_path: 
     client.ask("push", folder=str(folder), repo_id=REPO, tag="v1")
     other = make_checkpoint(tmp_path / "nested_unet", seed=1)
     answer = client.ask("push", folder=str(other), repo_id=REPO, tag="v1")
-    assert "has a tag v1 already" in answer["sentence"]
+    assert "already has a tag v1" in answer["sentence"]
 
 
 def test_what_is_private_does_not_go_to_a_public_place(

@@ -45,7 +45,7 @@ def test_all_faults_of_a_recipe_are_listed(tmp_path: Path) -> None:
         "batch_size cannot be 'many'",
         "size cannot be 160.5",
         "Unknown loss hinge",
-        "metastases must lie between 0 and 1",
+        "metastases must be between 0 and 1",
         "freeze_batch_norm cannot be 1",
         "seed cannot be True",
         "validation_by must be one of group, slice",
