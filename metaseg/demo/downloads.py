@@ -117,8 +117,8 @@ def _write_figure(
     scan = result.opened.scan
     index = result.main_slice if inputs.position is None else result.viewed
     panels = figure_panels(result, index)
-    wanted = list(dict.fromkeys(chosen)) or [name for name in panels if name != TOGETHER]
-    if not set(wanted) <= set(panels):
+    wanted = list(chosen) or [name for name in panels if name != TOGETHER]
+    if len(wanted) > len(panels) or not all(name in list(panels) for name in wanted):
         raise InputError(f"A figure of this result can have the panels {', '.join(panels)}.")
     used = ", ".join(
         f"{found.report.model} at threshold {found.report.threshold:g}" for found in result.findings

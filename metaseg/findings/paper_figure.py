@@ -109,8 +109,18 @@ def _draw_bar(axes: Axes, box: Box, pixel_mm: tuple[float, float]) -> None:
         return
     x, y = left + 0.05 * (right - left), bottom - 0.05 * (bottom - top)
     length = mm / pixel_mm[1]
-    axes.plot([x, x + length], [y, y], color="white", linewidth=2, solid_capstyle="butt", gid="bar")
-    axes.text(x + length / 2, y - 0.02 * (bottom - top), f"{mm} mm", color="white", ha="center")
+    # What is dark behind it keeps it visible on bright skin. A rim would make text no text.
+    for colour, width, name in (("black", 3.5, "rim"), ("white", 2, "bar")):
+        ends = [x, x + length], [y, y]
+        axes.plot(*ends, color=colour, linewidth=width, solid_capstyle="butt", gid=name)
+    axes.text(
+        x + length / 2,
+        y - 0.03 * (bottom - top),
+        f"{mm} mm",
+        color="white",
+        ha="center",
+        bbox={"facecolor": "black", "edgecolor": "none", "alpha": 0.6, "pad": 1},
+    )
 
 
 def bar_length(width_mm: float) -> int | None:

@@ -104,5 +104,6 @@ def test_figure_of_a_volume_says_where_it_lies(workbench, tmp_path):
     assert "20 mm" in words and words.count("Image") == 1
     result = result_of(workbench, inputs)
     assert list(figure_panels(result, 3)) == ["image", *workbench.compared, "together"]
-    with pytest.raises(InputError, match="can have the panels image, attention_unet"):
-        write_download(workbench, inputs, "figure-svg", panels=["truth"])
+    for panels in (["truth"], [["image"]], [None], ["image"] * 100):
+        with pytest.raises(InputError, match="can have the panels image, attention_unet"):
+            write_download(workbench, inputs, "figure-svg", panels=panels)

@@ -215,6 +215,27 @@ def test_bad_reviews_get_one_sentence(change):
     assert "\n" not in words and "Mustermann" not in words and len(words) < 250
 
 
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["slice", "runs", "shape"]), inner, max_size=3)
+    ),
+    max_leaves=12,
+)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.sampled_from([*GOOD, "added", "erased", "x"]), json_values, max_size=5))
+def test_whatever_a_browser_sends_is_a_review_or_a_sentence(values):
+    try:
+        review = read_review(json.dumps(GOOD | values))
+    except InputError as error:
+        assert str(error).endswith("review again.")
+    else:
+        assert read_review(review.to_json()) == review
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "[" * 100_000, b"\xff\xfe", "{}"])
 def test_what_is_no_review(text):
     with pytest.raises(InputError, match="review again"):
