@@ -34,14 +34,14 @@ class State:
 
 
 @contextmanager
-def running_server(cache: Path) -> Iterator[tuple[str, psutil.Process]]:
-    """The demo's address, and its process."""
+def running_server(cache: Path, root: Path = ROOT) -> Iterator[tuple[str, psutil.Process]]:
+    """The address of the demo whose code lies in ``root``, and its process."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     chosen = {"GRADIO_TEMP_DIR": str(cache), "GRADIO_SERVER_PORT": str(port)}
     process = subprocess.Popen(
-        [sys.executable, "app.py"], cwd=ROOT, env={**os.environ, **chosen}, stdout=sys.stderr
+        [sys.executable, "app.py"], cwd=root, env={**os.environ, **chosen}, stdout=sys.stderr
     )
     url = f"http://127.0.0.1:{port}/"
     try:
@@ -52,7 +52,7 @@ def running_server(cache: Path) -> Iterator[tuple[str, psutil.Process]]:
             except httpx.HTTPError:
                 if process.poll() is not None:
                     sys.exit("The server did not start.")
-                time.sleep(0.5)
+                time.sleep(0.1)
         yield url, psutil.Process(process.pid)
     finally:
         process.terminate()

@@ -207,7 +207,10 @@ def _longest_in_plane(
 
 def _hull(part: np.ndarray) -> np.ndarray:
     """The corners (N, 2) of the pixels of ``part`` (h, w) bool that can be farthest apart."""
-    pixels = np.argwhere(part)
+    rows = np.flatnonzero(part.any(axis=1))
+    # Of a row only its ends can.
+    first, last = part[rows].argmax(axis=1), part.shape[1] - 1 - part[rows, ::-1].argmax(axis=1)
+    pixels = np.concatenate([np.stack([rows, ends], axis=1) for ends in (first, last)])
     corners = np.concatenate([pixels + offset for offset in product((0, 1), repeat=2)])
     # A pixel is never flat, so it has a hull.
     return corners[ConvexHull(corners).vertices]

@@ -1,0 +1,40 @@
+"""Drawn input for measurements: slices that no server has seen, and volumes of any shape."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import nibabel
+import numpy as np
+
+ROOT = Path(__file__).parent.parent
+SLICE = ROOT / "examples" / "meningioma_axial.jpg"
+
+
+def new_slices(folder: Path) -> Iterator[Path]:
+    """The same example for ever, each time with another first pixel."""
+    grey = cv2.imread(str(SLICE), cv2.IMREAD_GRAYSCALE)
+    number = 0
+    while True:
+        grey[0, :2] = divmod(number, 256)
+        path = folder / f"slice{number}.png"
+        cv2.imwrite(str(path), grey)
+        yield path
+        number += 1
+
+
+def write_volume(path: Path, shape: tuple[int, int, int]) -> Path:
+    """An ellipsoid of noise with bright spots, (slices, rows, columns), as 16-bit NIfTI."""
+    random = np.random.default_rng(0)
+    grid = np.ogrid[tuple(slice(-1, 1, complex(0, size)) for size in shape)]
+    volume = np.zeros(shape, np.int16)
+    distance = grid[1] ** 2 / 0.8 + grid[2] ** 2 / 0.6
+    for index in range(shape[0]):
+        inside = distance[0] + grid[0][index] ** 2 < 0.9
+        noise = random.normal(900, 60, shape[1:])
+        volume[index] = np.where(inside, noise, random.integers(0, 20, shape[1:]))
+    for centre in random.uniform(0.35, 0.65, (8, 3)):
+        window = tuple(slice(int(c * s), int(c * s) + 8) for c, s in zip(centre, shape))
+        volume[window] = 1900
+    nibabel.save(nibabel.Nifti1Image(volume.transpose(2, 1, 0), np.diag([-1.0, -1, 1, 1])), path)
+    return path

@@ -1,0 +1,94 @@
+"""Networks and volumes inside one process, of the MetaSeg in the working folder. Prints JSON.
+
+Runs on earlier versions too, whose modules had other names.
+"""
+
+import json
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from drawn import SLICE, write_volume
+
+sys.path.insert(0, str(Path.cwd()))
+
+from metaseg.scan import read_scan
+from metaseg.segmenter import Segmenter
+
+try:
+    from metaseg.hub.resolve import load_models
+except ImportError:
+    from metaseg.sources import load_models
+
+REPEATS = 15
+VOLUME = (155, 240, 240)
+LARGE = (400, 512, 512)
+
+
+def repeated(work, repeats: int = REPEATS) -> list[float]:
+    """The seconds of each of ``repeats`` calls, after two that do not count."""
+    seconds = []
+    for _ in range(repeats + 2):
+        started = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - started)
+    return seconds[2:]
+
+
+def peak_mib() -> float:
+    """Peak resident memory of this process so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def one_pass(segmenter: Segmenter, name: str, image: np.ndarray):
+    """What runs the network on ``image`` (1, C, S, S) with all its rotations."""
+    if hasattr(segmenter, "runtime"):
+        runtime = segmenter.runtime(name)
+        return lambda: runtime.run(image, set())
+    return lambda: segmenter._forward(name, image[:, 0])
+
+
+def measure_volume(segmenter: Segmenter, shape: tuple[int, int, int], names: list[str]) -> dict:
+    """Seconds of reading a volume of ``shape`` and of all ``names`` on it, and the peak memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = write_volume(Path(folder) / "volume.nii", shape)
+        idle = peak_mib()
+        started = time.perf_counter()
+        scan = read_scan(path)
+        read = time.perf_counter() - started
+        if hasattr(segmenter, "predict_each"):
+            segmenter.predict_each(scan, names)
+        else:
+            for name in names:
+                segmenter.predict(scan, name)
+        taken = time.perf_counter() - started
+    return {"read": read, "all": taken, "mib_above_idle": peak_mib() - idle}
+
+
+def main() -> None:
+    """Measure what the first argument names: ``network``, ``volume`` or ``memory``."""
+    segmenter = Segmenter(load_models(), "cpu")
+    names = list(segmenter.checkpoints)
+    image = np.random.default_rng(0).normal(size=(1, 1, 192, 192)).astype(np.float32)
+    passes = {name: one_pass(segmenter, name, image) for name in names}
+    scan = read_scan(SLICE)
+    for name, run in passes.items():
+        run()
+        segmenter.predict(scan, name)
+    if sys.argv[1] == "network":
+        result = {
+            "network": {name: repeated(run) for name, run in passes.items()},
+            "slice": {name: repeated(lambda n=name: segmenter.predict(scan, n)) for name in names},
+        }
+    elif sys.argv[1] == "volume":
+        result = measure_volume(segmenter, VOLUME, names)
+    else:
+        result = measure_volume(segmenter, LARGE, names[:1])
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""The measurements as docs/performance.md shows them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+TITLES = {"attention_unet": "Attention U-Net", "nested_unet": "Nested U-Net"}
+INTRODUCTION = """# Performance
+
+`python benchmarks/speed.py --before CHECKOUT --write` wrote this page from one run. A figure is a
+median with quartiles in brackets. "Before" is an earlier commit, measured in turn with this one;
+on a machine that others use as well, trust the ratios more than the seconds.
+"""
+
+
+def document(facts: dict[str, str], results: dict[str, dict]) -> str:
+    """The whole page, from ``facts`` of the run and what ``before`` and ``after`` measured."""
+    parts = [INTRODUCTION, table(["", ""], [[name, words] for name, words in facts.items()])]
+    after, before = results["after"], results.get("before", {})
+    rows = []
+    for name, title in TITLES.items():
+        rows += [
+            (f"{title}: network, all rotations", ("network", "network", name)),
+            (f"{title}: a slice, without reading it", ("network", "slice", name)),
+        ]
+    rows += [
+        ("155 x 240 x 240 through both networks", ("volume", "all")),
+        ("400 x 512 x 512 through one network", ("memory", "all")),
+    ]
+    parts.append(section("In one process", rows, before, after))
+    rows = [
+        ("from the command to the page", ("requests", "start")),
+        ("an empty call (/models)", ("requests", "empty")),
+    ]
+    for name, title in TITLES.items():
+        of = ("requests", "slices", name)
+        rows += [
+            (f"{title}: /segment of a new slice", (*of, "new")),
+            (f"{title}: the same slice, uploaded again, other threshold", (*of, "other_threshold")),
+        ]
+    rows += [
+        ("/segment_volume of 24 slices", ("requests", "volume", "first")),
+        ("the same at another threshold", ("requests", "volume", "other_threshold")),
+        ("a slice, nobody else there", ("requests", "beside", "alone")),
+        ("a slice while another visitor's volume runs", ("requests", "beside", "beside")),
+    ]
+    parts.append(section("The demo, through a real client", rows, before, after))
+    rows = [
+        ("archive, one process", ("archive", "1")),
+        ("archive, two processes", ("archive", "2")),
+    ]
+    parts.append(section("An archive of studies (`metaseg predict`)", rows, before, after))
+    parts.append(memory_section(before, after))
+    if after.get("peers"):
+        peers = [
+            [name, f"{one['weights'] / 1e6:.1f}", spread(one["seconds"])]
+            for name, one in after["peers"].items()
+        ]
+        parts.append(
+            "## Beside networks of others\n\nOne slice of 192 x 192. Weights are in millions.\n\n"
+            + table(["network", "weights", "time"], peers)
+        )
+    return "\n".join(parts)
+
+
+def section(title: str, rows: Sequence[tuple], before: dict, after: dict) -> str:
+    """A table of ``rows``, each with its place in the results, and the ratio after to before."""
+    lines = []
+    for words, place in rows:
+        old, new = find(before, place), find(after, place)
+        if new is None:
+            continue
+        ratio = "" if old is None else f"{np.median(new) / np.median(old):.2f}"
+        lines.append([words, "" if old is None else spread(old), spread(new), ratio])
+    return f"## {title}\n\n" + table(["", "before", "after", "ratio"], lines) if lines else ""
+
+
+def memory_section(before: dict, after: dict) -> str:
+    """Memory in MiB."""
+    rows = []
+    for words, place in (
+        ("the demo, after its first slices", ("requests", "mib_idle")),
+        ("a volume of 400 x 512 x 512, peak above idle", ("memory", "mib_above_idle")),
+        ("a volume of 155 x 240 x 240 through both, peak above idle", ("volume", "mib_above_idle")),
+    ):
+        old, new = find(before, place), find(after, place)
+        if new is not None:
+            rows.append([words, "" if old is None else f"{old:.0f}", f"{new:.0f}"])
+    for words, key in (("document of the page, kB", "document"), ("the same as sent, kB", "sent")):
+        old, new = find(before, ("requests", "page", key)), find(after, ("requests", "page", key))
+        if new is not None:
+            rows.append([words, "" if old is None else f"{old / 1e3:.0f}", f"{new / 1e3:.0f}"])
+    return "## Memory (MiB) and page\n\n" + table(["", "before", "after"], rows) if rows else ""
+
+
+def find(results: dict, place: Sequence[str]):
+    """What lies at ``place``, or None."""
+    found = results
+    for key in place:
+        if not isinstance(found, dict) or key not in found:
+            return None
+        found = found[key]
+    return found
+
+
+def spread(seconds: float | Sequence[float]) -> str:
+    """Median and quartiles, in ms or s."""
+    low, middle, high = np.percentile(np.atleast_1d(seconds), [25, 50, 75])
+    unit, scale = ("ms", 1e3) if middle < 1 else ("s", 1)
+    digits = 0 if scale == 1e3 and middle >= 0.1 else 1
+    text = f"{middle * scale:.{digits}f} {unit}"
+    if np.size(seconds) == 1:
+        return text
+    return f"{text} ({low * scale:.{digits}f} to {high * scale:.{digits}f})"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines) + "\n"
