@@ -1,27 +1,24 @@
 """python -m metaseg predict SCAN... --model NAME --threshold T --output DIR"""
 
 import argparse
-import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
 
+from metaseg.cli.studies import Outcome, Settings, Task, in_processes, segment_study
 from metaseg.data.studies import Study, find_studies
-from metaseg.errors import InputError, memory_errors
+from metaseg.errors import InputError
 from metaseg.files import output_folder
-from metaseg.findings.files import write_results
 from metaseg.findings.manifest import Manifest, digest_of
-from metaseg.findings.report import find
 from metaseg.hub.resolve import load_models
 from metaseg.prediction import SENSITIVE
-from metaseg.scan import Scan, read_scan
-from metaseg.scan.planes import PLANES, in_plane
+from metaseg.runtime.threads import threads
+from metaseg.scan.planes import PLANES
 from metaseg.segmenter import Segmenter
 
 
@@ -63,6 +60,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--volume", type=int, help="volume of a 4-D NIfTI, counted from 0 (default: the first)"
     )
     parser.add_argument("--slices", action="store_true", help="also write PNG files of every slice")
+    parser.add_argument(
+        "--workers",
+        type=_workers,
+        help="scans to segment at once, each in a process of its own (default: one a processor)",
+    )
     parser.add_argument("--output", required=True, type=Path, metavar="DIR")
     parser.set_defaults(run=run)
 
@@ -92,42 +94,79 @@ def run(options: argparse.Namespace) -> int:
         "slices": options.slices,
     }
     manifest = Manifest(folder, made_by, {one.label: one.reason for one in skipped})
-    rows = []
-    for study, name in tqdm(list(zip(studies, output_names(studies))), unit="scan"):
-        path, digest = study.path, None
-        try:
-            digest = _digest(path)
-            if manifest.is_done(name, digest):
-                rows.append((study.label, "done before", _found(manifest.scans[name]["lesions"])))
-                continue
-            progress = partial(tqdm, desc=name, unit="slice", leave=False)
-            minimum = options.min_lesion_mm3
-            with memory_errors(path.name), _all_or_none(folder, name) as partial_folder:
-                scan = _read(path, options)
-                prediction = segmenter.predict(scan, checkpoint.name, progress)
-                found = find(scan, prediction, threshold, minimum if scan.is_volume else 0)
-                report, files = write_results(
-                    partial_folder, name, segmenter, scan, prediction, found, options.slices
-                )
-            lesions = len(report.lesions)
-            manifest.add(
-                name,
-                digest,
-                "done",
-                source=study.label,
-                seconds=report.seconds,
-                lesions=lesions,
-                files=files,
-            )
-            rows.append((study.label, "done", _found(lesions)))
-        except InputError as error:
+    settings = Settings(
+        model=options.model,
+        folder=folder,
+        threshold=threshold,
+        plane=options.plane,
+        minimum=options.min_lesion_mm3,
+        ignore_spacing=options.ignore_spacing,
+        series=options.series,
+        volume=options.volume,
+        slices=options.slices,
+    )
+    names = output_names(studies)
+    rows: dict[str, tuple[str, str, str]] = {}
+    with tqdm(total=len(studies), unit="scan") as bar:
+
+        def note(name: str, *row: str) -> None:
+            rows[name] = row
+            bar.update()
+
+        def fail(study: Study, name: str, digest: str | None, error: InputError) -> None:
             tqdm.write(f"metaseg: {error}", file=sys.stderr)
             manifest.add(name, digest, "failed", source=study.label, reason=str(error))
-            rows.append((study.label, "failed", str(error)))
-    rows += [(one.label, "skipped", one.reason) for one in skipped]
-    if len(rows) > 1:
-        _print_table(rows)
-    return 2 if any(status == "failed" for _, status, _ in rows) else 0
+            note(name, study.label, "failed", str(error))
+
+        def tasks() -> Iterator[Task]:
+            """What is left to do; a study is read no sooner than it is wanted."""
+            for study, name in zip(studies, names):
+                try:
+                    digest = _digest(study.path)
+                except InputError as error:
+                    fail(study, name, None, error)
+                    continue
+                if manifest.is_done(name, digest):
+                    found = _found(manifest.scans[name]["lesions"])
+                    note(name, study.label, "done before", found)
+                else:
+                    yield Task(study, name, digest)
+
+        for task, outcome in _outcomes(options, segmenter, settings, tasks(), len(studies)):
+            if isinstance(outcome, InputError):
+                fail(task.study, task.name, task.digest, outcome)
+                continue
+            manifest.add(task.name, task.digest, "done", source=task.study.label, **outcome)
+            note(task.name, task.study.label, "done", _found(outcome["lesions"]))
+    table = [rows[name] for name in names]
+    table += [(one.label, "skipped", one.reason) for one in skipped]
+    if len(table) > 1:
+        _print_table(table)
+    return 2 if any(status == "failed" for _, status, _ in table) else 0
+
+
+def _outcomes(
+    options: argparse.Namespace,
+    segmenter: Segmenter,
+    settings: Settings,
+    tasks: Iterator[Task],
+    count: int,
+) -> Iterator[tuple[Task, Outcome]]:
+    """Each of at most ``count`` tasks with its outcome, as they are finished."""
+    workers = options.workers or (threads() if segmenter.device == "cpu" else 1)
+    if min(workers, count) > 1:
+        yield from in_processes(settings, tasks, min(workers, count))
+        return
+    for task in tasks:
+        progress = partial(tqdm, desc=task.name, unit="slice", leave=False)
+        yield task, segment_study(segmenter, settings, task, progress)
+
+
+def _workers(text: str) -> int:
+    workers = int(text)
+    if workers < 1:
+        raise ValueError
+    return workers
 
 
 def _threshold(text: str) -> float | str:
@@ -153,28 +192,6 @@ def output_names(studies: list[Study]) -> list[str]:
     if twice:
         raise InputError(f"Two scans would both be written as {twice[0]}: rename one of them.")
     return names
-
-
-@contextmanager
-def _all_or_none(folder: Path, name: str) -> Iterator[Path]:
-    """A folder whose files move to ``folder`` at the end, so that a killed run or a full disk
-    leaves no partial file among the results."""
-    partial_folder = folder / f".{name}.partial"
-    shutil.rmtree(partial_folder, ignore_errors=True)
-    partial_folder.mkdir()
-    try:
-        yield partial_folder
-        for file in partial_folder.iterdir():
-            file.replace(folder / file.name)
-    finally:
-        shutil.rmtree(partial_folder, ignore_errors=True)
-
-
-def _read(path: Path, options: argparse.Namespace) -> Scan:
-    scan = read_scan(path, options.series, options.volume)
-    if options.plane is not None and scan.is_volume:
-        scan = in_plane(scan, options.plane)
-    return replace(scan, spacing=None) if options.ignore_spacing else scan
 
 
 def _digest(path: Path) -> str:

@@ -1,0 +1,107 @@
+"""Studies in several processes: the same files and manifest as in one, and a worker may die."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import psutil
+import pytest
+
+from metaseg.checkpoint import save_checkpoint
+from metaseg.cli.main import main
+from metaseg.cli.studies import WORKER_DIED
+from metaseg.findings.manifest import MANIFEST
+from tests.conftest import draw_head, small_checkpoint
+from tests.findings.test_files import head_volume
+from tests.volumes import affine_of, save
+
+
+@pytest.fixture
+def archive(tmp_path) -> Path:
+    """Three volumes, two pictures and a broken file."""
+    folder = tmp_path / "archive"
+    for name in ("anna", "berta", "clara"):
+        save(folder / f"{name}.nii.gz", head_volume(), affine_of("LPS", (0.9, 0.9, 4.0)))
+    for number in range(2):
+        cv2.imwrite(str(folder / f"slice{number}.png"), draw_head(seed=number)[0])
+    (folder / "emil").mkdir()
+    (folder / "emil" / "broken.dcm").write_bytes(b"\0" * 128 + b"DICM and no more")
+    return folder
+
+
+@pytest.fixture
+def model(tmp_path) -> Path:
+    checkpoint = small_checkpoint("unet")
+    save_checkpoint(tmp_path / "small", checkpoint.config, checkpoint.network.state_dict())
+    return tmp_path / "small"
+
+
+def command(archive: Path, model: Path, output: Path, workers: int) -> list[str]:
+    chosen = ["--model", str(model), "--workers", str(workers), "--output", str(output)]
+    return ["predict", str(archive), *chosen]
+
+
+def results(output: Path) -> dict:
+    """What the manifest says of each scan, without times, and the content of its masks."""
+    scans = json.loads((output / MANIFEST).read_text())["scans"]
+    for entry in scans.values():
+        entry.pop("finished")
+        entry.pop("seconds", None)
+        masks = [name for name in entry.get("files", []) if "mask" in name or name.endswith("csv")]
+        entry["content"] = [(output / name).read_bytes() for name in masks]
+    return scans
+
+
+def test_two_processes_give_what_one_gives(archive, model, tmp_path, capsys):
+    outputs = [tmp_path / "one", tmp_path / "two"]
+    codes = [main(command(archive, model, out, n)) for n, out in enumerate(outputs, start=1)]
+    assert codes == [2, 2]
+    one, two = map(results, outputs)
+    assert len(one) == 6 and one == two
+    assert [entry["status"] for entry in one.values()].count("failed") == 1
+    assert not list(outputs[1].glob(".*"))
+    said, errors = capsys.readouterr()
+    tables = [[line for line in part.splitlines() if line] for part in said.split("failed.\n")]
+    assert tables[0] == tables[1] and "metaseg: emil" in errors
+    assert main(command(archive, model, outputs[1], 2)) == 2
+    assert capsys.readouterr().out.count("done before") == 5
+
+
+@pytest.mark.parametrize("workers", ["0", "-1", "two"])
+def test_a_bad_number_of_workers_is_refused(archive, model, tmp_path, capsys, workers):
+    with pytest.raises(SystemExit) as stopped:
+        main([*command(archive, model, tmp_path / "out", 1), "--workers", workers])
+    assert stopped.value.code == 2 and "--workers" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_is_a_sentence_and_the_rest_resumes(archive, model, tmp_path):
+    for number in range(60):
+        cv2.imwrite(str(archive / f"more{number:02d}.png"), draw_head(seed=number)[0])
+    arguments = command(archive, model, tmp_path / "out", 2)
+    running = subprocess.Popen(
+        [sys.executable, "-m", "metaseg", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    manifest = tmp_path / "out" / MANIFEST
+    end = time.monotonic() + 120
+    while not (manifest.exists() and '"done"' in manifest.read_text()):
+        assert time.monotonic() < end and running.poll() is None
+        time.sleep(0.02)
+    family = psutil.Process(running.pid).children()
+    workers = [one for one in family if any("spawn_main" in part for part in one.cmdline())]
+    workers[0].kill()
+    _, errors = running.communicate(timeout=120)
+    assert running.returncode == 2 and f"metaseg: {WORKER_DIED}" in errors
+    assert "Traceback" not in errors
+    done = sum(entry["status"] == "done" for entry in results(tmp_path / "out").values())
+    assert 0 < done < 65
+    assert main(arguments) == 2  # the broken file
+    entries = results(tmp_path / "out").values()
+    assert [entry["status"] for entry in entries].count("done") == 65
+    assert not list((tmp_path / "out").glob(".*"))
