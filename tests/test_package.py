@@ -89,7 +89,8 @@ def test_the_wheel_carries_networks_and_examples_and_no_more(wheel: Path):
             assert f"metaseg/checkpoints/{name}/{file}" in names
     ours = {path.relative_to(ROOT / "examples").as_posix() for path in examples()}
     assert {f"metaseg/examples/{name}" for name in ours} <= names
-    assert {"metaseg/demo/shell.html", "metaseg/demo/viewer/main.js", "metaseg/cli/main.py"} <= names
+    parts = {"demo/shell.html", "demo/viewer/main.js", "cli/main.py"}
+    assert {f"metaseg/{part}" for part in parts} <= names
     assert not [name for name in names if re.search(r"__pycache__|(^|/)\.|/tests?/", name)]
 
 
