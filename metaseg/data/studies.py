@@ -6,7 +6,7 @@ from pathlib import Path
 
 from metaseg.errors import InputError
 from metaseg.scan import is_readable
-from metaseg.scan.archive import HEAD_BYTES
+from metaseg.scan.archive import HEAD_BYTES, is_wanted
 from metaseg.scan.dicom_frames import is_dicom
 from metaseg.scan.types import display_name
 
@@ -90,7 +90,7 @@ def _label(file: Path, path: Path, label: str) -> str:
 
 def _kind(file: Path) -> str:
     """The kind of ``file``: "DICOM", "image" (also for a zip), or why it is skipped."""
-    if file.name.startswith(".") or file.name in ("DICOMDIR", "Thumbs.db", "desktop.ini"):
+    if not is_wanted(file.name):
         return "a file of the system"
     try:
         with file.open("rb") as stream:

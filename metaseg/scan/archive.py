@@ -73,7 +73,7 @@ def open_folder_or_zip(path: Path) -> Iterator[list[Entry]]:
 
 
 def _folder(path: Path) -> list[Entry]:
-    files = sorted(file for file in path.rglob("*") if file.is_file() and _is_wanted(file.name))
+    files = sorted(file for file in path.rglob("*") if file.is_file() and is_wanted(file.name))
     _check_count(len(files))
     for file in files:
         if file.stat().st_size > MAX_FILE_BYTES:
@@ -102,7 +102,7 @@ def _zip(archive: zipfile.ZipFile) -> list[Entry]:
             f"unpacks to more than {MAX_UNPACKED_BYTES >> 20} MB, or to a file of more "
             f"than {MAX_FILE_BYTES >> 20} MB: give fewer images at once."
         )
-    wanted = [member for member in members if _is_wanted(PurePosixPath(member.filename).name)]
+    wanted = [member for member in members if is_wanted(PurePosixPath(member.filename).name)]
     wanted.sort(key=lambda member: member.filename)
     return [Entry(one.filename, partial(archive.open, one), DAMAGED_ZIP) for one in wanted]
 
@@ -112,6 +112,6 @@ def _check_count(count: int) -> None:
         raise FileError(f"contains {count} files: give at most {MAX_ARCHIVE_FILES}.")
 
 
-def _is_wanted(name: str) -> bool:
+def is_wanted(name: str) -> bool:
     """False for hidden files, what file managers leave behind, and DICOM directories."""
     return not name.startswith(".") and name not in ("DICOMDIR", "Thumbs.db", "desktop.ini")

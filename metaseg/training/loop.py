@@ -98,12 +98,14 @@ def train_network(
     last = folder / "last.pt"
     if resume and last.is_file():
         state = torch.load(last, map_location=accelerator.device, weights_only=True)
-        if state["schedule"]["total_steps"] != schedule.total_steps:
+        plain = accelerator.unwrap_model(network)
+        same = _shapes(state["network"]) == _shapes(plain.state_dict())
+        if not same or state["schedule"]["total_steps"] != schedule.total_steps:
             raise InputError(
-                "--resume needs the same epochs, batch size and data as the interrupted training: "
-                "give the same, or fine-tune the result with --start."
+                "--resume needs the same network, epochs, batch size and data as the interrupted "
+                "training: give the same, or fine-tune the result with --start."
             )
-        accelerator.unwrap_model(network).load_state_dict(state["network"])
+        plain.load_state_dict(state["network"])
         averaged.load_state_dict(state["averaged"])
         optimizer.optimizer.load_state_dict(state["optimizer"])
         schedule.load_state_dict(state["schedule"])
@@ -233,6 +235,10 @@ def _epoch_loader(
         return accelerator.prepare(loader)
 
     return epoch_loader
+
+
+def _shapes(state: dict[str, torch.Tensor]) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in state.items()}
 
 
 def _has_stalled(history: list[dict], patience: int) -> bool:

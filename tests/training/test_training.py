@@ -181,6 +181,9 @@ def test_resuming_on_other_terms_is_refused(data_folder, tmp_path):
     train(["unet"], [data_folder], tmp_path / "run", replace(TINY, epochs=1))
     with pytest.raises(InputError, match="--resume needs"):
         train(["unet"], [data_folder], tmp_path / "run", replace(TINY, epochs=2), resume=True)
+    wider = replace(TINY, epochs=1, decoder_channels=(16, 16, 16, 16))
+    with pytest.raises(InputError, match="--resume needs the same network"):
+        train(["unet"], [data_folder], tmp_path / "run", wider, resume=True)
 
 
 def test_the_last_epoch_is_kept_where_asked(data_folder, tmp_path, monkeypatch):
