@@ -161,8 +161,10 @@ def _pair(source: Path) -> dict[str, tuple[str, Path, Path]]:
             continue
         masks = [image.with_name(f"{stem}{end}{ending}") for end in MASKS]
         mask = next((mask for mask in masks if mask.is_file()), None)
-        group = stem if image.parent == source else image.parent.name
-        name = stem if image.parent == source else f"{group}_{stem}"
+        # All below the first folder belongs to one patient, sessions included.
+        *folders, _ = image.relative_to(source).parts
+        group = folders[0] if folders else stem
+        name = "_".join([*folders, stem])
         if mask is None:
             faults.append(f"{image.name} has no {masks[0].name}: add it, or remove the scan.")
         elif name in pairs:

@@ -39,7 +39,7 @@ class Calibration:
     """1 if none lowers the calibration error."""
     threshold: float
     sensitive_threshold: float | None
-    """None if every threshold has more than FALSE_POSITIVES."""
+    """None if every threshold up to ``threshold`` has more than FALSE_POSITIVES."""
     group_dice: float
     """At ``threshold``, the mean over data folders."""
     sensitivity: float | None
@@ -124,6 +124,8 @@ def calibrate(
     scores = group_dice_by_threshold(seen.pooled, temperature)
     best = int(scores.argmax())
     sensitive = choose_sensitive(seen.lesions.values())
+    if sensitive is not None and expit(sensitive[0] / temperature) > GRID[best]:
+        sensitive = None
     at, found, false = (None, None, None) if sensitive is None else sensitive
     return Calibration(
         temperature,

@@ -86,7 +86,7 @@ def lgg(tmp_path: Path) -> Path:
 def volumes(tmp_path: Path) -> Path:
     folder = tmp_path / "scans"
     affine = affine_of("LPS")
-    for name in ("ann/visit1", "ann/visit2", "ben"):
+    for name in ("ann/visit1", "ann/visit2", "ben", "cid/one/t1", "cid/two/t1"):
         end = "_seg" if name == "ben" else "_mask"
         volume = np.random.default_rng(0).integers(0, 900, (20, 24, 5)).astype(np.int16)
         save(folder / f"{name}.nii.gz", volume, affine)
@@ -151,6 +151,8 @@ def test_nifti(volumes: Path, capsys):
         ("ann_visit1", "ann"),
         ("ann_visit2", "ann"),
         ("ben", "ben"),
+        ("cid_one_t1", "cid"),
+        ("cid_two_t1", "cid"),
     ]
     assert cases[0].dataset == DRAWN
     assert cases[0].image.read_bytes() == (volumes / "ann/visit1.nii.gz").read_bytes()
