@@ -1,9 +1,10 @@
 """Whether a slice looks like those that a network was trained on.
 
-Slices are told by their distance from the training slices in the encoder's last features, averaged
-over the slice and scaled to length 1 (Lee et al. 2018, NeurIPS 31). Their covariance is that of
-probabilistic principal components (Tipping and Bishop 1999, J R Stat Soc B 61:611), so that it is
-small to store and needs no more slices than there are features.
+Slices are told by their distance from the training slices in the encoder's last features (Lee et
+al. 2018, NeurIPS 31). These are pooled by deviation and maximum: their mean differs from sequence
+to sequence, and a photograph may have that of a head. Their covariance is that of probabilistic
+principal components (Tipping and Bishop 1999, J R Stat Soc B 61:611), so that it is small to store
+and needs no more slices than there are features.
 """
 
 from collections.abc import Iterator
@@ -16,7 +17,10 @@ from pydantic import ConfigDict, Field
 
 AXES = 32
 ACCEPTED = 0.99
-"""Share of the validation slices within the limit."""
+"""Share of the validation slices within the limit, before the margin."""
+MARGIN = 1.25
+"""Of the limit: slices of hospitals and sequences that are not among the training data lie farther
+away than validation slices."""
 DIGITS = 4
 """Significant ones that are stored."""
 OF_A_VOLUME = 24
@@ -52,7 +56,7 @@ def fit_input_check(training: np.ndarray, validation: np.ndarray) -> InputCheck:
     (M, C). ValueError for fewer than four training slices or none of validation."""
     if len(training) < 4 or not len(validation):
         raise ValueError("too few slices to say what is unlike them")
-    training = _scaled(training)
+    training = training.astype(np.float64)
     mean = training.mean(axis=0)
     _, scales, axes = np.linalg.svd(training - mean, full_matrices=False)
     variances = scales**2 / (len(training) - 1)
@@ -66,13 +70,13 @@ def fit_input_check(training: np.ndarray, validation: np.ndarray) -> InputCheck:
         rest=_rounded([rest])[0],
         limit=1.0,
     )
-    limit = float(np.quantile(distances(check, validation), ACCEPTED))
+    limit = MARGIN * float(np.quantile(distances(check, validation), ACCEPTED))
     return replace(check, limit=_rounded([limit])[0])
 
 
 def distances(check: InputCheck, features: np.ndarray) -> np.ndarray:
     """(N,) squared Mahalanobis distances of ``features`` (N, C)."""
-    away = _scaled(features) - np.array(check.mean)
+    away = features.astype(np.float64) - np.array(check.mean)
     along = away @ np.array(check.axes).T
     # Rounded axes are not quite of length 1.
     beside = np.maximum((away**2).sum(axis=1) - (along**2).sum(axis=1), 0)
@@ -91,12 +95,6 @@ def few_of(slices: list) -> list:
     """All of ``slices``, or OF_A_VOLUME of them at even distances."""
     count = min(OF_A_VOLUME, len(slices))
     return [slices[int((k + 0.5) * len(slices) / count)] for k in range(count)]
-
-
-def _scaled(features: np.ndarray) -> np.ndarray:
-    """``features`` (N, C), each of length 1: the contrast of a slice says little of its kind."""
-    lengths = np.linalg.norm(features.astype(np.float64), axis=1, keepdims=True)
-    return features / np.maximum(lengths, 1e-12)
 
 
 def _rounded(values: np.ndarray | list[float]) -> tuple[float, ...]:

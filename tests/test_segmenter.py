@@ -95,6 +95,9 @@ class Mirror(torch.nn.Module):
     def forward_with_features(self, x):
         return x, x
 
+    def pool(self, features):
+        return features.mean((2, 3))
+
 
 def test_every_rotation_is_turned_back_before_the_mean():
     """A network that repeats what it sees gives the slice back, however it was turned."""

@@ -1,6 +1,7 @@
 """Shared parts of the three networks: encoder, padding, convolution block."""
 
 import segmentation_models_pytorch as smp
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -63,6 +64,16 @@ class Network(nn.Module):
         """Logits (N, K, H, W), and the encoder's last features (N, C, H/32, W/32)."""
         features = self.features(x)
         return self.upsample(self.decode(features), x), features[-1]
+
+    @staticmethod
+    def pool(features: Tensor) -> Tensor:
+        """(N, 2 C) of ``features`` (N, C, h, w), by which the input check tells slices: how much
+        each channel varies over the slice, and its highest value. Each half has length 1, since
+        the contrast of a slice says little of its kind."""
+        centred = features - features.mean((2, 3), keepdim=True)
+        deviation = centred.square().mean((2, 3)).sqrt()
+        halves = (F.normalize(half, dim=1) for half in (deviation, features.amax((2, 3))))
+        return torch.cat(tuple(halves), dim=1)
 
     @staticmethod
     def upsample(logits: Tensor, x: Tensor) -> Tensor:

@@ -32,7 +32,7 @@ class Runtime(Protocol):
 
     def run(self, images: np.ndarray, notices: set[str]) -> tuple[np.ndarray, np.ndarray]:
         """Of standardised ``images`` (N, C, S, S) float32: the calibrated probabilities (N, S, S),
-        the mean over all rotations, and the encoder's last features (N, F), averaged over each
+        the mean over all rotations, and the encoder's last features (N, F), pooled over each
         upright image. ``notices`` receives what a reader of the result should know."""
         ...
 

@@ -11,7 +11,7 @@ import openvino
 
 from metaseg.checkpoint import Checkpoint
 
-LAYOUT = 1
+LAYOUT = 2
 """Of an export. Any change of what is exported raises it."""
 DIGEST, LENGTH = 32, 8
 """Bytes of the two fields before an export: SHA-256 of what follows, and how long its text is."""
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 def exported(core: openvino.Core, checkpoint: Checkpoint) -> openvino.Model:
-    """The network of ``checkpoint``: one image (1, C, S, S) in, logits (1, S, S) and the averaged
+    """The network of ``checkpoint``: one image (1, C, S, S) in, logits (1, S, S) and the pooled
     last features of the encoder (1, F) out.
 
     An export in the cache that is damaged is made anew. Without a cache folder of one's own, none
@@ -99,7 +99,7 @@ def _export(checkpoint: Checkpoint) -> openvino.Model:
 
         def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             logits, last = self.network.forward_with_features(x)
-            return logits[:, -1], last.mean((2, 3))
+            return logits[:, -1], self.network.pool(last)
 
     settings = checkpoint.config.preprocessing
     image = torch.zeros(1, len(settings.channels), settings.size, settings.size)

@@ -72,7 +72,7 @@ class PyTorch:
             logits, last = self.network.forward_with_features(batch)
         answers = _rotated_back(torch.sigmoid(logits[:, -1:].float()), self._rotations)
         mean = answers.mean(0)[:, 0].cpu().numpy()
-        pooled = last[: len(images)].float().mean((2, 3)).cpu().numpy()
+        pooled = self.network.pool(last[: len(images)].float()).cpu().numpy()
         return calibrate(mean, self.checkpoint.config.temperature), pooled
 
     def _look_inside(self, image: np.ndarray) -> Maps:

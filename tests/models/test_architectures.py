@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metaseg.models import ARCHITECTURES, build_network
+from metaseg.models import ARCHITECTURES, Network, build_network
 from metaseg.models.blocks import ConvBlock
 from metaseg.training.config import TrainingConfig
 from tests.conftest import SMALL_ENCODER, SMALL_WIDTHS
@@ -133,3 +133,14 @@ def test_a_closed_gate_closes_the_skip():
             gate.psi.bias.fill_(-1e4)
         _, maps = network.forward_with_attention(torch.randn(1, 1, 64, 64))
     assert all(m.max() == 0 for m in maps)
+
+
+def test_features_are_pooled_by_deviation_and_maximum():
+    features = torch.rand(2, 3, 4, 5, generator=torch.Generator().manual_seed(0))
+    features[:, 1] = 0.5  # a channel that says the same everywhere
+    pooled = Network.pool(features)
+    assert pooled.shape == (2, 6)
+    deviation, highest = features.std((2, 3), correction=0), features.amax((2, 3))
+    for half, expected in ((pooled[:, :3], deviation), (pooled[:, 3:], highest)):
+        torch.testing.assert_close(half, expected / expected.norm(dim=1, keepdim=True))
+    torch.testing.assert_close(Network.pool(3 * features), pooled)
