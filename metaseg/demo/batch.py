@@ -45,7 +45,7 @@ def add_batch_tab(workbench: Workbench) -> None:
     with gr.Row():
         with gr.Column(scale=1, min_width=290):
             scans = gr.File(
-                label="Scans: pictures, NIfTI, DICOM or zip",
+                label="Pictures, NIfTI, DICOM, zip",
                 file_count="multiple",
                 height=180,
                 elem_id="batch-scans",

@@ -18,10 +18,10 @@ STYLE = """
   color: var(--body-text-color); }
 .batch :is(th, td) { padding: .4rem .6rem; text-align: left; vertical-align: top;
   white-space: normal; border: 0; border-bottom: 1px solid var(--border-color-primary); }
-.batch .scan { min-width: 12rem; overflow-wrap: anywhere; }
-.batch .result { min-width: 14rem; }
+.batch .scan { min-width: 10rem; overflow-wrap: anywhere; }
+.batch .result { min-width: 12rem; }
 .batch .largest { white-space: nowrap; }
-.batch .failed, .batch .notes { min-width: 12rem; }
+.batch .failed, .batch .notes { min-width: 10rem; }
 .batch img { background: #000; border-radius: 4px; max-width: none; }
 .batch .open { all: unset; cursor: pointer; text-decoration: underline; }
 .batch .open:focus-visible { outline: 2px solid var(--color-accent); outline-offset: 2px; }

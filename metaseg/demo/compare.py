@@ -16,9 +16,9 @@ from metaseg.demo.figure import (
     truth_layer,
 )
 from metaseg.demo.reading import Reading
-from metaseg.demo.tables import measure
 from metaseg.findings.outlines import outline_mask
 from metaseg.findings.overlay import BOTH_COLOUR, FALSE_POSITIVE_COLOUR, MISSED_COLOUR, TRUTH_COLOUR
+from metaseg.findings.sizes import area_text
 
 Area = tuple[str, np.ndarray, Colour, str]
 """Displayed name, mask (H, W) bool, colour and hatching."""
@@ -115,4 +115,4 @@ def _map(
 
 def _area(mask: np.ndarray, unit_mm2: float | None) -> str:
     count = int(np.count_nonzero(mask))
-    return measure(unit_mm2 and count * unit_mm2, "mm²", count, "px")
+    return area_text(unit_mm2 and count * unit_mm2, count)

@@ -28,11 +28,6 @@ def metrics_table(reports: Sequence[Report], volumes: Sequence[Report] = ()) -> 
     return _table("Agreement with the ground truth", ["Model", *map(SCORES.get, OVERLAPS)], rows)
 
 
-def measure(value: float | None, unit: str, otherwise: float, other_unit: str) -> str:
-    """``value`` in ``unit``, or ``otherwise`` in ``other_unit`` if it is None."""
-    return f"{otherwise:.0f} {other_unit}" if value is None else f"{value:.1f} {unit}"
-
-
 def notice_list(notices: list[str]) -> str:
     """Notices as paragraphs, without repeats."""
     return "".join(f"<p>{escape(notice)}</p>" for notice in dict.fromkeys(notices))

@@ -11,6 +11,7 @@ from metaseg.demo.figure import Frame, figure, path_data, slice_store
 from metaseg.demo.reading import Reading
 from metaseg.findings.outlines import outline_lesions
 from metaseg.findings.report import find
+from metaseg.findings.sizes import area_text
 from metaseg.prediction import Prediction
 from metaseg.scan import Scan
 from metaseg.segmenter import Explanation
@@ -68,11 +69,11 @@ def test_the_areas_of_agreement_and_errors_add_up(readings):
     html = compare_view(FRAME, readings, truth, None)
     parse(html)
     one, two = (reading.mask for reading in readings)
-    assert f"Both: {(one & two).sum()} px" in html
-    assert f"Only One: {(one & ~two).sum()} px" in html
-    assert f"Missed: {(truth & ~two).sum()} px" in html
+    assert f"Both: {(one & two).sum()} pixels" in html
+    assert f"Only One: {(one & ~two).sum()} pixels" in html
+    assert f"Missed: {(truth & ~two).sum()} pixels" in html
     in_mm = compare_view(FRAME, readings[:1], truth, 0.5)
-    assert f"Correct: {(one & truth).sum() * 0.5:.1f} mm²" in in_mm and "Only" not in in_mm
+    assert f"Correct: {area_text((one & truth).sum() * 0.5, 0)}" in in_mm and "Only" not in in_mm
     assert "Dice is undefined" in compare_view(FRAME, readings, np.zeros((40, 30), bool), None)
 
 

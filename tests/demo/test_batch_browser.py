@@ -1,0 +1,47 @@
+"""Several scans on the page: every row can be read, and opens its scan in the viewer."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from tests.demo.browser import DESKTOP, OTHER, PHONE, SLICE, needs_chromium, open_page, wait_for
+
+pytestmark = needs_chromium
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_the_table_is_read_and_a_row_opens_its_scan(browser, server, tmp_path, size):
+    letter = tmp_path / "letter.pdf"
+    letter.write_bytes(b"%PDF-1.7")
+    page = open_page(browser, server, size)
+    page.get_by_role("tab", name="Batch").click()
+    page.locator("#batch-start").click()
+    expect(page.locator("#batch-table")).to_contain_text("Choose the scans first.")
+    page.set_input_files("#batch-scans input[type=file]", [SLICE, letter, OTHER])
+    page.locator("#batch-start").click()
+    table = page.locator("#batch-table")
+    expect(table).to_contain_text("3 scans, 1 failed.")
+    rows = table.locator("tbody tr")
+    expect(rows.nth(1).locator(".failed")).to_contain_text("letter.pdf is not an image")
+    expect(rows.nth(1).locator("img, button")).to_have_count(0)
+    for row, file in ((rows.nth(0), SLICE), (rows.nth(2), OTHER)):
+        expect(row.locator(".scan")).to_have_text(file.name)
+        expect(row.locator(".result")).to_contain_text("region")
+        expect(row.locator(".largest")).to_contain_text(" pixels")
+        assert row.locator("img").evaluate("image => image.naturalWidth") >= 60
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    # Nothing lies over the table: each row is what a click in its middle meets.
+    for row in rows.all():
+        row.scroll_into_view_if_needed()
+        assert row.evaluate(
+            """row => {
+                const { x, y, width, height } = row.getBoundingClientRect();
+                return row.contains(document.elementFromPoint(x + width / 2, y + height / 2));
+            }"""
+        )
+    faults = Axe().run(page, context="#batch-table").response["violations"]
+    assert not [one["id"] for one in faults if one["impact"] in ("serious", "critical")]
+    table.get_by_role("button", name=OTHER.name).press("Enter")
+    wait_for(page, OTHER.name.split(".")[0])
+    expect(page.get_by_role("tab", name="Scan")).to_have_attribute("aria-selected", "true")
+    page.close()
