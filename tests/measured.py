@@ -92,6 +92,7 @@ def figures(dice: float) -> dict:
                 "threshold": 0.2, "sensitivity": 0.8, "false_positives_per_slice": 0.5,
             },
         },
+        "input_check": 0.975,
         "challenge": {"dice": interval, "f1": interval, "f1_small": {"mean": None}},
         "calibration": {
             "slices": 12, "ece_before": 0.04, "ece": 0.02,

@@ -21,7 +21,8 @@ def evaluate(
     Every slice of a volume counts separately and is pooled with the others of its patient. Masks
     use each checkpoint's own threshold and the scan's own grid. With several checkpoints,
     ``differences`` holds the mean of this one's Dice minus another's, slice by slice, with the
-    interval of a paired bootstrap over patients.
+    interval of a paired bootstrap over patients. ``input_check`` is the share of the scans that
+    pass it, None for a checkpoint without one.
     """
     tallies = {
         name: Tally(config.threshold, config.temperature, config.sensitive_threshold)
@@ -37,6 +38,7 @@ def evaluate(
             "revision": checkpoint.revision,
             **checkpoint.config.conditions,
             **tallies[name].summarise(),
+            "input_check": checkpoint.config.input_check and tallies[name].passed_input_check(),
             "case_rows": tallies[name].case_rows(),
             "slice_rows": tallies[name].slice_rows(),
             "cost": {**network_cost(checkpoint), **tallies[name].speed()},

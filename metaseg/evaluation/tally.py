@@ -16,6 +16,7 @@ from metaseg.evaluation.lesionwise import (
 )
 from metaseg.evaluation.pixels import PixelHistogram
 from metaseg.evaluation.surface import surface_measures
+from metaseg.input_check import UNLIKE
 from metaseg.metrics import Counts, mean_with_interval, summarise
 from metaseg.prediction import Prediction
 from metaseg.scan import Scan
@@ -40,7 +41,7 @@ class Tally:
         self.froc = Froc()
         named = {"threshold": threshold, "sensitive_threshold": sensitive}
         self.points = {name: Froc([at]) for name, at in named.items() if at is not None}
-        self.seconds = 0.0
+        self.seconds, self.unlike = 0.0, 0
 
     def add(
         self,
@@ -55,6 +56,7 @@ class Tally:
         masks = prediction.mask(self.threshold)
         self.cases.append((case.name, group, len(masks), Counts.of(masks, truth)))
         self.seconds += prediction.seconds
+        self.unlike += UNLIKE in prediction.notices
         for froc in (self.froc, *self.points.values()):
             froc.add(prediction, truth)
         for probability, mask, real, brain in zip(prediction.probability, masks, truth, brains):
@@ -120,6 +122,10 @@ class Tally:
             }
             for (name, index), (group, counts) in zip(places, self.slices)
         ]
+
+    def passed_input_check(self) -> float:
+        """Share of the scans without the notice that they are unlike those of the training."""
+        return 1 - self.unlike / len(self.cases) if self.cases else float("nan")
 
     def speed(self) -> dict[str, float]:
         """Seconds per slice, from the scan to its probabilities, on the device used."""

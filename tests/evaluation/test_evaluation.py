@@ -23,6 +23,7 @@ from metaseg.evaluation.lesionwise import Froc
 from metaseg.evaluation.perturbations import evaluate_perturbed, perturbations
 from metaseg.evaluation.pixels import PixelHistogram
 from metaseg.evaluation.record import read_slice_dice
+from metaseg.input_check import UNLIKE, InputCheck
 from metaseg.metrics import OVERLAP_NAMES
 from metaseg.prediction import Prediction
 from metaseg.scan import read_mask, read_scan
@@ -48,12 +49,13 @@ class Oracle:
         self.checkpoints = {"oracle": small_checkpoint("unet")}
         self.truths = {case.image.stem: case.mask for case in cases}
         self.blind = blind
+        self.notices = ()
 
     def predict(self, scan, name):
         truth = read_mask(self.truths[scan.name], scan)
 
         said = np.zeros_like(truth) if scan.name in self.blind else truth
-        return Prediction(said.astype(np.float32), name, name, "0", 0.5)
+        return Prediction(said.astype(np.float32), name, name, "0", 0.5, self.notices)
 
 
 def test_perfect_masks_score_one_and_a_missed_lesion_zero(data_folder):
@@ -264,6 +266,17 @@ def test_the_sensitive_threshold_finds_most_at_half_a_false_positive_per_slice()
     spots = np.eye(40, dtype=np.float32)[:, ::-1] + 1.0 * (np.indices((40, 40)) % 4 == 0).all(0)
     noisy.add(prediction_of(spots), everywhere[None])
     assert choose_sensitive([noisy]) is None
+
+
+def test_an_evaluation_counts_the_scans_that_pass_the_input_check(data_folder):
+    cases = read_cases(data_folder)
+    oracle = Oracle(cases)
+    assert evaluate(oracle, cases)["oracle"]["input_check"] is None
+    check = InputCheck((0.0,), ((1.0,),), (1.0,), 1.0, 1.0)
+    oracle.checkpoints = {"oracle": small_checkpoint("unet", input_check=check)}
+    assert evaluate(oracle, cases)["oracle"]["input_check"] == 1
+    oracle.notices = (UNLIKE,)
+    assert evaluate(oracle, cases)["oracle"]["input_check"] == 0
 
 
 def test_an_evaluation_has_both_operating_points(data_folder):

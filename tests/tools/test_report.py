@@ -67,6 +67,7 @@ def test_tables_hold_the_recorded_metrics(report):
     assert f"| Attention U-Net | 0.321 | {interval} | {interval} | – |" in volumes
     assert "Nested U-Net: each slice of a volume is judged alone." in volumes
     assert "| `t1ce_slices` | 5-10 | 8 | 0.750 | 0.750 |" in lesions and "0-5" not in lesions
+    assert "| Attention U-Net | 0.975 |" in section(report, "Input check")
     assert "| 1.50 | 0.0400 | 0.0200 |" in section(report, "Calibration")
     dark = "| `t1ce_slices` | dark | 0.700 (0.600 to 0.800) | 0.650 (0.550 to 0.750) |"
     assert dark in section(report, "Robustness")
@@ -123,7 +124,7 @@ def test_what_is_missing_is_left_out(tmp_path):
     folder = write_network(tmp_path / "models/nested_unet", "nested_unet", data=("mine",))
     metrics = json.loads((folder / "metrics.json").read_text())
     gone = ("cost", "stress", "perturbed", "froc", "calibration", "lesion_wise")
-    for key in (*gone, "operating_points", "challenge"):
+    for key in (*gone, "operating_points", "challenge", "input_check"):
         del metrics["mine"][key]
     (folder / "metrics.json").write_text(json.dumps(metrics))
     report = make(tmp_path / "models", tmp_path / "docs")
