@@ -158,11 +158,11 @@ def check_input(
     """What tells ``model`` a slice unlike those of ``training``: fitted on its features of them,
     with the limit that ``validation`` sets; both on MOST_CASES of each data folder at most."""
     known, tried = (
-        np.concatenate(
-            [segmenter.features(read_case(case)[0], model) for case in progress(_some(cases))]
-        )
+        [segmenter.features(read_case(case)[0], model) for case in progress(_some(cases))]
         for cases in (training, validation)
     )
+    # A slice without tissue has no features.
+    known, tried = (np.concatenate([f for f in part if len(f)]) for part in (known, tried))
     return fit_input_check(known, tried)
 
 

@@ -27,6 +27,7 @@ from metaseg.input_check import UNLIKE, InputCheck
 from metaseg.metrics import OVERLAP_NAMES
 from metaseg.prediction import Prediction
 from metaseg.scan import read_mask, read_scan
+from metaseg.scan.pictures import write_png
 from metaseg.synthesis.benchmark import BenchmarkSlice, place_for_test
 from metaseg.synthesis.validation import slices_with_metastases
 from tests.conftest import DRAWN, preprocessing, small_checkpoint
@@ -212,6 +213,8 @@ def test_perturbations_keep_slice_and_mask_together():
 
 def test_calibration_goes_into_the_checkpoint(data_folder, checkpoint_folders, capsys):
     folder = checkpoint_folders[0]
+    empty = next(case for case in read_cases(data_folder) if case.name == "case2")
+    write_png(empty.image, np.zeros((128, 120), np.uint8))  # a slice without tissue is left out
     assert main(["calibrate", folder, "--data", str(data_folder)]) == 0
     config = load_checkpoint(folder).config
     assert 0.1 <= config.temperature <= 10 and 0.05 <= config.threshold <= 0.95
