@@ -82,7 +82,8 @@ class Result:
 
     def save(self, folder: str | PathLike, name: str | None = None) -> list[Path]:
         """Write mask, overlay, table of lesions and report into ``folder``; a volume gives NIfTI
-        and a contact sheet as well, and what comes from DICOM a DICOM-SEG.
+        and a contact sheet as well, and what comes from DICOM a DICOM-SEG and, where there are
+        lesions, a structured report.
 
         The files begin with ``name``, by default the scan's. Returns their paths. Raises InputError
         if the folder cannot be made or written to.

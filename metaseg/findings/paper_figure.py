@@ -7,6 +7,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Line
+from scipy.ndimage import find_objects
 
 from metaseg.findings.outlines import outline_mask
 from metaseg.findings.panels import Panel
@@ -24,6 +26,10 @@ WIDTH_INCHES = 7.0
 """Both columns of a page, 178 mm."""
 MOST_INCHES = 3.5
 """Widest that a single panel gets: one column."""
+TALLEST_INCHES = 8.0
+"""Tallest that a panel gets: a page."""
+MOST_PIXELS = 2048
+"""Longer side of the slice in a figure: twice what print shows of a single panel."""
 DPI = 300
 BAR_MM = (1, 2, 5, 10, 20, 50, 100)
 BAR_SHARE = 0.35
@@ -57,11 +63,13 @@ def write_paper_figure(
     the file for whoever finds it later.
     """
     height, width = (box[1] - box[0]) * aspect, box[3] - box[2]
-    panel_width = min(MOST_INCHES, WIDTH_INCHES / len(panels))
+    widest = min(MOST_INCHES, WIDTH_INCHES / len(panels))
+    panel_width = min(widest, TALLEST_INCHES * width / height)
     panel_height = panel_width * height / width
     head, foot = 0.22, 0.45
     size = panel_width * len(panels), panel_height + head + foot
     with _SETTINGS_LOCK, matplotlib.rc_context(SETTINGS):
+        pixels = _shrunk(grey[box[0] : box[1], box[2] : box[3]])
         figure = Figure(size, layout="none")
         FigureCanvasAgg(figure)
         for number, panel in enumerate(panels):
@@ -73,17 +81,23 @@ def write_paper_figure(
                 panel_height / size[1],
             )
             axes = figure.add_axes(place)
-            _draw(axes, grey, panel, box, aspect)
+            _draw(axes, pixels, panel, box, aspect)
             if number == 0 and pixel_mm is not None:
                 _draw_bar(axes, box, pixel_mm)
         _draw_foot(figure, panels, caption, foot / size[1])
         figure.savefig(path, dpi=DPI, metadata=_metadata(path.suffix, description))
 
 
-def _draw(axes: Axes, grey: np.ndarray, panel: Panel, box: Box, aspect: float) -> None:
+def _shrunk(pixels: np.ndarray) -> np.ndarray:
+    scale = min(1.0, MOST_PIXELS / max(pixels.shape))
+    height, width = (max(1, round(side * scale)) for side in pixels.shape)
+    return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def _draw(axes: Axes, pixels: np.ndarray, panel: Panel, box: Box, aspect: float) -> None:
     top, bottom, left, right = box
     axes.imshow(
-        grey[top:bottom, left:right],
+        pixels,
         cmap="gray",
         vmin=0,
         vmax=255,
@@ -93,9 +107,11 @@ def _draw(axes: Axes, grey: np.ndarray, panel: Panel, box: Box, aspect: float) -
     )
     for layer in panel.layers:
         # The outlines of the whole mask, clipped by the axes: a crop must not close them.
-        for ring in outline_mask(layer.mask):
-            colour = tuple(part / 255 for part in layer.colour)
-            axes.add_patch(PathPatch(Line(ring), fill=False, edgecolor=colour, linewidth=1.0))
+        colour = tuple(part / 255 for part in layer.colour)
+        for rows, columns in find_objects(layer.mask.astype(np.uint8)):
+            for ring in outline_mask(layer.mask[rows, columns]):
+                line = Line(np.add(ring, (columns.start, rows.start)))
+                axes.add_patch(PathPatch(line, fill=False, edgecolor=colour, linewidth=1.0))
     axes.set(xlim=(left, right), ylim=(bottom, top), xticks=[], yticks=[])
     axes.set_axis_off()
     axes.set_title(panel.title, pad=3)

@@ -61,6 +61,21 @@ def test_png_has_the_resolution_of_print_and_the_shape_of_the_crop(tmp_path, asp
     assert (86, 180, 233) in colours and (230, 159, 0) in colours
 
 
+@pytest.mark.parametrize("shape", [(16_000, 16), (16, 16_000), (6000, 6000)])
+def test_a_picture_of_any_shape_makes_a_figure_of_a_page(tmp_path, shape):
+    path, mask = tmp_path / "f.png", np.zeros(shape, bool)
+    mask[8:12, 8:12] = True
+    panel = Panel("Image", (Layer("U-Net", mask, (204, 121, 167)),))
+    box = (0, shape[0], 0, shape[1])
+    write_paper_figure(path, np.zeros(shape, np.uint8), [panel], box, None, 1.0, "", "")
+    with Image.open(path) as picture:
+        assert picture.size[0] <= 7 * DPI and picture.size[1] <= 9 * DPI
+    write_paper_figure(
+        tmp_path / "f.svg", np.zeros(shape, np.uint8), [panel], box, None, 1.0, "", ""
+    )
+    assert (tmp_path / "f.svg").stat().st_size < 200_000
+
+
 def test_pdf(tmp_path):
     data = write(tmp_path / "f.pdf").read_bytes()
     assert data.startswith(b"%PDF") and b"/Subtype /Image" in data and b"CreationDate" not in data

@@ -1,17 +1,20 @@
 """A served page speaks to nobody else, and what it hands over and logs names no patient."""
 
 import ast
+import io
 import ipaddress
 import shutil
+import zipfile
 from pathlib import Path
 
 import httpx
 import pytest
 
+from metaseg.demo.downloads import LABELS
 from tests.conftest import EXAMPLES
 from tests.demo.raw_client import call, named, press, upload
 from tests.faults.app import App, running
-from tests.privacy.marked import marks_in, save_marked
+from tests.privacy.marked import OBJECTS, marks_in, save_marked
 
 SLICE = EXAMPLES / "meningioma_axial.jpg"
 
@@ -59,12 +62,17 @@ def test_no_patient_and_no_foreign_host(app, series):
         assert parts
         outputs += [httpx.get(part["url"]).content for part in parts]
     (own,) = upload(app.url, series)
-    values = [named(own), None, "Both", 0.5, "Original", "axial", 0]
-    outputs.append(repr(press(app.url, "visitor", "open-report", values)).encode())
-    made = press(app.url, "visitor", "download", values)
-    (zipped,) = [part["url"] for part in made if isinstance(part, dict) and "url" in part]
-    outputs.append(httpx.get(zipped).content)
-    assert outputs[-1].startswith(b"PK") and len(outputs) > 8
+    choice = {"id": "1", "scan": own, "model": "Both", "threshold": 0.2}
+    answers = press(app.url, "visitor", "wire-state", [choice], "ask")
+    outputs.append(repr(answers).encode())
+    for kind in LABELS:
+        (parcel,) = press(app.url, "visitor", "wire-state", [choice | {"take": kind}], "take")
+        outputs.append(repr(parcel).encode())
+        outputs.append(httpx.get(f"{app.url}{parcel['url']}").raise_for_status().content)
+    assert outputs[-1].startswith(b"PK") and len(outputs) > 8 + 2 * len(LABELS)
+    with zipfile.ZipFile(io.BytesIO(outputs[-1])) as archive:
+        names = [name for name in archive.namelist() if name.endswith(OBJECTS)]
+    assert {name[-7:] for name in names} == {"seg.dcm", "_sr.dcm"}
     broken = upload(app.url, EXAMPLES / "examples.json")[0]
     assert call(app.url, "segment", scan=named(broken))[0] == "error"
     assert [marks_in(output) for output in outputs] == [[]] * len(outputs)
