@@ -1,7 +1,7 @@
 """Pictures for the page as SVG: the slice once, and outlines as paths that stay sharp at any size.
 
 The page embeds the slice once and every figure refers to it, so a new threshold sends only paths.
-The browser handles opacity, window and level, zoom and selection (``page.js``).
+The browser zooms them all together (``viewer/figures.js``).
 """
 
 import base64

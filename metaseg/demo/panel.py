@@ -74,8 +74,8 @@ def region_list(workbench: Workbench, regions: Regions, in_volume: bool) -> str:
 def rejected_list(rejected: Sequence[Lesion], in_volume: bool) -> str:
     """What was rejected, each with a button that takes it back."""
     rows = [
-        f"<li>{escape(diameter_of(lesion))} · {escape(extent_of(lesion, in_volume))}"
-        f"{f', slice {lesion.diameter_slice + 1}' if in_volume else ''}"
+        f"<li><s>{escape(diameter_of(lesion))} · {escape(extent_of(lesion, in_volume))}"
+        f"{f', slice {lesion.diameter_slice + 1}' if in_volume else ''}</s>"
         f"<button type='button' data-restore='{number}' "
         f"aria-label='Take back the rejection of {escape(diameter_of(lesion))}'>Take back</button>"
         "</li>"
@@ -109,13 +109,19 @@ def _row(row: Region, colours: dict[str, str], in_volume: bool) -> str:
         said.append(row.truth)
         colour = f" style='--colour:{rgb(TRUTH_COLOUR)}'" if row.truth != MISSED else ""
         truth = f"<span class='chip truth {row.truth}'{colour}>{_TRUTH_WORDS[row.truth]}</span>"
+    reject = ""
+    if row.truth != MISSED:
+        words = f"Reject region {row.number}"
+        reject = (
+            f"<button type='button' class='reject' title='{words}' aria-label='{words}'>✕</button>"
+        )
     label = f"Region {row.number}, {size}, {where if in_volume else ''} {'; '.join(said)}"
     return (
         f"<li data-region='{row.number}'><button type='button' class='show' aria-pressed='false' "
         f"aria-label='{escape(label)}'><canvas class='thumb' width='56' height='56'></canvas>"
         f"<span class='what'><b>{row.number}</b> {escape(size)}"
         f"{f'<small>{where}</small>' if in_volume else ''}</span>"
-        f"<span class='chips'>{''.join(chips)}{truth}</span></button></li>"
+        f"<span class='chips'>{''.join(chips)}{truth}</span></button>{reject}</li>"
     )
 
 

@@ -16,7 +16,7 @@ SERVED = {
     "examples/a.png",
     "metaseg/__init__.py",
     "metaseg/demo/__init__.py",
-    "metaseg/demo/page.css",
+    "metaseg/demo/viewer/page.css",
     "requirements.txt",
 }
 LEFT_OUT = {

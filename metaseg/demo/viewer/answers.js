@@ -78,8 +78,9 @@ export function cancel() {
 
 export function clearScene() {
   Object.assign(open, { scene: null, grey: null, truth: null, truthFor: null, findings: null,
-    doubts: [] });
+    doubts: [], review: null });
   open.networks.clear();
+  choice.review = null;
   find("#pictures").replaceChildren();
   tell("cleared");
 }

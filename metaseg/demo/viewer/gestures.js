@@ -1,7 +1,7 @@
 // Wheel, drag, pinch, swipe and click on the pictures.
 
 import { find, on, open, redraw, tell, view } from "./state.js";
-import { cut, frameOf, placeOf } from "./stage.js";
+import { cut, frameOf, middle, placeOf } from "./stage.js";
 import { goTo } from "./slices.js";
 
 const MOST = 16;
@@ -17,10 +17,8 @@ export function fit() {
 // Zoom by `times` around a place of the image, which stays where it is.
 export function zoomBy(times, canvas = find("#pictures canvas"), place = null) {
   if (!open.scene || !canvas) return;
-  const { width, height, crop } = cut();
-  const start = view.factor === 1
-    ? [(crop.left + crop.right) / 2 / width, (crop.top + crop.bottom) / 2 / height]
-    : [view.x, view.y];
+  const { width, height } = cut();
+  const start = [middle()[0] / width, middle()[1] / height];
   const factor = Math.min(MOST, Math.max(1, view.factor * times));
   const [x, y] = place ? [place[0] / width, place[1] / height] : start;
   const kept = view.factor / factor;
@@ -53,12 +51,16 @@ function pressed(event) {
   pointers.set(event.pointerId, { canvas, x: event.clientX, y: event.clientY, start: event });
   travelled = 0;
   if (pointers.size > 1) pinched = true;
-  tell("stroke-start", { event, canvas, place: placeOf(canvas, event) });
+  tell("stroke-start", { event, place: placeOf(canvas, event) });
 }
 
 function moved(event) {
   const before = pointers.get(event.pointerId);
-  if (!before) return;
+  if (!before) {
+    const canvas = view.tool && canvasOf(event);
+    if (canvas) tell("hover", placeOf(canvas, event));
+    return;
+  }
   const [dx, dy] = [event.clientX - before.x, event.clientY - before.y];
   travelled += Math.hypot(dx, dy);
   const other = [...pointers].find(([id]) => id !== event.pointerId)?.[1];
@@ -68,10 +70,10 @@ function moved(event) {
     const middle = { clientX: (event.clientX + other.x) / 2, clientY: (event.clientY + other.y) / 2 };
     zoomBy(apart(event.clientX, event.clientY) / apart(before.x, before.y), canvas,
       placeOf(canvas, middle));
-  } else if (view.brush) {
-    tell("stroke", { event, canvas, place: placeOf(canvas, event) });
   } else if (event.buttons & 2) {
     windowBy(dx, dy);
+  } else if (view.tool) {
+    tell("stroke", { place: placeOf(canvas, event) });
   } else if (view.factor > 1) {
     pan(canvas, dx, dy);
   } else if (event.pointerType === "touch" && cut().depth > 1 && Math.abs(dx) > SWIPE) {
@@ -101,11 +103,11 @@ function released(event) {
   const before = pointers.get(event.pointerId);
   pointers.delete(event.pointerId);
   if (!before) return;
-  tell("stroke-end", {});
+  tell("stroke-end");
   if (!pointers.size) {
     const click = travelled < 5 && !pinched && event.type === "pointerup" && event.button === 0;
     pinched = false;
-    if (click && !view.brush) tell("clicked", placeOf(before.canvas, event));
+    if (click && !view.tool) tell("clicked", placeOf(before.canvas, event));
   }
 }
 
@@ -137,7 +139,7 @@ export function watchGestures() {
   document.addEventListener("wheel", wheeled, { passive: false });
   document.addEventListener("dblclick", (event) => {
     const canvas = canvasOf(event);
-    if (canvas && !view.brush) zoomBy(2, canvas, placeOf(canvas, event));
+    if (canvas && !view.tool) zoomBy(2, canvas, placeOf(canvas, event));
   });
   document.addEventListener("contextmenu", (event) => {
     if (canvasOf(event)) event.preventDefault();

@@ -1,11 +1,14 @@
 // The start, the keys and the buttons.
 
 import { begin, cancel, connect } from "./answers.js";
+import { chooseTool, useKey } from "./brush.js";
 import { forgetTruth, openExample, openScan, watchFiles } from "./files.js";
 import { fit, watchGestures, zoomBy } from "./gestures.js";
-import { chooseNetwork, clear, select, setThreshold, showAnyway, showChoice, stepThreshold, takeAway } from "./panel.js";
+import { chooseNetwork, clear, select, setThreshold, showAnyway, showChoice, stepThreshold } from "./panel.js";
+import { redo, reject, restore, undo } from "./review.js";
 import { goTo, nextLesion, showPlane } from "./slices.js";
 import { choice, config, find, findAll, on, open, redraw, view } from "./state.js";
+import { takeAway } from "./takes.js";
 import "./views.js";
 
 const WIRES = ["state", "reply", "view", "parcel", "link"];
@@ -71,21 +74,31 @@ const ACTIONS = {
   again: () => begin(choice.scan, choice.truth, view.name),
   anyway: showAnyway,
   clear,
+  undo,
+  redo,
   "forget-truth": forgetTruth,
   "copy-link": (button) => copy(linkToThis(), button),
   "copy-code": (button) => copy(find("#code").textContent, button),
 };
 
+function rejectRegion(number) {
+  const region = open.findings.regions.find((one) => one.number === Number(number));
+  if (region) reject(region.peak);
+}
+
 function clicked(event) {
   const button = event.target.closest?.("button");
   if (!button) return;
-  const { action, layout, plane, example, take, threshold } = button.dataset;
+  const { action, layout, plane, example, take, threshold, tool } = button.dataset;
   if (action) ACTIONS[action]?.(button);
   else if (layout) setLayout(layout);
   else if (plane) showPlane(plane);
   else if (example) openExample(Number(example));
   else if (take) takeAway(take);
   else if (threshold !== undefined) setThreshold(threshold === "" ? null : Number(threshold));
+  else if (tool) chooseTool(tool);
+  else if (button.dataset.restore) restore(Number(button.dataset.restore));
+  else if (button.matches(".reject")) rejectRegion(button.closest("[data-region]").dataset.region);
   else if (button.matches(".show")) select(Number(button.closest("[data-region]").dataset.region));
 }
 
@@ -95,7 +108,8 @@ function changed(event) {
     view.opacity = Number(target.value);
     document.documentElement.style.setProperty("--opacity", view.opacity / 100);
     redraw();
-  } else if (target.id === "position") goTo(Number(target.value));
+  } else if (target.matches?.("[data-setting=brush]")) view.brush = Number(target.value);
+  else if (target.id === "position") goTo(Number(target.value));
   else if (target.id === "threshold-range") setThreshold(Number(target.value));
   else if (target.id === "threshold-number" && target.value !== "" && target.validity.valid) {
     setThreshold(Number(target.value));
@@ -108,19 +122,33 @@ const KEYS = {
   "]": () => stepThreshold(0.05), o: () => { view.outlined = !view.outlined; redraw(); },
   v: () => setLayout(view.layout === "one" ? "side" : "one"),
   "+": ACTIONS.in, "-": ACTIONS.out, 0: () => { fit(); redraw(); }, f: fullScreen,
+  p: () => chooseTool("paint"), e: () => chooseTool("erase"), a: () => chooseTool("add"),
+  x: () => view.selected && rejectRegion(view.selected.number),
 };
 
+const REVIEWS = { z: undo, y: redo, Z: redo };
+
 function pressed(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || !open.scene) return;
+  if (event.altKey || !open.scene) return;
   if (!find("#viewer").offsetParent && !document.fullscreenElement) return;
   const writes = "input:not([type=checkbox], [type=radio], [type=range]), textarea, select";
   if (event.target.closest?.(writes)) return;
+  if (event.ctrlKey || event.metaKey) {
+    if (!REVIEWS[event.key] || find("#review").hidden) return;
+    event.preventDefault();
+    REVIEWS[event.key]();
+    return;
+  }
+  if (useKey(event)) {
+    event.preventDefault();
+    return;
+  }
   const moves = event.key.startsWith("Arrow");
   if (moves && event.target.closest?.("[role=tab], [type=radio], [type=range]")) return;
   // Up and down scroll the page unless the pictures have the focus.
   if (/Arrow(Up|Down)/.test(event.key) && !event.target.closest?.("#pictures")) return;
   const action = KEYS[event.key];
-  if (!action) return;
+  if (!action || ("peax".includes(event.key) && find("#review").hidden)) return;
   event.preventDefault();
   action();
 }

@@ -88,6 +88,12 @@ function outlinedBy(network) {
   return result;
 }
 
+// What the outlines depend on, besides the review.
+export const settingsKey = () => ready().map((network) => {
+  const { high, low } = settingsOf(network);
+  return `${network.name} ${high} ${low}`;
+}).join();
+
 const ready = () => chosenNetworks().filter(({ name }) => open.networks.has(name));
 
 // The region of all networks' lesions that holds a voxel: lesions that share voxels are one.

@@ -1,6 +1,7 @@
 // The panel beside the pictures: network, threshold, verdict, regions, exports.
 
 import { ask, begin, clearScene, send, stop } from "./answers.js";
+import { offer } from "./takes.js";
 import { zoomTo } from "./gestures.js";
 import { choice, chosenNetworks, config, find, findAll, heldBack, on, open, redraw, tell, view } from "./state.js";
 import { shownOf } from "./masks.js";
@@ -78,6 +79,7 @@ on("opened", () => {
   find("#doubts").hidden = true;
   find("#handover").hidden = true;
   find("#more").hidden = true;
+  find("#review").hidden = true;
   find("#code").textContent = "";
   for (const box of findAll("#examples [data-example]")) {
     const example = config.examples[box.dataset.example];
@@ -102,6 +104,9 @@ export function showAnyway() {
 
 on("findings", () => {
   const { findings } = open;
+  // The chosen region is known by its peak: its number may have changed.
+  const peak = String(view.selected?.peak);
+  view.selected = findings.regions.find((region) => String(region.peak) === peak) ?? null;
   const held = heldBack();
   find("#verdict").textContent = held ? "" : findings.verdict;
   put("#regions", held ? "" : findings.list);
@@ -112,6 +117,7 @@ on("findings", () => {
   find("#handover").hidden = held || view.intro;
   offer(findings.downloads);
   find("#more").hidden = held;
+  find("#review").hidden = held || view.intro;
   showSelected();
   thumbnails();
 });
@@ -218,7 +224,15 @@ function drawThumbnail(canvas, { box: [top, bottom, left, right], slice }) {
 
 on("voxels", () => open.findings && thumbnails());
 
+on("reviewed", () => {
+  const { before = [], after = [] } = open.review ?? {};
+  find("#undo").disabled = !before.length;
+  find("#redo").disabled = !after.length;
+});
+
 // ---- what is said over the pictures
+
+let brief = null;
 
 on("notice", (notice) => {
   const box = find("#notice");
@@ -232,47 +246,8 @@ on("notice", (notice) => {
   find("#cancel").hidden = !notice.busy && !notice.again;
   find("#cancel").textContent = notice.again ? "Run again" : "Cancel";
   find("#cancel").dataset.action = notice.again ? "again" : "cancel";
-});
-
-// ---- what a visitor takes away
-
-const FIRST = ["zip", "report", "dicom"];
-let number = 0;
-
-function offer(downloads) {
-  const button = ([kind, label]) => {
-    const one = document.createElement("button");
-    Object.assign(one, { type: "button", id: `take-${kind}`, textContent: label });
-    one.dataset.take = kind;
-    return one;
-  };
-  if (find("#handover").dataset.offered === JSON.stringify(downloads)) return;
-  find("#handover").dataset.offered = JSON.stringify(downloads);
-  const all = Object.entries(downloads);
-  const isFirst = ([kind]) => FIRST.includes(kind);
-  find("#takes").replaceChildren(...all.filter(isFirst).reverse().map(button));
-  find("#more-takes div").replaceChildren(...all.filter((one) => !isFirst(one)).map(button));
-}
-
-export function takeAway(kind) {
-  number += 1;
-  find(`#take-${kind}`).setAttribute("aria-busy", "true");
-  send("take", { take: kind, number });
-}
-
-on("parcel", async (parcel) => {
-  if (parcel.number !== number) return;
-  find(`#take-${parcel.kind}`)?.removeAttribute("aria-busy");
-  const url = new URL(parcel.url, `${window.gradio_config?.root ?? location.origin}/`);
-  if (parcel.kind === "report") {
-    const page = await (await fetch(url)).text();
-    const blob = URL.createObjectURL(new Blob([page], { type: "text/html" }));
-    if (window.open(blob)) return;
-  }
-  // If the browser blocks the window, the report is downloaded.
-  const link = document.createElement("a");
-  Object.assign(link, { href: url, download: parcel.name });
-  link.click();
+  clearTimeout(brief);
+  if (notice.brief) brief = setTimeout(() => { box.hidden = true; }, 4000);
 });
 
 // The scan and its ground truth are removed from the server at once.

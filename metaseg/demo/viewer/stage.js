@@ -97,19 +97,21 @@ function arrange(box, count) {
 
 // ---- geometry: image coordinates are columns and rows of the slice
 
+// What is in the middle of each picture.
+export function middle() {
+  const { crop, width, height } = cut();
+  return view.factor === 1
+    ? [(crop.left + crop.right) / 2, (crop.top + crop.bottom) / 2]
+    : [view.x * width, view.y * height];
+}
+
 export function frameOf(canvas) {
-  const { crop, aspect, width, height } = cut();
+  const { crop, aspect } = cut();
   const [w, h] = [canvas.clientWidth, canvas.clientHeight];
   const fit = Math.min(w / (crop.right - crop.left), h / ((crop.bottom - crop.top) * aspect));
   const scale = fit * view.factor;
-  const middle = view.factor === 1
-    ? [(crop.left + crop.right) / 2, (crop.top + crop.bottom) / 2]
-    : [view.x * width, view.y * height];
-  return {
-    scale, w, h,
-    x: w / 2 - middle[0] * scale,
-    y: h / 2 - middle[1] * scale * aspect,
-  };
+  const [x, y] = middle();
+  return { scale, w, h, x: w / 2 - x * scale, y: h / 2 - y * scale * aspect };
 }
 
 // A pointer's place in the image.
@@ -175,6 +177,7 @@ function drawPicture({ canvas, drawn }) {
     drawLines(context, onScreen, layer.colour ?? config.truth, layer.dash, drawn.length);
   }
   if (view.selected) drawSelected(context, screen, drawn);
+  if (view.tool && view.cursor) drawCursor(context, frame);
   drawMarks(context, frame);
 }
 
@@ -215,6 +218,22 @@ function drawSelected(context, screen, drawn) {
     context.lineTo(x, y);
     context.lineTo(x, y + dy * arm);
   }
+  context.stroke();
+}
+
+// The brush, or a cross where a click adds a lesion.
+function drawCursor(context, { x, y, scale }) {
+  const [a, b] = [x + view.cursor[0] * scale, y + view.cursor[1] * scale * cut().aspect];
+  const radius = view.tool === "add" ? 6 : Math.max(2, view.brush * scale);
+  context.strokeStyle = "#fff";
+  context.lineWidth = 1.5;
+  context.beginPath();
+  if (view.tool === "add") {
+    context.moveTo(a - radius, b);
+    context.lineTo(a + radius, b);
+    context.moveTo(a, b - radius);
+    context.lineTo(a, b + radius);
+  } else context.arc(a, b, radius, 0, 2 * Math.PI);
   context.stroke();
 }
 

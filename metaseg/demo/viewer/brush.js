@@ -1,0 +1,114 @@
+// The brush, the eraser and the click that adds a lesion, by mouse, finger and keys.
+
+import { choice, find, findAll, heldBack, on, open, redraw, tell, view } from "./state.js";
+import { add, beginStroke } from "./review.js";
+import { cut, middle } from "./stage.js";
+import { fromCut } from "./voxels.js";
+
+const NOTHING_HERE = "The networks see nothing at this place: paint the lesion instead.";
+let stroke = null;
+let last = null;
+
+export function chooseTool(tool) {
+  view.tool = view.tool === tool || heldBack() ? null : tool;
+  view.cursor = null;
+  for (const button of findAll("[data-tool]")) {
+    button.setAttribute("aria-pressed", String(button.dataset.tool === view.tool));
+  }
+  find("#pictures").classList.toggle("drawing", Boolean(view.tool));
+  find("#brush-size").hidden = !view.tool || view.tool === "add";
+  find("#tool-words").textContent = {
+    paint: "Drag over the picture to paint, or move with the arrow keys and press Space.",
+    erase: "Drag over the picture to erase, or move with the arrow keys and press Space.",
+    add: "Click a lesion that was missed, or move with the arrow keys and press Space.",
+  }[view.tool] ?? "";
+  redraw();
+}
+
+on("opened", () => view.tool && chooseTool(view.tool));
+
+function voxelAt([x, y]) {
+  const { width, height } = cut();
+  const [a, b] = [Math.floor(x), Math.floor(y)];
+  if (a < 0 || b < 0 || a >= width || b >= height) return null;
+  return fromCut(cut(), [a, b, view.index]).reverse();
+}
+
+// All pixels within the brush's radius of a place, on the slice in view.
+function dab([x, y]) {
+  const { aspect } = cut();
+  const radius = view.brush;
+  const rows = radius / aspect;
+  for (let b = Math.floor(y - rows); b <= y + rows; b += 1) {
+    for (let a = Math.floor(x - radius); a <= x + radius; a += 1) {
+      const away = Math.hypot(a + 0.5 - x, (b + 0.5 - y) * aspect);
+      const inside = away <= radius || (a === Math.floor(x) && b === Math.floor(y));
+      const voxel = inside && voxelAt([a, b]);
+      if (voxel) stroke.mark(voxel);
+    }
+  }
+}
+
+function drag(place) {
+  const [dx, dy] = last ? [place[0] - last[0], place[1] - last[1]] : [0, 0];
+  const steps = Math.max(1, Math.ceil(Math.hypot(dx, dy * cut().aspect) / (view.brush / 2)));
+  for (let step = 1; step <= steps; step += 1) {
+    const share = step / steps;
+    dab(last ? [last[0] + dx * share, last[1] + dy * share] : place);
+  }
+  last = place;
+  stroke.show();
+}
+
+function start(place) {
+  if (view.tool === "add") {
+    const voxel = voxelAt(place);
+    if (!voxel || add(voxel)) return;
+    tell("notice", { words: NOTHING_HERE, brief: true });
+    return;
+  }
+  stroke = beginStroke(view.tool === "erase");
+  last = null;
+  drag(place);
+}
+
+function end() {
+  stroke?.end();
+  stroke = null;
+}
+
+on("stroke-start", ({ event, place }) => {
+  if (view.tool && event.button === 0 && event.isPrimary && choice.scan) start(place);
+});
+on("stroke", ({ place }) => {
+  view.cursor = place;
+  if (stroke) drag(place);
+});
+on("stroke-end", end);
+on("hover", (place) => {
+  view.cursor = place;
+  redraw();
+});
+
+const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+// With a tool and the focus on the pictures, arrows move its cursor and Space uses it.
+export function useKey(event) {
+  if (!view.tool) return false;
+  if (event.key === "Escape") {
+    chooseTool(null);
+    return true;
+  }
+  if (!event.target.closest?.("#pictures")) return false;
+  view.cursor ??= middle();
+  if (MOVES[event.key]) {
+    const far = event.shiftKey ? 10 : 2;
+    view.cursor = view.cursor.map((at, axis) => at + far * MOVES[event.key][axis]);
+    redraw();
+    return true;
+  }
+  if (event.key !== " " && event.key !== "Enter") return false;
+  start(view.cursor);
+  end();
+  return true;
+}

@@ -1,0 +1,164 @@
+// What the visitor changes in the networks' result: regions rejected and added, voxels painted and
+// erased, as metaseg/findings/review.py reads it. Every change can be undone.
+
+import { ask } from "./answers.js";
+import { anyOutlines, grownAt, regionAt, settingsKey } from "./masks.js";
+import { choice, on, open, redraw, tell } from "./state.js";
+
+const NOTHING = { rejected: [], added: [], painted: new Map(), erased: new Map() };
+
+class Review {
+  constructor(shape) {
+    Object.assign(this, { shape, now: NOTHING, before: [], after: [], version: 0, known: {} });
+  }
+
+  isEmpty() {
+    const { rejected, added, painted, erased } = this.now;
+    return !(rejected.length || added.length || painted.size || erased.size);
+  }
+
+  // Each state is a new object; only the slices that a stroke touches are copied.
+  become(state) {
+    this.before.push(this.now);
+    this.after = [];
+    this.show(state);
+  }
+
+  show(state) {
+    this.now = state;
+    this.version += 1;
+    tell("reviewed");
+    redraw();
+  }
+
+  step(from, to) {
+    if (!from.length) return false;
+    to.push(this.now);
+    this.show(from.pop());
+    return true;
+  }
+
+  indexOf([z, y, x]) {
+    return (z * this.shape[1] + y) * this.shape[2] + x;
+  }
+
+  // The voxels that the rejections take away and the clicks add, at the present threshold.
+  regions() {
+    const key = `${settingsKey()} ${this.version}`;
+    if (this.known.key !== key) {
+      const gone = new Set();
+      for (const voxel of this.now.rejected) {
+        for (const at of regionAt(this.indexOf(voxel))) gone.add(at);
+      }
+      const taken = (at) => anyOutlines(at) && !gone.has(at);
+      const grown = new Set();
+      for (const voxel of this.now.added) {
+        for (const at of grownAt(voxel, taken) ?? []) grown.add(at);
+      }
+      this.known = { key, gone, grown };
+    }
+    return this.known;
+  }
+
+  // Changes `data`, in which what reaches `level` is outlined and `most` is the most.
+  applyTo(data, level, most) {
+    const { gone, grown } = this.regions();
+    for (const at of gone) data[at] = 0;
+    for (const at of grown) data[at] = Math.max(data[at], level);
+    const area = this.shape[1] * this.shape[2];
+    const fill = (slices, value) => {
+      for (const [slice, marks] of slices) {
+        marks.forEach((marked, at) => { if (marked) data[slice * area + at] = value; });
+      }
+    };
+    fill(this.now.painted, most);
+    fill(this.now.erased, 0);
+  }
+
+  toJson() {
+    if (this.isEmpty()) return null;
+    const strokes = (slices) => [...slices]
+      .map(([slice, marks]) => ({ slice, runs: runsOf(marks) }))
+      .filter(({ runs }) => runs.length);
+    const { rejected, added, painted, erased } = this.now;
+    return JSON.stringify({ shape: this.shape, rejected, added, painted: strokes(painted),
+      erased: strokes(erased) });
+  }
+}
+
+// The first pixel and the number of pixels of each run of marked ones.
+function runsOf(marks) {
+  const runs = [];
+  for (let at = 0; at < marks.length; at += 1) {
+    if (!marks[at]) continue;
+    const start = at;
+    while (marks[at]) at += 1;
+    runs.push([start, at - start]);
+  }
+  return runs;
+}
+
+on("scene", () => {
+  open.review = new Review(open.scene.shape);
+  choice.review = null;
+  tell("reviewed");
+});
+
+function changed() {
+  choice.review = open.review.toJson();
+  ask();
+}
+
+export function reject(peak) {
+  const { review } = open;
+  review.become({ ...review.now, rejected: [...review.now.rejected, peak] });
+  changed();
+}
+
+export function restore(number) {
+  const { review } = open;
+  review.become({ ...review.now, rejected: review.now.rejected.filter((_, at) => at !== number) });
+  changed();
+}
+
+// A region around a voxel; false where the networks see nothing, or where one is already.
+export function add(voxel) {
+  const { review } = open;
+  const { gone, grown } = review.regions();
+  const taken = (at) => (anyOutlines(at) && !gone.has(at)) || grown.has(at);
+  if (!grownAt(voxel, taken)) return false;
+  review.become({ ...review.now, added: [...review.now.added, voxel] });
+  changed();
+  return true;
+}
+
+// A stroke changes its own copy of each slice; `mark` is told each voxel [z, y, x].
+export function beginStroke(erases) {
+  const { review } = open;
+  const copies = new Map();
+  const state = { ...review.now, painted: new Map(review.now.painted),
+    erased: new Map(review.now.erased) };
+  review.become(state);
+  const own = (name, slice) => {
+    const key = `${name} ${slice}`;
+    if (!copies.has(key)) {
+      const area = review.shape[1] * review.shape[2];
+      copies.set(key, Uint8Array.from(state[name].get(slice) ?? new Uint8Array(area)));
+      state[name].set(slice, copies.get(key));
+    }
+    return copies.get(key);
+  };
+  const [on_, off] = erases ? ["erased", "painted"] : ["painted", "erased"];
+  return {
+    mark([z, y, x]) {
+      const at = y * review.shape[2] + x;
+      own(on_, z)[at] = 1;
+      if (state[off].has(z)) own(off, z)[at] = 0;
+    },
+    show: () => review.show(state),
+    end: changed,
+  };
+}
+
+export const undo = () => open.review?.step(open.review.before, open.review.after) && changed();
+export const redo = () => open.review?.step(open.review.after, open.review.before) && changed();

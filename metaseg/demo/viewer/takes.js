@@ -1,0 +1,43 @@
+// What a visitor takes away: downloads and the printable report.
+
+import { send } from "./answers.js";
+import { find, on } from "./state.js";
+
+const FIRST = ["zip", "report", "dicom"];
+let number = 0;
+
+export function offer(downloads) {
+  const button = ([kind, label]) => {
+    const one = document.createElement("button");
+    Object.assign(one, { type: "button", id: `take-${kind}`, textContent: label });
+    one.dataset.take = kind;
+    return one;
+  };
+  if (find("#handover").dataset.offered === JSON.stringify(downloads)) return;
+  find("#handover").dataset.offered = JSON.stringify(downloads);
+  const all = Object.entries(downloads);
+  const isFirst = ([kind]) => FIRST.includes(kind);
+  find("#takes").replaceChildren(...all.filter(isFirst).reverse().map(button));
+  find("#more-takes div").replaceChildren(...all.filter((one) => !isFirst(one)).map(button));
+}
+
+export function takeAway(kind) {
+  number += 1;
+  find(`#take-${kind}`).setAttribute("aria-busy", "true");
+  send("take", { take: kind, number });
+}
+
+on("parcel", async (parcel) => {
+  if (parcel.number !== number) return;
+  find(`#take-${parcel.kind}`)?.removeAttribute("aria-busy");
+  const url = new URL(parcel.url, `${window.gradio_config?.root ?? location.origin}/`);
+  if (parcel.kind === "report") {
+    const page = await (await fetch(url)).text();
+    const blob = URL.createObjectURL(new Blob([page], { type: "text/html" }));
+    if (window.open(blob)) return;
+  }
+  // If the browser blocks the window, the report is downloaded.
+  const link = document.createElement("a");
+  Object.assign(link, { href: url, download: parcel.name });
+  link.click();
+});
