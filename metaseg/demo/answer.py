@@ -13,6 +13,7 @@ from typing import Any
 from metaseg.demo.panel import doubts_in, findings_of
 from metaseg.demo.render import Inputs, chosen_models, open_inputs, review_in
 from metaseg.demo.scene import network_parts, scene_of, truth_of
+from metaseg.demo.store import current_session
 from metaseg.demo.workbench import OpenScan, Workbench
 from metaseg.errors import InputError
 from metaseg.findings.review import Review
@@ -23,8 +24,31 @@ PATIENCE = 0.25
 """Seconds between two steps of progress at least."""
 
 
+_wanted: dict[str, int] = {}
+"""The first answer that each session still waits for: work for one before it stops."""
+
+
 class UnwantedError(Exception):
-    """The visitor has left or cancelled."""
+    """The visitor looks at another scan, has cancelled or has left."""
+
+
+def want(state: Any) -> None:
+    """The session that is being answered does not wait for answers before that of ``state``.
+
+    gradio's own way to cancel loses calls that come while it is under way.
+    """
+    if session := current_session():
+        _wanted[session] = _number_of(state)
+
+
+def _number_of(state: Any) -> int:
+    number = state.get("id") if isinstance(state, dict) else None
+    return number if isinstance(number, int) else 0
+
+
+def forget_wanted() -> None:
+    """The session that is being answered has ended."""
+    _wanted.pop(current_session() or "", None)
 
 
 def answer(workbench: Workbench, state: Any, waited: bool = False) -> Iterator[dict]:
@@ -33,12 +57,21 @@ def answer(workbench: Workbench, state: Any, waited: bool = False) -> Iterator[d
     Networks run over a volume only if the call has ``waited`` in the queue of volumes; before, the
     last step says that it is one.
     """
-    step = {"id": state.get("id") if isinstance(state, dict) else None}
+    step = {"id": _number_of(state)}
+    session = current_session()
+
+    def wanted() -> bool:
+        return step["id"] >= _wanted.get(session, 0)
+
     try:
+        if not wanted():
+            return
         inputs, has = Inputs.of(state), set(state.get("has") or ())
-        for more in _steps(workbench, inputs, review_in(state), has, waited):
+        for more in _steps(workbench, inputs, review_in(state), has, waited, wanted):
             step = {**step, "progress": None, **more}
             yield step
+    except UnwantedError:
+        return
     except InputError as error:
         yield {**step, "progress": None, "alert": str(error)}
     except Exception as error:
@@ -47,7 +80,12 @@ def answer(workbench: Workbench, state: Any, waited: bool = False) -> Iterator[d
 
 
 def _steps(
-    workbench: Workbench, inputs: Inputs, review: Review | None, has: set[str], waited: bool
+    workbench: Workbench,
+    inputs: Inputs,
+    review: Review | None,
+    has: set[str],
+    waited: bool,
+    wanted: Callable[[], bool],
 ) -> Iterator[dict]:
     opened, fault = open_inputs(workbench, inputs)
     doubts = doubts_in(opened.scan.notices)
@@ -61,7 +99,7 @@ def _steps(
     if opened.scan.is_volume and not waited and not workbench.knows(opened, missing):
         yield {"doubts": doubts, "volume": True}
         return
-    for done, count in predicting(workbench, opened, missing):
+    for done, count in predicting(workbench, opened, missing, wanted):
         titles = [workbench.segmenter.titles[name] for name in missing]
         yield {"progress": {"titles": titles, "done": done, "count": count}}
     networks = {}
@@ -73,26 +111,30 @@ def _steps(
 
 
 def predicting(
-    workbench: Workbench, opened: OpenScan, names: Sequence[str]
+    workbench: Workbench, opened: OpenScan, names: Sequence[str], wanted: Callable[[], bool]
 ) -> Iterator[tuple[int, int]]:
-    """Steps done and steps to do while the networks ``names`` run. They stop if nobody waits any
-    more."""
+    """Steps done and steps to do while the networks ``names`` run: see ``following``."""
 
     def work(progress: Callable) -> None:
         workbench.predict_each(opened, names, progress)
 
-    yield from following(work)
+    yield from following(work, wanted)
 
 
-def following(work: Callable[[Callable], None]) -> Iterator[tuple[int, int]]:
+def following(
+    work: Callable[[Callable], None], wanted: Callable[[], bool] = lambda: True
+) -> Iterator[tuple[int, int]]:
     """The numbers of steps done and to do of ``work``, which is given a function that wraps its
-    steps as tqdm does. Whatever ``work`` raises is raised here."""
+    steps as tqdm does. Whatever ``work`` raises is raised here.
+
+    UnwantedError once it is not ``wanted`` any more; it stops as well where nobody takes its steps.
+    """
     said: queue.SimpleQueue = queue.SimpleQueue()
     unwanted = threading.Event()
 
     def progress(steps):
         for done, step in enumerate(steps):
-            if unwanted.is_set():
+            if unwanted.is_set() or not wanted():
                 raise UnwantedError
             said.put((done, len(steps)))
             yield step

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import gradio as gr
 
 from metaseg.demo.about import add_about_tab
-from metaseg.demo.answer import answer
+from metaseg.demo.answer import answer, forget_wanted, want
 from metaseg.demo.api import add_api, in_our_words
 from metaseg.demo.batch import add_batch_tab
 from metaseg.demo.handover import read_link, root_url, take
@@ -23,6 +23,7 @@ NOT_TAKEN = (
     "public address."
 )
 FORGOTTEN = "() => { document.dispatchEvent(new Event('metaseg:forgotten')); }"
+LOST = "() => { document.dispatchEvent(new Event('metaseg:lost')); }"
 
 
 class Page(gr.Blocks):
@@ -53,8 +54,14 @@ def build_page(segmenter: Segmenter, notices: Sequence[str] = ()) -> gr.Blocks:
             with gr.Tab("About", id="about-tab") as about_tab:
                 add_about_tab(segmenter, about_tab)
         add_api(workbench)
-        page.unload(lambda: store().forget())
+        page.unload(leave)
     return page.queue(max_size=MAX_QUEUE)
+
+
+def leave() -> None:
+    """The session that is being answered has ended."""
+    forget_wanted()
+    store().forget()
 
 
 def add_viewer(workbench: Workbench, page: gr.Blocks) -> None:
@@ -88,12 +95,13 @@ def add_viewer(workbench: Workbench, page: gr.Blocks) -> None:
     private = {"api_visibility": "private", "show_progress": "hidden"}
     # The last choice counts: those made meanwhile need no answer.
     last = {"trigger_mode": "always_last", **private}
-    asked = [
+    for asked in (
         state.ask(ask, state, reply, **last, **SLICES),
         state.ask_volume(ask_volume, state, reply, **last, **VOLUMES),
-        state.look(look, state, view, **last, **EXPLANATIONS),
-    ]
-    state.halt(None, None, None, cancels=asked, **private)
+    ):
+        asked.failure(None, js=LOST)
+    state.look(look, state, view, **last, **EXPLANATIONS)
+    state.halt(want, state, queue=False, **private)
     state.take(pack, state, parcel, **private, **SLICES)
     # What the next scan needs must not be made before this has ended.
     state.forget(lambda: store().forget(SCAN, TRUTH), **private).then(None, js=FORGOTTEN)

@@ -67,7 +67,7 @@ def test_no_path_but_ones_own_upload_is_read(quick, victim, tmp_path):
 
 def test_an_upload_serves_its_own_session_alone(quick):
     (own,) = upload(quick, SLICE)
-    state = {"id": "1", "scan": own, "model": "Both", "take": "report", "view": "compare"}
+    state = {"id": 1, "scan": own, "model": "Both", "take": "report", "view": "compare"}
     for event in ("take", "look", "ask"):
         assert press(quick, "first", "wire-state", [state], event) != NOT_YOURS
         refused = press(quick, "other", "wire-state", [state], event)
@@ -79,7 +79,7 @@ def test_an_upload_serves_its_own_session_alone(quick):
 @pytest.mark.parametrize("scan", ["/etc/passwd", "/proc/self/environ", "example:examples.json"])
 def test_the_viewer_opens_uploads_and_examples_alone(quick, scan):
     for paths in ({"scan": scan}, {"scan": f"example:{SLICE.name}", "truth": scan}):
-        state = {"id": "1", "model": "Both", "take": "zip", **paths}
+        state = {"id": 1, "model": "Both", "take": "zip", **paths}
         (step,) = press(quick, "visitor", "wire-state", [state], "ask")
         words = step.get("alert") or step["findings"]["notices"]
         assert NOT_YOURS in words or "no such example" in words
@@ -87,7 +87,7 @@ def test_the_viewer_opens_uploads_and_examples_alone(quick, scan):
 
 
 def test_a_result_is_read_by_its_whole_address_alone(quick):
-    state = {"id": "1", "scan": f"example:{SLICE.name}", "model": "Both", "take": "report"}
+    state = {"id": 1, "scan": f"example:{SLICE.name}", "model": "Both", "take": "report"}
     (parcel,) = press(quick, "visitor", "wire-state", [state], "take")
     answer = get(f"{quick}{parcel['url']}")
     assert "Attention U-Net" in answer.text and answer.headers["Cache-Control"] == "no-store"
@@ -113,7 +113,7 @@ def test_equal_files_of_two_visitors_lie_apart(quick):
 def test_examples_are_everybodys(quick):
     for session in ("one", "two"):
         state = {
-            "id": "1",
+            "id": 1,
             "scan": f"example:{SLICE.name}",
             "truth": f"example:{TRUTH.name}",
             "model": "Both",

@@ -59,7 +59,7 @@ def test_the_slider_follows_the_model_until_it_is_moved(browser):
 
 def test_both_takes_each_networks_own_threshold():
     workbench = Workbench(with_thresholds(attention_unet=0.3, nested_unet=0.6))
-    state = {"id": "1", "scan": SLICE, "model": "Both", "threshold": None}
+    state = {"id": 1, "scan": SLICE, "model": "Both", "threshold": None}
     list(answer(workbench, state))
     opened = workbench.open(SLICE, None)
     for name, own in (("attention_unet", 0.3), ("nested_unet", 0.6)):

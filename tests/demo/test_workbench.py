@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from metaseg.demo.answer import FAILED, answer, following
+from metaseg.demo.answer import FAILED, answer, following, forget_wanted, want
 from metaseg.demo.gallery import read_examples
 from metaseg.demo.page import build_page
 from metaseg.demo.panel import DOUBTS
@@ -48,9 +48,9 @@ def workbench(passes):
 
 def ask(workbench, **changes):
     """All steps of the page's answer together."""
-    state = {"id": "1", "scan": SLICE, "truth": TRUTH, "model": "Both", "threshold": 0.5}
+    state = {"id": 1, "scan": SLICE, "truth": TRUTH, "model": "Both", "threshold": 0.5}
     steps = list(answer(workbench, {**state, **changes}, waited=True))
-    assert all(step["id"] == "1" for step in steps)
+    assert all(step["id"] == 1 for step in steps)
     return {name: value for step in steps for name, value in step.items() if value is not None}
 
 
@@ -98,7 +98,7 @@ def test_the_same_path_with_other_content_is_another_scan(workbench, tmp_path):
 
 
 def look(workbench, **changes):
-    state = {"id": "1", "scan": SLICE, "truth": TRUTH, "model": "Both", "threshold": 0.5}
+    state = {"id": 1, "scan": SLICE, "truth": TRUTH, "model": "Both", "threshold": 0.5}
     return view_of(workbench, {**state, **changes}, "http://127.0.0.1")["html"]
 
 
@@ -194,6 +194,18 @@ def test_work_that_nobody_waits_for_stops(workbench):
     assert done == [0]
 
 
+def test_work_for_another_scan_than_the_visitors_stops(workbench, monkeypatch):
+    monkeypatch.setattr("metaseg.demo.answer.current_session", lambda: "somebody")
+    state = {"id": 1, "scan": SLICE, "model": "Both"}
+    steps = answer(workbench, state)
+    assert "scene" in next(steps)
+    want({"id": 2})
+    assert list(steps) == [] and list(answer(workbench, state)) == []
+    assert "findings" in list(answer(workbench, {**state, "id": 2}))[-1]
+    forget_wanted()
+    assert "findings" in list(answer(workbench, state))[-1]
+
+
 @pytest.mark.parametrize("doubt", DOUBTS)
 def test_an_input_in_doubt_says_so(workbench, monkeypatch, doubt):
     predict = workbench.segmenter.predict_each
@@ -235,7 +247,7 @@ def test_a_volume_is_segmented_once_and_its_planes_are_cuts(workbench, passes, v
 
 
 def test_a_volume_waits_in_a_queue_of_its_own(workbench, passes, volume):
-    state = {"id": "1", "scan": volume[0], "model": "Both"}
+    state = {"id": 1, "scan": volume[0], "model": "Both"}
     *_, last = answer(workbench, state)
     assert last["volume"] and "findings" not in last and not passes
     ask(workbench, **state)

@@ -9,6 +9,7 @@ let wires = {};
 let later = null;
 let loads = new AbortController();
 let asking = null;
+let paused = false;
 
 export function connect(found) {
   wires = found;
@@ -17,6 +18,10 @@ export function connect(found) {
     if (wires[name].props.value) callback(wires[name].props.value);
   };
   hear("reply", replied);
+  document.addEventListener("metaseg:lost", () => {
+    if (asking) say({ words: "The server did not answer.", again: true });
+    asking = null;
+  });
   hear("view", (answer) => answer.id === choice.id && tell("view", answer));
   hear("parcel", (parcel) => tell("parcel", parcel));
   hear("link", (link) => tell("link", link));
@@ -42,7 +47,7 @@ function has() {
 // Several choices in a moment are asked about once.
 export function ask(pause = PAUSE) {
   clearTimeout(later);
-  if (!choice.scan) return;
+  if (!choice.scan || paused) return;
   find("#regions")?.setAttribute("aria-busy", "true");
   later = setTimeout(() => {
     asking = choice.id;
@@ -52,8 +57,9 @@ export function ask(pause = PAUSE) {
 
 // Another scan: nothing of the one before stays.
 export function begin(scan, truth, name, intro = false) {
-  stop();
-  Object.assign(choice, { id: newId(), scan, truth, position: null });
+  halt();
+  paused = false;
+  Object.assign(choice, { scan, truth, position: null });
   Object.assign(view, { name, intro, moved: false, selected: null, factor: 1 });
   clearScene();
   tell("opened");
@@ -61,18 +67,24 @@ export function begin(scan, truth, name, intro = false) {
   ask(0);
 }
 
-export function stop() {
+function stop() {
   clearTimeout(later);
   loads.abort();
   loads = new AbortController();
-  // An answer under way is for a scan that nobody looks at any more.
-  if (asking) wires.state.trigger("halt");
   asking = null;
 }
 
-export function cancel() {
+// What is under way is for an answer that nobody waits for any more.
+export function halt() {
+  const idle = !asking;
   stop();
-  choice.id = newId();
+  choice.id += 1;
+  if (!idle) send("halt");
+}
+
+export function cancel() {
+  halt();
+  paused = true;
   say({ words: "Cancelled.", again: true });
 }
 
@@ -83,10 +95,6 @@ export function clearScene() {
   choice.review = null;
   find("#pictures").replaceChildren();
   tell("cleared");
-}
-
-function newId() {
-  return `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;
 }
 
 const say = (notice) => tell("notice", notice);

@@ -1,6 +1,6 @@
 // The panel beside the pictures: network, threshold, verdict, regions, exports.
 
-import { ask, begin, clearScene, send, stop } from "./answers.js";
+import { ask, begin, clearScene, halt, send } from "./answers.js";
 import { offer } from "./takes.js";
 import { zoomTo } from "./gestures.js";
 import { choice, chosenNetworks, config, find, findAll, heldBack, on, open, redraw, tell, view } from "./state.js";
@@ -252,8 +252,8 @@ on("notice", (notice) => {
 
 // The scan and its ground truth are removed from the server at once.
 export function clear() {
-  stop();
-  Object.assign(choice, { id: "", scan: null, truth: null });
+  halt();
+  Object.assign(choice, { scan: null, truth: null });
   clearScene();
   tell("opened");
   tell("notice", { words: "Removing the scan from the server …" });

@@ -4,7 +4,7 @@ export const config = {};
 
 // Sent to the server.
 export const choice = {
-  id: "", scan: null, truth: null, model: "", threshold: null, position: null,
+  id: 0, scan: null, truth: null, model: "", threshold: null, position: null,
   review: null,
 };
 
