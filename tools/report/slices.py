@@ -56,8 +56,8 @@ def draw_slices(path: Path, networks: Sequence[Network], folder: Path) -> None:
 
     def plot(axes: np.ndarray) -> None:
         for column, (rank, (case, index)) in enumerate(ranked.items()):
-            scan, truths = read_case(cases[case])
-            scan, truth = take_slice(scan, index)[0], truths[index]
+            whole, truths = read_case(cases[case])
+            scan, truth = take_slice(whole, index)[0], truths[index]
             grey = segmenter.view(scan, 0, enhanced=False)
             whole = (0, grey.shape[0], 0, grey.shape[1])
             preprocessing = next(iter(settings.values())).preprocessing
@@ -67,7 +67,9 @@ def draw_slices(path: Path, networks: Sequence[Network], folder: Path) -> None:
                 masks, title = [], f"{rank}: {case}" + (f", slice {index}" if index else "")
                 if network is not None:
                     name = network.folder.name
-                    mask = segmenter.predict(scan, name).mask(settings[name].threshold)[0]
+                    # Of a volume as a whole, which may be judged otherwise than a slice of it.
+                    prediction = segmenter.predict(whole, name)
+                    mask = prediction.mask(settings[name].threshold)[index]
                     tint = PREDICTION_COLOURS[network.architecture]
                     masks = [(truth[box], TRUTH_COLOUR), (mask[box], tint)]
                     row = network.slices[folder.resolve().name][case, str(index)]
