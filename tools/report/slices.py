@@ -56,8 +56,8 @@ def draw_slices(path: Path, networks: Sequence[Network], folder: Path) -> None:
 
     def plot(axes: np.ndarray) -> None:
         for column, (rank, (case, index)) in enumerate(ranked.items()):
-            whole, truths = read_case(cases[case])
-            scan, truth = take_slice(whole, index)[0], truths[index]
+            entire, truths = read_case(cases[case])
+            scan, truth = take_slice(entire, index)[0], truths[index]
             grey = segmenter.view(scan, 0, enhanced=False)
             whole = (0, grey.shape[0], 0, grey.shape[1])
             preprocessing = next(iter(settings.values())).preprocessing
@@ -68,7 +68,7 @@ def draw_slices(path: Path, networks: Sequence[Network], folder: Path) -> None:
                 if network is not None:
                     name = network.folder.name
                     # Of a volume as a whole, which may be judged otherwise than a slice of it.
-                    prediction = segmenter.predict(whole, name)
+                    prediction = segmenter.predict(entire, name)
                     mask = prediction.mask(settings[name].threshold)[index]
                     tint = PREDICTION_COLOURS[network.architecture]
                     masks = [(truth[box], TRUTH_COLOUR), (mask[box], tint)]
