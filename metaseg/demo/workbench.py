@@ -1,17 +1,15 @@
 """Shared by page and API: read, segment once, and render from the stored prediction."""
 
-import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import numpy as np
 
+from metaseg.demo.kept import arrays_of, file_key
 from metaseg.demo.reading import Reading
 from metaseg.demo.store import SCAN, TRUTH, has_left
 from metaseg.errors import InputError, memory_errors
@@ -114,12 +112,12 @@ class Workbench:
         if not scan:
             raise InputError("No scan was given: pass an MRI slice or volume as `scan`.")
         self.claim(scan, SCAN)
-        key = _file_key(scan)
+        key = file_key(scan)
         source = self._once(("scan", key), lambda: check_slices(read_scan(scan)))
         mask = mask_key = None
         if truth:
             self.claim(truth, TRUTH)
-            mask_key = ("truth", _file_key(truth), key)
+            mask_key = ("truth", file_key(truth), key)
             mask = self._once(mask_key, lambda: read_mask(truth, source))
         if plane is None or plane == source.plane or not source.is_volume:
             return OpenScan(source, mask, key, mask_key)
@@ -274,7 +272,7 @@ class Workbench:
 
     def _keep(self, key: tuple, value: object) -> None:
         # Arrays are passed separately so that the cache can count their memory.
-        self.cache.set(key, value=value, **_arrays_of(value))
+        self.cache.set(key, value=value, **arrays_of(value))
 
 
 def check_slices(scan: Scan) -> Scan:
@@ -298,31 +296,3 @@ def _wanted(steps: Iterable) -> Iterator:
                 "command line."
             )
         yield step
-
-
-def _arrays_of(value: object) -> dict[str, np.ndarray]:
-    if isinstance(value, Explanation):
-        maps = [*value.attention, *value.supervised, value.mirror_difference]
-        return {f"map{number}": array for number, array in enumerate(maps)}
-    if isinstance(value, Findings):
-        return {"mask": value.mask, "labels": value.components.labels}
-    names = ("voxels", "probability")
-    held = {name: getattr(value, name) for name in names if hasattr(value, name)}
-    return held or ({"array": value} if isinstance(value, np.ndarray) else {})
-
-
-def _file_key(path: str) -> tuple[str, str]:
-    """The name and the SHA-256 of the content of the file at ``path``: the same file is the same
-    scan, however often it is uploaded."""
-    try:
-        status = Path(path).stat()
-        return Path(path).name, _digest_of(path, status.st_mtime_ns, status.st_size)
-    except OSError as error:
-        raise InputError(f"{Path(path).name} cannot be opened: upload it again.") from error
-
-
-@lru_cache(1024)
-def _digest_of(path: str, changed: int, size: int) -> str:
-    """The SHA-256 of a file, read once as long as it does not change."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,5 +1,7 @@
 import gzip
 import shutil
+import subprocess
+import sys
 import threading
 import time
 import zipfile
@@ -380,3 +382,34 @@ def test_networks_that_are_missing_run_together_and_the_others_not(workbench, pa
     both = workbench.predict_each(opened, ["unet", "nested_unet"])
     assert both[0] is first and both[1].model == "nested_unet" and len(passes) == 2
     assert workbench.predict(opened, "nested_unet") is both[1]
+
+
+WITHOUT_TORCH = """
+import sys
+from metaseg.demo.page import build_page
+from metaseg.demo.workbench import Workbench
+from metaseg.hub.resolve import load_models
+from metaseg.segmenter import Segmenter
+segmenter = Segmenter(load_models(["nested_unet"]), "cpu", "openvino")
+build_page(segmenter)
+workbench = Workbench(segmenter)
+segmenter.load()
+exported = "torch" in sys.modules
+for threshold in (0.3, 0.5):
+    workbench.segment(workbench.open(sys.argv[1], None), "nested_unet", threshold)
+print(exported, "torch" in sys.modules)
+"""
+
+
+def test_a_server_answers_without_torch_once_its_network_is_exported():
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", WITHOUT_TORCH, SLICE],
+            capture_output=True,
+            text=True,
+            timeout=240,
+        )
+        said = done.stdout.splitlines()[-1]
+        if said != "True True":  # it had to be exported first
+            break
+    assert said == "False False", done.stderr
