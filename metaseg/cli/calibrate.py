@@ -9,7 +9,9 @@ from tqdm import tqdm
 
 from metaseg.checkpoint import Checkpoint, Config, load_checkpoint, write_config
 from metaseg.cli.options import add_modality
+from metaseg.data.case import Case
 from metaseg.data.cases import cases_of_split, hold_out_validation
+from metaseg.data.record import training_data
 from metaseg.errors import InputError
 from metaseg.evaluation.calibrate import FALSE_POSITIVES, calibrate, check_input
 from metaseg.evaluation.volume_settings import NONE, choose_volume_settings
@@ -54,11 +56,8 @@ def run(options: argparse.Namespace) -> int:
 def _calibrated(checkpoint: Checkpoint, options: argparse.Namespace) -> Config:
     plain = replace(checkpoint, config=replace(checkpoint.config, temperature=1.0, volume=None))
     settings = checkpoint.config.training.get("config", {})
-    training, validation = hold_out_validation(
-        cases_of_split(options.data, "train", options.modality),
-        settings.get("validation_share", 0.1),
-        settings.get("validation_by", "group"),
-    )
+    cases = cases_of_split(options.data, "train", options.modality)
+    training, validation = _hold_out(cases, settings)
     segmenter = Segmenter([plain])
     found = calibrate(segmenter, plain.name, validation, _progress)
     sensitive = f"no threshold has {FALSE_POSITIVES:g} false positives per slice or fewer"
@@ -83,8 +82,29 @@ def _calibrated(checkpoint: Checkpoint, options: argparse.Namespace) -> Config:
     )
 
 
-def _with_volume_settings(checkpoint: Checkpoint, cases: list) -> Config:
-    best, tried = choose_volume_settings(checkpoint, cases, _progress)
+def _parts(checkpoint: Checkpoint, cases: list[Case]) -> list[list[Case]]:
+    """``cases`` by data folder. Of one that the network was trained on, the patients that training
+    held out are a part of their own: a network is surer of those it has seen."""
+    record = checkpoint.config.training
+    settings, learned = record.get("config", {}), training_data(record)
+    parts = []
+    for source in dict.fromkeys(case.source for case in cases):
+        own = [case for case in cases if case.source == source]
+        if source in learned:
+            parts += _hold_out(own, settings)
+        else:
+            parts.append(own)
+    return parts
+
+
+def _hold_out(cases: list[Case], settings: dict) -> tuple[list[Case], list[Case]]:
+    """Training and validation cases as training chose them."""
+    share, by = settings.get("validation_share", 0.1), settings.get("validation_by", "group")
+    return hold_out_validation(cases, share, by)
+
+
+def _with_volume_settings(checkpoint: Checkpoint, cases: list[Case]) -> Config:
+    best, tried = choose_volume_settings(checkpoint, _parts(checkpoint, cases), _progress)
     print("| three planes | growth | smallest, mm3 | Dice | lesion-wise Dice | seconds a volume |")
     print("|---|---|---|---|---|---|")
     for one in tried:

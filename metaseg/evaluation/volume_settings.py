@@ -27,7 +27,7 @@ NONE = VolumeSettings(all_planes=False, growth=1.0, smallest_mm3=0.0)
 
 @dataclass(frozen=True)
 class Tried:
-    """Settings, and what they score: a mean over data folders, each weighing the same."""
+    """Settings, and what they score: a mean over parts of the data, each weighing the same."""
 
     settings: VolumeSettings
     dice: float
@@ -52,13 +52,13 @@ class Tried:
 
 def choose_volume_settings(
     checkpoint: Checkpoint,
-    cases: list[Case],
+    parts: list[list[Case]],
     progress: Callable[[Iterable], Iterable] = lambda items: items,
 ) -> tuple[Tried, list[Tried]]:
-    """The best of all settings for the volumes among ``cases`` at the checkpoint's threshold, and
-    all that were tried, ``NONE`` first.
+    """The best of all settings for the volumes among the cases of ``parts``, which weigh the same,
+    at the checkpoint's threshold; and all that were tried, ``NONE`` first.
 
-    Raises InputError if none of ``cases`` is a volume with a lesion.
+    Raises InputError if no case is a volume with a lesion.
     """
     planes = (False, True)
     variants = [
@@ -71,8 +71,8 @@ def choose_volume_settings(
     ]
     segmenter = Segmenter(variants)
     settings = [VolumeSettings(*values) for values in product(planes, GROWTHS, SMALLEST)]
-    scores: dict[str, list[list[tuple[float, float, float]]]] = {}
-    for case in progress(cases):
+    scores: dict[int, list[list[tuple[float, float, float]]]] = {}
+    for part, case in progress([(k, case) for k, cases in enumerate(parts) for case in cases]):
         scan, truth = read_case(case)
         if not scan.is_volume or not truth.any():
             continue
@@ -84,9 +84,9 @@ def choose_volume_settings(
             mask = prediction.mask(checkpoint.config.threshold)
             lesion_dice = challenge_scores(mask, truth, voxel).dice
             rows.append((Counts.of(mask, truth).dice, lesion_dice, prediction.seconds))
-        scores.setdefault(case.source, []).append(rows)
+        scores.setdefault(part, []).append(rows)
     if not scores:
         raise InputError("No training case is a volume with a lesion: give other data folders.")
-    means = np.mean([np.nanmean(of_source, axis=0) for of_source in scores.values()], axis=0)
+    means = np.mean([np.nanmean(rows, axis=0) for rows in scores.values()], axis=0)
     tried = [Tried(one, *map(float, mean)) for one, mean in zip(settings, means)]
     return max(tried, key=lambda one: one.value), tried

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from metaseg.checkpoint import load_checkpoint, save_checkpoint
+from metaseg.cli.calibrate import _parts
 from metaseg.cli.main import main
 from metaseg.data.cases import read_cases
 from metaseg.data.dataset import write_dataset
@@ -56,13 +57,32 @@ def test_what_wins_is_chosen_and_nothing_that_does_not(folder, monkeypatch):
     cases = read_cases(folder)
     monkeypatch.setattr(volume_settings, "Segmenter", lambda made: Timid(cases, made))
     checkpoint = small_checkpoint("unet", threshold=0.5)
-    best, tried = choose_volume_settings(checkpoint, cases)
+    best, tried = choose_volume_settings(checkpoint, [cases])
     assert best.settings == VolumeSettings(all_planes=False, growth=0.5, smallest_mm3=5.0)
     assert best.dice == best.lesion_dice == best.score == 1 and best.seconds == 1
     assert len(tried) == 2 * len(GROWTHS) * len(SMALLEST) and tried[0].settings == NONE
     assert tried[0].dice < 0.5 and tried[0].lesion_dice < 0.25
     with pytest.raises(InputError, match="volume with a lesion"):
-        choose_volume_settings(checkpoint, cases[2:])
+        choose_volume_settings(checkpoint, [cases[2:]])
+
+
+def test_parts_weigh_the_same(folder, monkeypatch):
+    cases = read_cases(folder)
+    monkeypatch.setattr(volume_settings, "Segmenter", lambda made: Timid(cases, made))
+    checkpoint = small_checkpoint("unet", threshold=0.5)
+    first, second = (choose_volume_settings(checkpoint, [[case]])[1][0] for case in cases[:2])
+    assert first.dice != second.dice
+    both = choose_volume_settings(checkpoint, [[cases[0]], [cases[1], cases[1]], []])[1][0]
+    assert both.dice == pytest.approx((first.dice + second.dice) / 2)
+
+
+def test_patients_that_training_held_out_are_a_part_of_their_own(folder):
+    cases = read_cases(folder)
+    record = {"data": [{"name": "volumes"}], "config": {"validation_share": 0.34}}
+    learned = small_checkpoint("unet", training=record)
+    training, validation = _parts(learned, cases)
+    assert len(training) == 2 and len(validation) == 1
+    assert _parts(small_checkpoint("unet"), cases) == [cases]
 
 
 def test_the_command_stores_what_it_chose_and_an_evaluation_agrees(folder, tmp_path, capsys):
