@@ -13,7 +13,8 @@ import pytest
 
 from metaseg.hub.resolve import shipped_models
 from metaseg.models import TITLES
-from tests.demo.test_browser import CHROMIUM, browser  # noqa: F401
+from tests.demo.browser import CHROMIUM
+from tests.demo.conftest import browser  # noqa: F401
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "examples" / "meningioma_axial.jpg"
