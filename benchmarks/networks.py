@@ -21,7 +21,7 @@ from metaseg.segmenter import Segmenter
 try:
     from metaseg.hub.resolve import load_models
 except ImportError:
-    from metaseg.sources import load_models
+    from metaseg.sources import load_models  # pyright: ignore[reportMissingImports]
 
 REPEATS = 15
 VOLUME = (155, 240, 240)
@@ -48,7 +48,7 @@ def one_pass(segmenter: Segmenter, name: str, image: np.ndarray):
     if hasattr(segmenter, "runtime"):
         runtime = segmenter.runtime(name)
         return lambda: runtime.run(image, set())
-    return lambda: segmenter._forward(name, image[:, 0])
+    return lambda: segmenter._forward(name, image[:, 0])  # pyright: ignore
 
 
 def measure_volume(segmenter: Segmenter, shape: tuple[int, int, int], names: list[str]) -> dict:

@@ -1,6 +1,7 @@
 """The measurements as docs/performance.md shows them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -93,7 +94,7 @@ def memory_section(before: dict, after: dict) -> str:
     return "## Memory (MiB) and page\n\n" + table(["", "before", "after"], rows) if rows else ""
 
 
-def find(results: dict, place: Sequence[str]):
+def find(results: dict, place: Sequence[str]) -> Any:
     """What lies at ``place``, or None."""
     found = results
     for key in place:

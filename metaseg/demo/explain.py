@@ -25,7 +25,6 @@ LEAST_DIFFERENCE = 0.2
 GATED = 0.01
 """Lowest value of a stretched map inside the network's input."""
 
-WAITING = "<p class='aside' role='status'>Computing the explanation …</p>"
 NO_TISSUE = "<p class='aside'>This slice contains no tissue, so there is nothing to explain.</p>"
 
 

@@ -1,5 +1,8 @@
 """What a visitor takes away: files, a report, a link, and the same call in Python."""
 
+# Calls of the page have a request.
+# pyright: reportOptionalMemberAccess=false
+
 import json
 from pathlib import Path
 from typing import Any

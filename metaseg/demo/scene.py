@@ -18,15 +18,15 @@ def scene_of(opened: OpenScan, settings: Preprocessing) -> dict:
     """The scan and its ground truth as the browser reads them; voxels are parts to fetch."""
     scan = opened.scan
     grey = grey_levels(scan, settings)
-    oriented = scan.affine is not None and scan.spacing is not None
+    affine = None if scan.spacing is None else scan.affine
     return {
         "name": scan.name,
         "shape": list(scan.voxels.shape),
         "spacing": scan.spacing and list(scan.spacing),
         "aspect": scan.aspect,
         "plane": scan.plane,
-        "codes": PLANES if oriented else None,
-        "affine": scan.affine.tolist() if oriented else None,
+        "codes": None if affine is None else PLANES,
+        "affine": None if affine is None else affine.tolist(),
         "box": tissue_box(grey, settings),
         "grey": write_parts(grey),
         "truth": truth_of(opened),
