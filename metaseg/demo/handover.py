@@ -21,7 +21,9 @@ from metaseg.prediction import check_threshold
 def take(workbench: Workbench, state: Any) -> dict:
     """The file that ``state`` asks for: its address and what the visitor is to call it."""
     inputs, kind = Inputs.of(state), str(state.get("take"))
-    path = Path(write_download(workbench, inputs, kind, review_in(state)))
+    panels = state.get("panels")
+    panels = panels if isinstance(panels, list) else []
+    path = Path(write_download(workbench, inputs, kind, review_in(state), panels))
     # The browser takes only what it has asked for, and asks for each with another number.
     return {
         "number": state.get("number"),

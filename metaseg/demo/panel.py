@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from metaseg.demo.downloads import downloads_of
+from metaseg.demo.downloads import downloads_of, figure_panels
 from metaseg.demo.figure import rgb
 from metaseg.demo.render import Inputs, alert
 from metaseg.demo.result import result_of
@@ -51,6 +51,7 @@ def findings_of(
         "metrics": metrics_table(reports),
         "regions": [_place(row) for row in regions.rows[:MOST_REGIONS]],
         "downloads": downloads_of(opened),
+        "panels": {name: one.title for name, one in figure_panels(result, result.viewed).items()},
     }
 
 

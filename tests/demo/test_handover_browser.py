@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 from metaseg.findings.manifest import digest_of
 from tests.conftest import EXAMPLES
 from tests.demo.browser import SLICE, TRUTH, give, needs_chromium, open_page, set_threshold
+from tests.findings.test_paper_figure import texts
 
 pytestmark = needs_chromium
 
@@ -117,3 +118,21 @@ def test_the_report_opens_and_prints_on_one_page(linked):
 
 def decoded(data: bytes) -> np.ndarray:
     return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+
+
+def test_the_figure_has_the_panels_that_were_chosen(linked):
+    page = linked
+    page.set_input_files("#ground-truth input[type=file]", TRUTH)
+    expect(page.locator("#figures")).to_contain_text("Agreement with the ground truth")
+    page.locator("#more-takes summary").click()
+    panels = page.locator("#figure-panels label")
+    expect(panels).to_have_text(["Image", "Ground truth", "Nested U-Net", "Together"])
+    expect(page.locator("#figure-panels :checked")).to_have_count(3)
+    panels.filter(has_text="Nested U-Net").click()
+    panels.filter(has_text="Together").click()
+    with page.expect_download() as download:
+        page.locator("#take-figure-svg").click()
+    assert download.value.suggested_filename == "meningioma_axial.svg"
+    words = texts(download.value.path())
+    assert words.count("Together") == 1 and words.count("Image") == 1
+    assert words.count("Nested U-Net") == 1, "in the legend alone"

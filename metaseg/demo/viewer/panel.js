@@ -115,7 +115,7 @@ on("findings", () => {
   put("#notices", findings.notices);
   find("#regions").removeAttribute("aria-busy");
   find("#handover").hidden = held || view.intro;
-  offer(findings.downloads);
+  offer(findings.downloads, findings.panels);
   find("#more").hidden = held;
   find("#review").hidden = held || view.intro;
   showSelected();

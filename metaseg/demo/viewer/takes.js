@@ -1,30 +1,42 @@
 // What a visitor takes away: downloads and the printable report.
 
 import { send } from "./answers.js";
-import { find, on } from "./state.js";
+import { find, findAll, on } from "./state.js";
 
 const FIRST = ["zip", "report", "dicom"];
 let number = 0;
 
-export function offer(downloads) {
+export function offer(downloads, panels) {
   const button = ([kind, label]) => {
     const one = document.createElement("button");
     Object.assign(one, { type: "button", id: `take-${kind}`, textContent: label });
     one.dataset.take = kind;
     return one;
   };
-  if (find("#handover").dataset.offered === JSON.stringify(downloads)) return;
-  find("#handover").dataset.offered = JSON.stringify(downloads);
+  const offered = JSON.stringify([downloads, panels]);
+  if (find("#handover").dataset.offered === offered) return;
+  find("#handover").dataset.offered = offered;
   const all = Object.entries(downloads);
   const isFirst = ([kind]) => FIRST.includes(kind);
   find("#takes").replaceChildren(...all.filter(isFirst).reverse().map(button));
   find("#more-takes div").replaceChildren(...all.filter((one) => !isFirst(one)).map(button));
+  find("#figure-panels div").replaceChildren(...Object.entries(panels).map(panelChoice));
+}
+
+// At first the figure shows each thing in a panel of its own.
+function panelChoice([name, title]) {
+  const label = document.createElement("label");
+  const box = document.createElement("input");
+  Object.assign(box, { type: "checkbox", value: name, checked: name !== "together" });
+  label.append(box, ` ${title}`);
+  return label;
 }
 
 export function takeAway(kind) {
   number += 1;
   find(`#take-${kind}`).setAttribute("aria-busy", "true");
-  send("take", { take: kind, number });
+  const panels = findAll("#figure-panels :checked").map((box) => box.value);
+  send("take", { take: kind, number, panels });
 }
 
 on("parcel", async (parcel) => {
