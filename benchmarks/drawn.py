@@ -13,7 +13,7 @@ SLICE = ROOT / "examples" / "meningioma_axial.jpg"
 
 def new_slices(folder: Path) -> Iterator[Path]:
     """The same example for ever, each time with another first pixel."""
-    grey = cv2.imread(str(SLICE), cv2.IMREAD_GRAYSCALE)
+    grey = np.asarray(cv2.imread(str(SLICE), cv2.IMREAD_GRAYSCALE))
     number = 0
     while True:
         grey[0, :2] = divmod(number, 256)
