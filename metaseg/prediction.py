@@ -10,6 +10,8 @@ from scipy import ndimage
 
 from metaseg.errors import InputError
 
+ALONE = "each slice of a volume is judged alone"
+
 
 @pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
 class VolumeSettings:
@@ -24,6 +26,16 @@ class VolumeSettings:
     itself. 1 for none."""
     smallest_mm3: Annotated[float, Field(ge=0)]
     """Smaller lesions are left out, where the spacing is known."""
+
+    @property
+    def words(self) -> str:
+        """What is done, for cards and reports."""
+        parts = ["the mean over three planes where voxels are isotropic"] * self.all_planes
+        if self.growth < 1:
+            parts.append(f"lesions grow to {self.growth:g} of the threshold in three dimensions")
+        if self.smallest_mm3:
+            parts.append(f"lesions below {self.smallest_mm3:g} mm³ are left out")
+        return "; ".join(parts) or ALONE
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from metaseg.config import Config
 from metaseg.data.record import training_data
 from metaseg.files import write_whole
 from metaseg.metrics import SCORES, is_defined, show_score
+from metaseg.prediction import ALONE
 
 CURVES, CURVES_PICTURE = "curves.json", "curves.png"
 TEMPLATE = Path(__file__).with_name("card.md.j2")
@@ -84,6 +85,7 @@ def _fill(config: Config, metrics: dict[str, dict], place: str, picture: str | N
         scores=SCORES,
         show=show_score,
         known=lambda text: str(text or UNKNOWN).rstrip("."),
+        alone=ALONE,
         count=lambda part, groups: _count(part, groups) if part else UNKNOWN,
         epochs=_epochs,
     )

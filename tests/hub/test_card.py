@@ -98,6 +98,13 @@ def test_the_card_says_how_a_slice_is_seen(folder: Path):
     text = render_card(folder)
     assert "Test-time augmentation: rotation by 90, 180 and 270 degrees." in text
     assert "A temperature of 1.62, fitted on validation patients" in text
+    assert "Whole volumes: each slice of a volume is judged alone." in text
+    settings = {"all_planes": True, "growth": 0.5, "smallest_mm3": 0.0}
+    (folder / CONFIG).write_text(json.dumps(config | {"volume": settings}))
+    assert (
+        "Whole volumes: the mean over three planes where voxels are isotropic; lesions grow to 0.5 "
+        "of the threshold in three dimensions." in render_card(folder)
+    )
 
 
 def _change(folder: Path, **record: object) -> None:

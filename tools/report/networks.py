@@ -13,6 +13,7 @@ from metaseg.errors import InputError
 from metaseg.evaluation.record import read_slice_dice
 from metaseg.metrics import mean_with_interval
 from metaseg.models import TITLES
+from metaseg.prediction import VolumeSettings
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Network:
     metrics: dict[str, dict]
     slices: dict[str, dict[tuple[str, str], dict[str, str]]]
     """By data set, by case and slice: the rows of ``slice_dice.csv``."""
-    volume: dict[str, Any] | None
+    volume: VolumeSettings | None
     """The checkpoint's settings for volumes."""
     stale: bool
     """Whether some metrics were measured with other weights, threshold or temperature."""
@@ -66,7 +67,7 @@ def _read(folder: Path) -> Network:
         found["minutes"] = round(record["seconds"] / 60) if record.get("seconds") else None
         found["validation_dice"] = record.get("best", {}).get("dice")
     title = TITLES[architecture] if folder.name == architecture else folder.name
-    volume = config.get("volume")
+    volume = VolumeSettings(**config["volume"]) if config.get("volume") else None
     return Network(folder, architecture, title, record, metrics, slices, volume, stale)
 
 

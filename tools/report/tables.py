@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from metaseg.metrics import show_score
+from metaseg.prediction import ALONE
 from tools.report.networks import Network, descriptions, mean_difference
 
 
@@ -104,14 +105,8 @@ def signed(found: dict[str, float]) -> str:
 
 def volume_words(network: Network) -> str:
     """How ``network`` judges volumes, and what that scored on training patients."""
-    words = "each slice of a volume is judged alone."
-    if used := network.volume:
-        parts = ["the mean over three planes where voxels are isotropic"] * used["all_planes"]
-        if used["growth"] < 1:
-            parts.append(f"lesions grow to {used['growth']:g} of the threshold in three dimensions")
-        if used["smallest_mm3"]:
-            parts.append(f"lesions below {used['smallest_mm3']:g} mm³ are left out")
-        words = f"{'; '.join(parts)}."
+    used = network.volume
+    words = f"{used.words if used else ALONE}."
     if chosen := network.record.get("volume_settings"):
         before, after = (
             f"Dice {chosen[name]['dice']:.3f}, lesion-wise Dice {chosen[name]['lesion_dice']:.3f}, "
