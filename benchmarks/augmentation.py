@@ -30,7 +30,7 @@ from metaseg.hub.resolve import load_models
 from metaseg.metrics import Counts
 from metaseg.prediction import reaches
 from metaseg.preprocess import grey_slices, network_input, prepare
-from metaseg.runtime.exports import exported
+from metaseg.runtime.exports import DECODER, ENCODER, exported
 from metaseg.runtime.threads import threads
 
 VIEWS = [(turns, mirrored) for mirrored in (False, True) for turns in range(4)]
@@ -45,8 +45,12 @@ class Viewer:
         self.config = checkpoint.config
         core = openvino.Core()
         options = {"INFERENCE_NUM_THREADS": threads(), "NUM_STREAMS": min(threads(), len(VIEWS))}
-        compiled = core.compile_model(exported(core, checkpoint), "CPU", options)
-        self.requests = [compiled.create_infer_request() for _ in VIEWS]
+        encoder, decoder = (
+            core.compile_model(exported(core, checkpoint, part), "CPU", options)
+            for part in (ENCODER, DECODER)
+        )
+        self.encoders = [encoder.create_infer_request() for _ in VIEWS]
+        self.decoders = [decoder.create_infer_request() for _ in VIEWS]
 
     def masks(self, grey: np.ndarray) -> dict[int, np.ndarray]:
         """Masks (H, W) of ``grey`` (H, W) uint8, by the number of views averaged."""
@@ -55,13 +59,18 @@ class Viewer:
         if prepared is None:
             return {count: np.zeros(grey.shape, bool) for count in SETS}
         image = network_input(prepared[0], settings)
-        for request, (turns, mirrored) in zip(self.requests, VIEWS):
+        for encoder, (turns, mirrored) in zip(self.encoders, VIEWS):
             view = np.rot90(image[..., ::-1] if mirrored else image, turns, (1, 2))
-            request.start_async([np.ascontiguousarray(view)[None]])
+            encoder.start_async([np.ascontiguousarray(view)[None]])
+        for encoder, decoder in zip(self.encoders, self.decoders):
+            encoder.wait()
+            for number, feature in enumerate(encoder.output_tensors[:-1]):
+                decoder.set_input_tensor(number, feature)
+            decoder.start_async()
         answers = []
-        for request, (turns, mirrored) in zip(self.requests, VIEWS):
-            request.wait()
-            upright = np.rot90(expit(request.get_output_tensor(0).data[0]), -turns)
+        for decoder, (turns, mirrored) in zip(self.decoders, VIEWS):
+            decoder.wait()
+            upright = np.rot90(expit(decoder.get_output_tensor(0).data[0]), -turns)
             answers.append(upright[:, ::-1] if mirrored else upright)
         masks = {}
         for count, chosen in SETS.items():

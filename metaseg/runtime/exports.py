@@ -11,24 +11,27 @@ import openvino
 
 from metaseg.checkpoint import Checkpoint
 
-LAYOUT = 2
+ENCODER, DECODER = "encoder", "decoder"
+LAYOUT = 3
 """Of an export. Any change of what is exported raises it."""
 DIGEST, LENGTH = 32, 8
 """Bytes of the two fields before an export: SHA-256 of what follows, and how long its text is."""
 log = logging.getLogger(__name__)
 
 
-def exported(core: openvino.Core, checkpoint: Checkpoint) -> openvino.Model:
-    """The network of ``checkpoint``: one image (1, C, S, S) in, logits (1, S, S) and the pooled
-    last features of the encoder (1, F) out.
+def exported(core: openvino.Core, checkpoint: Checkpoint, part: str) -> openvino.Model:
+    """The encoder or the decoder of ``checkpoint``.
+
+    The encoder takes one image (1, C, S, S) and gives five feature maps, the finest first, and the
+    last of them pooled (1, F). The decoder takes the five and gives the logits (1, S, S).
 
     An export in the cache that is damaged is made anew. Without a cache folder of one's own, none
     is kept.
     """
-    path = _path_of(checkpoint)
+    path = _path_of(checkpoint, part)
     if path is not None and (parts := _read(path)) is not None:
         return core.read_model(*parts)
-    model = _export(checkpoint)
+    model = _export(checkpoint, part)
     if path is not None:
         try:
             _write(path, model)
@@ -37,14 +40,14 @@ def exported(core: openvino.Core, checkpoint: Checkpoint) -> openvino.Model:
     return model
 
 
-def _path_of(checkpoint: Checkpoint) -> Path | None:
+def _path_of(checkpoint: Checkpoint, part: str) -> Path | None:
     """Where the export lies, by all that it depends on; None for a network made in memory, and
     where the folder may be somebody else's."""
     if not checkpoint.weights.digest:
         return None
     config = checkpoint.config
     facts = (
-        LAYOUT, openvino.__version__, checkpoint.weights.digest, config.architecture,
+        LAYOUT, part, openvino.__version__, checkpoint.weights.digest, config.architecture,
         config.encoder, config.decoder_channels, config.preprocessing.channels,
         config.preprocessing.size,
     )  # fmt: skip
@@ -86,31 +89,37 @@ def _write(path: Path, model: openvino.Model) -> None:
         whole.replace(path)
 
 
-def _export(checkpoint: Checkpoint) -> openvino.Model:
+def _export(checkpoint: Checkpoint, part: str) -> openvino.Model:
     # Only an export needs these, and they take seconds to import.
     import torch
     from openvino.frontend import FrontEndManager
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
-    class Served(torch.nn.Module):
-        def __init__(self, network: torch.nn.Module):
-            super().__init__()
-            self.network = network
-
-        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-            logits, last = self.network.forward_with_features(x)
-            return logits[:, -1], self.network.pool(last)
-
-    settings = checkpoint.config.preprocessing
+    settings, network = checkpoint.config.preprocessing, checkpoint.network
     image = torch.zeros(1, len(settings.channels), settings.size, settings.size)
+
+    class Encoder(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            features = network.features(x)
+            return (*features, network.pool(features[-1]))
+
+    class Decoder(torch.nn.Module):
+        def forward(self, *features: torch.Tensor) -> torch.Tensor:
+            return network.upsample(network.decode(list(features)), image)[:, -1]
+
+    served = Encoder() if part == ENCODER else Decoder()
+    served.network = network  # what is frozen must be found in the module
     with torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what a trace fixes, and of what torch means to change
+        inputs = (image,) if part == ENCODER else tuple(network.features(image))
         # The trace is not checked by running it again: the tests compare whole masks.
-        traced = torch.jit.trace(Served(checkpoint.network).eval(), image, check_trace=False)
+        traced = torch.jit.trace(served.eval(), inputs, check_trace=False)
         decoder = TorchScriptPythonDecoder(
-            torch.jit.freeze(traced), example_input=image, skip_freeze=True
+            torch.jit.freeze(traced), example_input=inputs, skip_freeze=True
         )
         frontend = FrontEndManager().load_by_framework("pytorch")
-        model = frontend.convert(frontend.load(decoder))
-    model.reshape(list(image.shape))
-    return model
+        loaded = frontend.load(decoder)
+        for place, tensor in zip(loaded.get_inputs(), inputs):
+            loaded.set_element_type(place, openvino.Type.f32)
+            loaded.set_partial_shape(place, openvino.PartialShape(list(tensor.shape)))
+        return frontend.convert(loaded)
