@@ -50,7 +50,7 @@ def read_networks(folder: Path) -> list[Network]:
 
 def _read(folder: Path) -> Network:
     config, metrics = _json(folder / CONFIG), _json(folder / METRICS)
-    weights = folder / WEIGHTS
+    weights, settings = folder / WEIGHTS, config.get("volume")
     architecture, record = config["architecture"], config.get("training", {})
     slices: dict[str, dict] = {}
     for row in read_slice_dice(folder):
@@ -59,7 +59,10 @@ def _read(folder: Path) -> Network:
     if weights.is_file():
         identity = {key: config[key] for key in ("threshold", "temperature")}
         identity["revision"] = hashlib.sha256(weights.read_bytes()).hexdigest()
-        stale = not all(identity.items() <= found.items() for found in metrics.values())
+        stale = not all(
+            identity.items() <= found.items() and found.get("view", {}).get("volume") == settings
+            for found in metrics.values()
+        )
     for found in metrics.values():
         drops = [kind["drop"]["mean"] for kind in found.get("perturbed", {}).values()]
         found["largest_drop"] = max((drop for drop in drops if drop is not None), default=None)
@@ -67,7 +70,7 @@ def _read(folder: Path) -> Network:
         found["minutes"] = round(record["seconds"] / 60) if record.get("seconds") else None
         found["validation_dice"] = record.get("best", {}).get("dice")
     title = TITLES[architecture] if folder.name == architecture else folder.name
-    volume = VolumeSettings(**config["volume"]) if config.get("volume") else None
+    volume = VolumeSettings(**settings) if settings else None
     return Network(folder, architecture, title, record, metrics, slices, volume, stale)
 
 
