@@ -133,9 +133,10 @@ class Segmenter:
         scan: Scan,
         models: Sequence[str],
         progress: Callable[[Iterable], Iterable] = lambda batches: batches,
+        begun: Callable[[list[Pass]], None] = lambda passes: None,
     ) -> list[Prediction]:
         """Probabilities of ``scan`` in its own grid by each of ``models``, which share what they
-        see of it.
+        see of it. ``begun`` is told the passes, whose probabilities fill up slice by slice.
 
         ``progress`` wraps the iteration over batches of slices, as tqdm does. Slices without
         tissue skip the network: their probability is zero, and a notice says so. Single slices go
@@ -144,6 +145,7 @@ class Segmenter:
         started = time.perf_counter()
         checkpoints = [self.find(model) for model in models]
         passes = [Pass(one, scan, *self._opened(one.name)) for one in checkpoints]
+        begun(passes)
         size = max(one.runtime.batch for one in passes)
         planes = max((one.planes for one in passes), key=len)
         depths = {plane: len(in_plane(scan, plane).voxels) for plane in planes}

@@ -10,16 +10,22 @@ from collections.abc import Callable, Iterator, Sequence
 from contextvars import copy_context
 from typing import Any
 
+import numpy as np
+
 from metaseg.demo.panel import doubts_in, findings_of
+from metaseg.demo.pixels import pack_probability, write_parts
 from metaseg.demo.render import Inputs, chosen_models, open_inputs, review_in
-from metaseg.demo.scene import network_parts, scene_of, truth_of
+from metaseg.demo.scene import scene_of, truth_of
 from metaseg.demo.store import current_session
 from metaseg.demo.workbench import OpenScan, Workbench
 from metaseg.errors import InputError
 from metaseg.findings.review import Review
+from metaseg.passes import Pass
 from metaseg.scan.errors import log_cause
 
 FAILED = "This could not be segmented: try again, or give another file."
+FEWEST = 4
+"""Slices that are sent together while more of them come."""
 PATIENCE = 0.25
 """Seconds between two steps of progress at least."""
 
@@ -99,26 +105,67 @@ def _steps(
     if opened.scan.is_volume and not waited and not workbench.knows(opened, missing):
         yield {"doubts": doubts, "volume": True}
         return
-    for done, count in predicting(workbench, opened, missing, wanted):
-        titles = [workbench.segmenter.titles[name] for name in missing]
-        yield {"progress": {"titles": titles, "done": done, "count": count}}
-    networks = {}
+    if missing:
+        yield from _networks(workbench, opened, missing, doubts, wanted)
+    yield {"findings": findings_of(workbench, inputs, review, fault)}
+
+
+def _networks(
+    workbench: Workbench,
+    opened: OpenScan,
+    missing: Sequence[str],
+    doubts: list[str],
+    wanted: Callable[[], bool],
+) -> Iterator[dict]:
+    """The steps in which the ``missing`` networks' results come."""
+    sent = Sent()
+    titles = [workbench.segmenter.titles[name] for name in missing]
+    for done, count, passes in predicting(workbench, opened, missing, wanted):
+        if opened.scan.is_volume:
+            sent.add_done(passes, done * len(opened.scan.voxels) // count)
+        progress = {"titles": titles, "done": done, "count": count}
+        yield {"progress": progress, "networks": dict(sent.parts)}
     for prediction in workbench.predict_each(opened, missing):
         doubts = doubts_in((*doubts, *prediction.notices))
-        networks = {**networks, prediction.model: network_parts(prediction.probability)}
-        yield {"doubts": doubts, "networks": networks}
-    yield {"findings": findings_of(workbench, inputs, review, fault)}
+        sent.add(prediction.model, prediction.probability, len(opened.scan.voxels))
+    yield {"doubts": doubts, "networks": dict(sent.parts), "complete": missing}
+
+
+class Sent:
+    """The parts of each network's probability that the browser has been told of."""
+
+    def __init__(self) -> None:
+        self.parts: dict[str, list[dict]] = {}
+        self.slices: dict[str, int] = {}
+
+    def add_done(self, passes: Sequence[Pass], done: int) -> None:
+        """The slices before ``done`` of ``passes`` under way, once there are enough new ones."""
+        for one in passes:
+            # A mean over planes is no result until the last of them.
+            if len(one.planes) == 1 and done - self.slices.get(one.checkpoint.name, 0) >= FEWEST:
+                self.add(one.checkpoint.name, one.probability, done)
+
+    def add(self, name: str, probability: np.ndarray, done: int) -> None:
+        """The slices of ``probability`` (D, H, W) before ``done`` that are not sent yet."""
+        first = self.slices.get(name, 0)
+        if first < done:
+            parts = write_parts(pack_probability(probability[first:done]), first)
+            self.parts[name] = [*self.parts.get(name, []), *parts]
+            self.slices[name] = done
 
 
 def predicting(
     workbench: Workbench, opened: OpenScan, names: Sequence[str], wanted: Callable[[], bool]
-) -> Iterator[tuple[int, int]]:
-    """Steps done and steps to do while the networks ``names`` run: see ``following``."""
+) -> Iterator[tuple[int, int, list[Pass]]]:
+    """Steps done, steps to do and the passes while the networks ``names`` run: see
+    ``following``."""
+    passes: list[Pass] = []
 
     def work(progress: Callable) -> None:
-        workbench.predict_each(opened, names, progress)
+        workbench.predict_each(opened, names, progress, passes.extend)
 
-    yield from following(work, wanted)
+    for done, count in following(work, wanted):
+        yield done, count, passes
 
 
 def following(

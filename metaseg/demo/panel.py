@@ -13,7 +13,7 @@ from metaseg.errors import InputError
 from metaseg.findings.lesions import Lesion
 from metaseg.findings.matching import FOUND, MISSED, Region, Regions
 from metaseg.findings.overlay import PREDICTION_COLOURS, TRUTH_COLOUR
-from metaseg.findings.report import RESEARCH_USE
+from metaseg.findings.report import DOUBTFUL, RESEARCH_USE
 from metaseg.findings.review import Review
 from metaseg.findings.sizes import diameter_of, extent_of
 from metaseg.findings.verdict import verdict
@@ -24,6 +24,8 @@ from metaseg.scan.pictures import COLOUR
 
 DOUBTS = (MODALITY, BODY_PART, COLOUR, PANELS, UNLIKE)
 """Notices of an input that may be no slice of a brain MRI: its verdict waits behind a button."""
+OF_LESIONS = DOUBTFUL.partition("{}")[0]
+"""Begins a notice that names lesions by their numbers in one network's report."""
 MOST_REGIONS = 60
 """Rows of the list. The files hold all."""
 
@@ -39,7 +41,12 @@ def findings_of(
     regions, opened = result.regions, result.opened
     reports = [found.report for found in result.findings]
     notices = [notice for report in reports for notice in report.notices]
-    others = [notice for notice in notices if notice not in (*DOUBTS, RESEARCH_USE)]
+    # Rows say of regions what a notice says of lesions by their numbers.
+    others = [
+        notice
+        for notice in notices
+        if notice not in (*DOUBTS, RESEARCH_USE) and not notice.startswith(OF_LESIONS)
+    ]
     changes = reports[0].review
     words = NO_TISSUE if NO_TISSUE in notices else verdict(regions, changes)
     return {
@@ -105,6 +112,9 @@ def _row(row: Region, colours: dict[str, str], in_volume: bool) -> str:
         overlap = f"overlap {_percent(row.agreement)}"
         said.append(overlap)
         chips.append(f"<span class='chip plain'>{overlap}</span>")
+    if lesion.doubtful:
+        said.append("doubtful: on one thin slice alone")
+        chips.append("<span class='chip doubtful'>doubtful: one thin slice</span>")
     truth = ""
     if row.truth is not None:
         said.append(row.truth)

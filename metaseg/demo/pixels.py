@@ -5,7 +5,7 @@ which only the answer to its visitor names.
 """
 
 import gzip
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -30,20 +30,18 @@ def pack_probability(probability: np.ndarray) -> np.ndarray:
     return np.floor(probability * np.float32(LEVELS) + np.float32(1e-4)).astype(np.uint8)
 
 
-def write_parts(voxels: np.ndarray, order: Iterable[int] | None = None) -> list[dict]:
-    """``voxels`` (D, H, W) uint8 or bool as parts: first slice, number of slices and address.
-
-    ``order`` are the first slices of the parts in the order to fetch; by default from the middle
-    outwards, where the viewer opens.
-    """
+def write_parts(voxels: np.ndarray, start: int = 0) -> list[dict]:
+    """``voxels`` (D, H, W) uint8 or bool, the slices of a scan from ``start`` on, as parts: first
+    slice, number of slices and address. They are in the order to fetch, from the middle outwards,
+    where the viewer opens."""
     folder = store().new_result(SCAN)
     step = part_depth(voxels.shape)
     parts = []
-    for first in order or from_the_middle(len(voxels), step):
+    for first in from_the_middle(len(voxels), step):
         slices = np.ascontiguousarray(voxels[first : first + step]).view(np.uint8)
-        name = f"{first}.gz"
-        (folder / name).write_bytes(gzip.compress(slices.tobytes(), compresslevel=1, mtime=0))
-        parts.append({"first": first, "depth": len(slices), "url": address_of(folder / name)})
+        path = folder / f"{first}.gz"
+        path.write_bytes(gzip.compress(slices.tobytes(), compresslevel=1, mtime=0))
+        parts.append({"first": start + first, "depth": len(slices), "url": address_of(path)})
     return parts
 
 

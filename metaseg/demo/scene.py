@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from metaseg.demo.pixels import pack_probability, write_parts
+from metaseg.demo.pixels import write_parts
 from metaseg.demo.workbench import OpenScan
 from metaseg.preprocess import Preprocessing, find_tissue, grey_slices
 from metaseg.scan import Scan
@@ -36,11 +36,6 @@ def scene_of(opened: OpenScan, settings: Preprocessing) -> dict:
 def truth_of(opened: OpenScan) -> list[dict] | None:
     """The ground truth as parts to fetch."""
     return None if opened.truth is None else write_parts(opened.truth)
-
-
-def network_parts(probability: np.ndarray) -> list[dict]:
-    """A network's probability (D, H, W) as parts to fetch."""
-    return write_parts(pack_probability(probability))
 
 
 def grey_levels(scan: Scan, settings: Preprocessing) -> np.ndarray:

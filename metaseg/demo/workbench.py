@@ -133,15 +133,20 @@ class Workbench:
         return self.predict_each(opened, [self._one_network(model)], progress)[0]
 
     def predict_each(
-        self, opened: OpenScan, names: Sequence[str], progress: Callable = lambda batches: batches
+        self,
+        opened: OpenScan,
+        names: Sequence[str],
+        progress: Callable = lambda batches: batches,
+        begun: Callable = lambda passes: None,
     ) -> list[Prediction]:
         """The predictions of the networks ``names`` for ``opened``, each computed once; those that
-        are missing share what they see of the scan."""
+        are missing share what they see of the scan. ``progress`` and ``begun`` are as
+        ``Segmenter.predict_each`` takes them."""
         keys = {name: ("prediction", opened.key, name) for name in names}
         found = {name: self._known(key) for name, key in keys.items()}
         if missing := [name for name, prediction in found.items() if prediction is None]:
             with memory_errors("The scan"):
-                made = self.run_each(opened.scan, missing, progress)
+                made = self.run_each(opened.scan, missing, progress, begun)
             for name, prediction in zip(missing, made):
                 self._keep(keys[name], prediction)
                 found[name] = prediction
@@ -153,11 +158,17 @@ class Workbench:
         return all(self._known(key) is not None for key in keys)
 
     def run_each(
-        self, scan: Scan, names: Sequence[str], progress: Callable = lambda batches: batches
+        self,
+        scan: Scan,
+        names: Sequence[str],
+        progress: Callable = lambda batches: batches,
+        begun: Callable = lambda passes: None,
     ) -> list[Prediction]:
         """The predictions of ``names`` for ``scan``. Raises InputError if they take too long, or
         if nobody waits for them any more."""
-        return self.segmenter.predict_each(scan, names, lambda steps: _wanted(progress(steps)))
+        return self.segmenter.predict_each(
+            scan, names, lambda steps: _wanted(progress(steps)), begun
+        )
 
     def segment(
         self, opened: OpenScan, model: str, threshold: float | str | None, index: int = 0

@@ -6,6 +6,7 @@ import threading
 import time
 import zipfile
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -246,6 +247,23 @@ def test_a_volume_is_segmented_once_and_its_planes_are_cuts(workbench, passes, v
     for position in (0, 5):
         look(workbench, scan=scan, truth=truth, view="compare", position=position)
     assert len(passes) == 12
+
+
+def test_slices_of_a_volume_come_as_they_are_ready(workbench, volume, monkeypatch):
+    monkeypatch.setattr("metaseg.demo.answer.PATIENCE", 0)
+    monkeypatch.setattr("metaseg.demo.answer.FEWEST", 1)
+    steps = list(answer(workbench, {"id": 1, "scan": volume[0], "model": "Both"}, waited=True))
+    told = [
+        step["networks"]["nested_unet"]
+        for step in steps
+        if step.get("networks", {}).get("nested_unet")
+    ]
+    assert len(told) >= 3 and all(one == later[: len(one)] for one, later in pairwise(told))
+    assert sorted(part["first"] for part in told[-1]) == list(range(7))
+    assert steps[-2]["complete"] == ["attention_unet", "nested_unet"]
+    prediction = workbench.predict(workbench.open(volume[0], None), "nested_unet")
+    packed = unpack(told[-1], prediction.probability.shape)
+    assert np.array_equal(packed, pack_probability(prediction.probability))
 
 
 def test_a_volume_waits_in_a_queue_of_its_own(workbench, passes, volume):

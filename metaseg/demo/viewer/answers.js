@@ -39,7 +39,7 @@ export function send(event, more = {}) {
 // What the browser has already, so that it is not sent again.
 function has() {
   return [
-    ...(open.scene ? ["scene", ...open.networks.keys()] : []),
+    ...(open.scene ? ["scene", ...open.complete] : []),
     ...(open.scene && open.truthFor === choice.truth ? ["truth"] : []),
   ];
 }
@@ -92,6 +92,7 @@ export function clearScene() {
   Object.assign(open, { scene: null, grey: null, truth: null, truthFor: null, findings: null,
     doubts: [], review: null });
   open.networks.clear();
+  open.complete.clear();
   choice.review = null;
   find("#pictures").replaceChildren();
   tell("cleared");
@@ -104,7 +105,9 @@ function replied(reply) {
   if (reply.doubts) receiveDoubts(reply.doubts);
   if (reply.scene && !open.scene) receiveScene(reply.scene);
   if (reply.truth !== undefined && open.truthFor !== choice.truth) receiveTruth(reply.truth);
-  for (const [name, parts] of Object.entries(reply.networks ?? {})) receiveNetwork(name, parts);
+  for (const [name, parts] of Object.entries(reply.networks ?? {})) {
+    receiveNetwork(name, parts, reply.complete?.includes(name));
+  }
   if (reply.volume) send("ask_volume");
   if (reply.progress) sayProgress(reply.progress);
   if (reply.alert) {
@@ -138,14 +141,18 @@ function receiveTruth(parts) {
   tell("voxels");
 }
 
-async function receiveNetwork(name, parts) {
-  if (open.networks.has(name)) return;
-  const voxels = new Voxels(open.scene.shape);
-  open.networks.set(name, voxels);
-  await load(voxels, parts);
-  if (open.networks.get(name) !== voxels || view.moved || view.plane !== open.scene.plane) return;
+// Parts of a volume's result come one after another; each is fetched once.
+async function receiveNetwork(name, parts, complete) {
+  if (open.complete.has(name)) return;
+  if (complete) open.complete.add(name);
+  if (!open.networks.has(name)) open.networks.set(name, new Voxels(open.scene.shape));
+  const voxels = open.networks.get(name);
+  const fresh = parts.slice(voxels.asked ?? 0);
+  voxels.asked = parts.length;
+  await load(voxels, fresh);
+  if (!complete || open.networks.get(name) !== voxels || view.moved) return;
   // The server knows the largest lesion, and says so a moment later.
-  if (!open.findings) goTo(fullestSlice() ?? view.index, false);
+  if (!open.findings && view.plane === open.scene.plane) goTo(fullestSlice() ?? view.index, false);
 }
 
 async function load(voxels, parts) {

@@ -16,7 +16,8 @@ export const view = {
 };
 
 // The open scan: `scene` describes it, the rest are voxels.
-export const open = { scene: null, grey: null, truth: null, networks: new Map(), findings: null,
+export const open = { scene: null, grey: null, truth: null, networks: new Map(), complete: new Set(),
+  findings: null,
   review: null, doubts: [] };
 
 // What may be no brain MRI shows no result until the visitor wants it anyway.

@@ -16,18 +16,21 @@ export class Voxels {
   // Fetches `parts` one after another; `arrived` hears of each.
   async load(parts, signal, arrived) {
     const slice = this.shape[1] * this.shape[2];
+    this.own ??= new Uint8Array(this.shape[0]);
     for (const { first, depth, url } of parts) {
       this.data.set(await fetchBytes(url, signal), first * slice);
+      for (let index = first; index < first + depth; index += 1) {
+        this.own[index] = peakOf(this.data.subarray(index * slice, (index + 1) * slice));
+      }
       this.peaks.clear();
-      arrived(first, depth);
+      arrived();
     }
-    return this;
   }
 
   // The bytes of slice `index` of a `cut`.
   slice(cut, index) {
     const start = cut.origin + index * cut.deep;
-    if (cut.across === 1 && cut.down === cut.width) {
+    if (isAcquired(cut)) {
       return this.data.subarray(start, start + cut.width * cut.height);
     }
     const found = new Uint8Array(cut.width * cut.height);
@@ -40,13 +43,21 @@ export class Voxels {
 
   // The largest byte of each slice of a `cut`.
   peaksOf(cut) {
+    if (this.own && isAcquired(cut)) return this.own;
     if (!this.peaks.has(cut.plane)) {
-      const peaks = Uint8Array.from({ length: cut.depth }, (_, index) =>
-        this.slice(cut, index).reduce((most, value) => (value > most ? value : most), 0));
-      this.peaks.set(cut.plane, peaks);
+      this.peaks.set(cut.plane, Uint8Array.from({ length: cut.depth },
+        (_, index) => peakOf(this.slice(cut, index))));
     }
     return this.peaks.get(cut.plane);
   }
+}
+
+const isAcquired = (cut) => cut.across === 1 && cut.down === cut.width && cut.deep > 0;
+
+function peakOf(bytes) {
+  let most = 0;
+  for (let at = 0; at < bytes.length; at += 1) if (bytes[at] > most) most = bytes[at];
+  return most;
 }
 
 async function fetchBytes(url, signal) {
