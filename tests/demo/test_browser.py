@@ -65,7 +65,6 @@ def test_the_mask_is_visible_without_scrolling(browser, server, size):
 
     def look(name: str) -> None:
         wait_for(page, name)
-        page.evaluate("scrollTo(0, 0)")
         mask = pictures(page).last
         assert inside_window(page, mask) and coloured(page, ORANGE) > 100
         box = mask.bounding_box()

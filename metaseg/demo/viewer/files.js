@@ -60,7 +60,10 @@ export async function openTruth(file) {
 
 export function openExample(number, intro = false) {
   const example = config.examples[number];
-  if (example) begin(example.scan, example.truth, example.title, intro);
+  if (!example) return;
+  begin(example.scan, example.truth, example.title, intro);
+  // On a phone the examples lie below the picture.
+  if (!intro) window.scrollTo({ top: 0 });
 }
 
 // Several files go to the tab that segments many.
