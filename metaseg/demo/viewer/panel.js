@@ -73,7 +73,7 @@ export function chooseNetwork(name) {
 
 on("opened", () => {
   find("#viewer").dataset.state = view.intro ? "intro" : "own";
-  for (const box of ["#verdict", "#regions", "#rejected", "#figures", "#notices"]) {
+  for (const box of ["#doubts", "#verdict", "#regions", "#rejected", "#figures", "#notices"]) {
     find(box).replaceChildren();
   }
   find("#doubts").hidden = true;
