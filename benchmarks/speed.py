@@ -71,6 +71,7 @@ def main() -> None:
     parser.add_argument("--before", type=Path, help="a checkout of an earlier commit")
     parser.add_argument("--part", action="append", choices=[*PARTS, "peers"], help="default: all")
     parser.add_argument("--write", action="store_true", help="write docs/performance.md")
+    parser.add_argument("--note", help="what else is to be known of this run")
     options = parser.parse_args()
     trees = {"after": ROOT} | ({"before": options.before.resolve()} if options.before else {})
     load = os.getloadavg()[0]
@@ -95,6 +96,8 @@ def main() -> None:
         ),
         "Load": f"{load:.1f} when the run began, {os.getloadavg()[0]:.1f} when it ended",
     }
+    if options.note:
+        facts["Note"] = options.note
     text = document(facts, results)
     print(text)
     if options.write:

@@ -33,7 +33,7 @@ def pinned(file: str) -> dict[str, Requirement]:
     ("file", "wanted"),
     [
         ("requirements.txt", PROJECT["dependencies"] + EXTRAS["demo"]),
-        ("requirements-train.txt", EXTRAS["train"] + EXTRAS["eval"]),
+        ("requirements-train.txt", EXTRAS["train"] + EXTRAS["eval"] + EXTRAS["scale"]),
     ],
 )
 def test_what_is_pinned_is_what_the_package_needs(file: str, wanted: list[str]):

@@ -18,7 +18,7 @@ COMMANDS = {
 }
 """What each command does. The module of the same name implements it."""
 
-EXTRAS = {"data": "train", "demo": "demo", "evaluate": "eval"}
+EXTRAS = {"data": "train", "demo": "demo", "evaluate": "eval", "predict": "scale"}
 """The extra that a command needs, as in ``pip install "metaseg[demo]"``."""
 
 

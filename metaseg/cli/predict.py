@@ -65,6 +65,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=_workers,
         help="scans to segment at once, each in a process of its own (default: one a processor)",
     )
+    parser.add_argument(
+        "--ray",
+        nargs="?",
+        const="auto",
+        metavar="ADDRESS",
+        help="use the Ray cluster at ADDRESS, or the one that runs here; local starts one",
+    )
     parser.add_argument("--output", required=True, type=Path, metavar="DIR")
     parser.set_defaults(run=run)
 
@@ -153,6 +160,11 @@ def _outcomes(
     count: int,
 ) -> Iterator[tuple[Task, Outcome]]:
     """Each of at most ``count`` tasks with its outcome, as they are finished."""
+    if options.ray is not None:
+        from metaseg.cli.on_ray import on_ray  # of the extra "scale", and slow to import
+
+        yield from on_ray(settings, tasks, options.ray, options.workers)
+        return
     workers = options.workers or (threads() if segmenter.device == "cpu" else 1)
     if min(workers, count) > 1:
         yield from in_processes(settings, tasks, min(workers, count))

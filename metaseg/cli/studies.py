@@ -65,6 +65,12 @@ Outcome = dict[str, Any] | InputError
 """``seconds``, ``lesions`` and ``files``, or why there are none."""
 
 
+def open_segmenter(settings: Settings) -> Segmenter:
+    """The network of ``settings`` in a process of its own."""
+    cv2.setNumThreads(1)
+    return Segmenter(load_models([settings.model]))
+
+
 def segment_study(
     segmenter: Segmenter,
     settings: Settings,
@@ -118,8 +124,7 @@ _opened: list[tuple[Segmenter, Settings]] = []
 def _open(settings: Settings) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command itself says that it was stopped
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    cv2.setNumThreads(1)
-    _opened[:] = [(Segmenter(load_models([settings.model])), settings)]
+    _opened[:] = [(open_segmenter(settings), settings)]
 
 
 def _end_with_parent() -> None:
