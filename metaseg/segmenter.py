@@ -63,7 +63,7 @@ class Segmenter:
         self._runtimes: dict[str, tuple[Runtime, str]] = {}
         self._opening = threading.Lock()
         self._inside: dict[str, PyTorch] = {}
-        self._turns = Turns()
+        self.turns = Turns()
         if self.device != "cpu":
             self.load()  # a GPU that is lent must have its networks from the start
 
@@ -158,7 +158,7 @@ class Segmenter:
                     one.turn_to(cut, seen[one.settings])
             batches = {settings: part.next(size) for settings, part in seen.items()}
             for one in passes:
-                with self._turns.take(urgent=not scan.is_volume):
+                with self.turns.take(urgent=not scan.is_volume):
                     one.run(batches[one.settings])
         own = sum(one.seconds for one in passes)
         shared = time.perf_counter() - started - own
@@ -172,7 +172,7 @@ class Segmenter:
         prepared = [prepare(grey, settings, scan.aspect) for grey in grey_slices(scan, settings)]
         shown = few_of([found[0] for found in prepared if found is not None])
         runtime = self.runtime(model)
-        with self._turns.take(urgent=not scan.is_volume):
+        with self.turns.take(urgent=not scan.is_volume):
             found = [runtime.run(network_input(g, settings)[None], set())[1] for g in shown]
         return np.concatenate(found) if found else np.empty((0, 1), np.float32)
 
@@ -188,7 +188,7 @@ class Segmenter:
             return None
         grey, geometry = prepared
         network = self._pytorch(checkpoint)
-        with self._turns.take(urgent=True):
+        with self.turns.take(urgent=True):
             maps = network.look_inside(network_input(grey, settings))
         attention, supervised, difference = (
             tuple(geometry.inverse(values).clip(0, 1) for values in part) for part in maps

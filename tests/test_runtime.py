@@ -188,6 +188,19 @@ def test_slices_go_before_volumes_that_wait():
     assert order == ["slice", "slice", "volume", "volume"]
 
 
+def test_a_volume_waits_for_a_slice_but_not_for_ever(monkeypatch):
+    monkeypatch.setattr("metaseg.runtime.turns.LONGEST_WAIT", 0.3)
+    turns, started = Turns(), time.monotonic()
+    with turns.ahead():
+        with turns.take(True):
+            assert time.monotonic() - started < 0.2
+        with turns.take(False):
+            assert 0.25 < time.monotonic() - started
+    began = time.monotonic()
+    with turns.take(False):
+        assert time.monotonic() - began < 0.2
+
+
 def test_a_turn_ends_with_its_error():
     turns = Turns()
     with pytest.raises(ValueError), turns.take(False):

@@ -68,8 +68,9 @@ find more lesions with more false positives. Default: the model's own.
             report: Model, revision, threshold, measured lesions, metrics against the ground \
 truth, seconds, notices.
         """
-        opened = workbench.open(scan, ground_truth, plane or None).only(slice_index)
-        return write_segmentation(workbench.segment(opened, model, threshold))
+        with workbench.segmenter.turns.ahead():
+            opened = workbench.open(scan, ground_truth, plane or None).only(slice_index)
+            return write_segmentation(workbench.segment(opened, model, threshold))
 
     @in_our_words
     def compare(
@@ -95,10 +96,11 @@ find more lesions with more false positives. Default: each model's own.
             mask: This network's binary mask as a PNG, 0 and 255, in the slice's own size.
             report: This network's report, as in /segment.
         """
-        opened = workbench.open(scan, ground_truth, plane or None).only(slice_index)
-        workbench.predict_each(opened, workbench.compared)
-        results = [workbench.segment(opened, name, threshold) for name in workbench.compared]
-        return [part for result in results for part in write_segmentation(result)]
+        with workbench.segmenter.turns.ahead():
+            opened = workbench.open(scan, ground_truth, plane or None).only(slice_index)
+            workbench.predict_each(opened, workbench.compared)
+            results = [workbench.segment(opened, name, threshold) for name in workbench.compared]
+            return [part for result in results for part in write_segmentation(result)]
 
     @in_our_words
     def segment_volume(
