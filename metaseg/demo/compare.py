@@ -59,7 +59,7 @@ def compare_view(
 
 
 def _before_and_after(frame: Frame, readings: Sequence[Reading], truth: np.ndarray | None) -> str:
-    layers = [lesion_layer(r.outlines, r.numbers, r.name, r.title, r.colour) for r in readings]
+    layers = [lesion_layer(r.outlines, r.numbers, r.title, r.colour) for r in readings]
     if truth is not None:
         layers.insert(0, truth_layer(truth)[1])
     width, height = frame.width, frame.height
@@ -71,7 +71,7 @@ def _before_and_after(frame: Frame, readings: Sequence[Reading], truth: np.ndarr
         f"y2='{height}'/>"
     )
     caption = (
-        "<b>Before and after</b> Left of the line: the slice. Right of it: all outlines."
+        "<b>Before and after</b> Left of the line: the slice. Right of it: all outlines. "
         "<label class='split'>Move the line <input type='range' data-setting='split' min='0' "
         "max='100' value='50'></label>"
     )

@@ -81,21 +81,18 @@ def truth_layer(truth: np.ndarray) -> tuple[list[Outline], str]:
     """The outlines of ``truth`` (H, W) bool, and their paths."""
     outlines = outline_lesions(truth.astype(np.float32), 0.5, label_lesions(truth[None]))
     numbers = [outline.number for outline in outlines]
-    return outlines, lesion_layer(outlines, numbers, "truth", "Ground truth", TRUTH_COLOUR)
+    return outlines, lesion_layer(outlines, numbers, "Ground truth", TRUTH_COLOUR)
 
 
 def lesion_layer(
-    outlines: Iterable[Outline], numbers: Iterable[int], model: str, title: str, colour: Colour
+    outlines: Iterable[Outline], numbers: Iterable[int], title: str, colour: Colour
 ) -> str:
-    """One path for each lesion. The browser finds it by model and number."""
-    paths = []
-    for outline, number in zip(outlines, numbers):
-        top, bottom, left, right = outline.box
-        paths.append(
-            f"<path class='lesion' data-model='{escape(model)}' data-lesion='{number}' "
-            f"data-box='{left} {top} {right} {bottom}' d='{path_data(outline.rings)}'>"
-            f"<title>{escape(title)}, lesion {number}</title></path>"
-        )
+    """One path for each lesion."""
+    paths = [
+        f"<path class='lesion' d='{path_data(outline.rings)}'>"
+        f"<title>{escape(title)}, lesion {number}</title></path>"
+        for outline, number in zip(outlines, numbers)
+    ]
     return f"<g style='color:{rgb(colour)}'>{''.join(paths)}</g>"
 
 

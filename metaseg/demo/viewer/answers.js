@@ -95,7 +95,6 @@ export function clearScene() {
   open.complete.clear();
   choice.review = null;
   find("#pictures").replaceChildren();
-  tell("cleared");
 }
 
 const say = (notice) => tell("notice", notice);
@@ -113,7 +112,6 @@ function replied(reply) {
   if (reply.alert) {
     asking = null;
     say({ words: reply.alert, bad: true });
-    tell("failed");
   }
   if (reply.findings) receiveFindings(reply.findings);
 }
@@ -181,7 +179,7 @@ function receiveFindings(findings) {
     goTo(largest.slice, false);
   }
   say(null);
-  tell("findings", first);
+  tell("findings");
   redraw();
 }
 

@@ -1,6 +1,6 @@
 // The brush, the eraser and the click that adds a lesion, by mouse, finger and keys.
 
-import { choice, find, findAll, heldBack, on, open, redraw, tell, view } from "./state.js";
+import { choice, find, findAll, heldBack, on, redraw, tell, view } from "./state.js";
 import { add, beginStroke } from "./review.js";
 import { cut, middle } from "./stage.js";
 import { fromCut } from "./voxels.js";

@@ -30,7 +30,7 @@ export function openScan(path) {
   begin(path, null, nameOf(path));
 }
 
-export async function openFile(file) {
+async function openFile(file) {
   begin(null, null, nameOf(file.name));
   const { id } = choice;
   try {
@@ -44,7 +44,7 @@ export async function openFile(file) {
   }
 }
 
-export async function openTruth(file) {
+async function openTruth(file) {
   const { id } = choice;
   if (!choice.scan) return say("Give the scan first, and then its ground truth.");
   try {
