@@ -7,6 +7,9 @@ script works with the page of any version: it clicks the first example, or gives
 and scrolls by a third of the window as long as no mask can be seen. Needs Playwright and Chromium.
 """
 
+# What is on the page has a size, and the example can be read.
+# pyright: reportOptionalSubscript=false, reportOptionalMemberAccess=false
+
 import argparse
 import shutil
 import statistics

@@ -5,6 +5,9 @@
 Needs Playwright and Chromium.
 """
 
+# What is on the page has a size, and the example can be read.
+# pyright: reportOptionalSubscript=false, reportOptionalMemberAccess=false
+
 import argparse
 import io
 import shutil

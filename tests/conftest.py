@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 
 from metaseg.checkpoint import FORMAT, Checkpoint, Weights
 from metaseg.config import Config
@@ -28,6 +29,10 @@ from metaseg.data.dataset import Dataset, write_dataset
 from metaseg.models import ARCHITECTURES
 from metaseg.preprocess import VERSION, Preprocessing
 from metaseg.segmenter import Segmenter
+
+# A busy machine is slow, and that is no fault of what is tested.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SMALL_ENCODER = "tu-mobilenetv3_small_050"

@@ -1,5 +1,6 @@
 """Several scans at once: a table with the result of each, and everything as one zip."""
 
+import json
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -77,9 +78,24 @@ def add_batch_tab(workbench: Workbench) -> None:
             yield batch_table(rows), gr.update(value=archive, visible=archive is not None)
 
     private = {"api_visibility": "private"}
-    model.input(None, [model, threshold], threshold, js=workbench.follow_model(), **private)
+    model.input(None, [model, threshold], threshold, js=follow_model(workbench), **private)
     start.click(segment_all, [scans, model, threshold], [table, results], **private)
     scans.clear(lambda: store().forget(BATCH), **private)
+
+
+def follow_model(workbench: Workbench) -> str:
+    """JavaScript (model, threshold) to the new threshold when another model is chosen: its default,
+    unless the visitor has moved the slider from a default.
+
+    The browser decides, because a late answer of the server would undo a move of the slider.
+    """
+    choices = [BOTH, *workbench.segmenter.titles.values()]
+    starts = json.dumps({choice: workbench.default_threshold(choice) for choice in choices})
+    return (
+        "(model, threshold) => { "
+        f"const starts = {starts}; "
+        "return Object.values(starts).includes(threshold) ? starts[model] : threshold; }"
+    )
 
 
 def run_batch(

@@ -1,6 +1,5 @@
 """Shared by page and API: read, segment once, and render from the stored prediction."""
 
-import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -92,20 +91,6 @@ class Workbench:
             return self.segmenter.find(model).config.threshold
         found = [self.segmenter.checkpoints[name].config.threshold for name in self.compared]
         return round(sum(found) / len(found), 2)
-
-    def follow_model(self) -> str:
-        """JavaScript (model, threshold) to the new threshold when another model is chosen: its
-        default, unless the visitor has moved the slider from a default.
-
-        The browser decides, because a late answer of the server would undo a move of the slider.
-        """
-        choices = [BOTH, *self.segmenter.titles.values()]
-        starts = json.dumps({choice: self.default_threshold(choice) for choice in choices})
-        return (
-            "(model, threshold) => { "
-            f"const starts = {starts}; "
-            "return Object.values(starts).includes(threshold) ? starts[model] : threshold; }"
-        )
 
     def open(self, scan: str | None, truth: str | None, plane: str | None = None) -> OpenScan:
         """The scan at path ``scan`` with its ground truth, cut in ``plane`` or as acquired."""

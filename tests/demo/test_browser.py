@@ -188,7 +188,7 @@ def test_compare_and_explain_are_drawn_when_opened(page, passes):
     expect(page.locator("#compare")).to_contain_text("Only Attention U-Net")
     page.set_input_files("#ground-truth input[type=file]", TRUTH)
     expect(page.locator("#compare svg.scan")).to_have_count(4)
-    for words in ("Correct", "False positive", "Missed", "px"):
+    for words in ("Correct", "False positive", "Missed", "pixels"):
         expect(page.locator("#compare")).to_contain_text(words)
     mark = page.locator("#compare .curve line.present")
     x = float(mark.get_attribute("x1"))

@@ -4,6 +4,7 @@ import html
 import json
 
 from metaseg.demo.answer import answer
+from metaseg.demo.batch import follow_model
 from metaseg.demo.page import build_page
 from metaseg.demo.shell import shell
 from metaseg.demo.workbench import Workbench
@@ -53,7 +54,7 @@ def test_the_slider_follows_the_model_until_it_is_moved(browser):
         ["Both", 0.3],
         ["Nested U-Net", 0.2],
     ]
-    follow = f"chosen => chosen.map(([model, value]) => ({workbench.follow_model()})(model, value))"
+    follow = f"chosen => chosen.map(([model, value]) => ({follow_model(workbench)})(model, value))"
     assert page.evaluate(follow, chosen) == [0.6, 0.3, 0.45, 0.2]
 
 
