@@ -9,7 +9,9 @@ import json
 import numpy as np
 import segmentation_models_pytorch as smp
 import torch
-from dynamic_network_architectures.architectures.unet import PlainConvUNet
+from dynamic_network_architectures.architectures.unet import (  # pyright: ignore[reportMissingImports]
+    PlainConvUNet,
+)
 from monai.networks.nets import AttentionUnet, BasicUNetPlusPlus
 from networks import one_pass, repeated
 from torch import nn

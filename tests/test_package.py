@@ -79,6 +79,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_the_wheel_carries_networks_and_examples_and_no_more(wheel: Path):
     assert wheel.name == f"metaseg-{Version(__version__)}-py3-none-any.whl"
     names = set(zipfile.ZipFile(wheel).namelist())
@@ -138,15 +139,21 @@ def test_an_installed_package_segments_outside_the_clone(installed: Path, tmp_pa
     assert place.startswith(str(installed.parent)) and int(pixels) > 0
 
 
-def test_importing_changes_nothing_in_the_process_but_pydicom():
-    """Whoever imports MetaSeg in a notebook keeps their OpenCV, matplotlib and environment."""
+def test_importing_changes_nothing_in_the_process():
+    """Whoever imports MetaSeg in a notebook keeps their libraries and environment as they are."""
     code = """
-import os, cv2, matplotlib, matplotlib.pyplot as plt
+import logging, os, cv2, matplotlib, matplotlib.pyplot as plt
+from pydicom import config
+from pydicom.pixels import get_decoder
+from pydicom.uid import JPEGLossless
+state = lambda: (dict(os.environ), cv2.getNumThreads(), matplotlib.get_backend(),
+    config.settings.reading_validation_mode, logging.getLogger("pydicom").level,
+    get_decoder(JPEGLossless).available_plugins)
 plt.switch_backend("svg")
 cv2.setNumThreads(3)
-before = dict(os.environ), cv2.getNumThreads(), matplotlib.get_backend()
-import metaseg.api, metaseg.training.train, metaseg.evaluation.evaluate
-after = dict(os.environ), cv2.getNumThreads(), matplotlib.get_backend()
+before = state()
+import metaseg.api, metaseg.training.train, metaseg.evaluation.evaluate, metaseg.scan.dicom_codecs
+after = state()
 assert after[1:] == before[1:], after[1:]
 changed = {key for key in after[0] | before[0] if after[0].get(key) != before[0].get(key)}
 assert not changed, changed

@@ -55,6 +55,7 @@ def results(output: Path) -> dict:
     return scans
 
 
+@pytest.mark.slow
 def test_two_processes_give_what_one_gives(archive, model, tmp_path, capsys):
     outputs = [tmp_path / "one", tmp_path / "two"]
     codes = [main(command(archive, model, out, n)) for n, out in enumerate(outputs, start=1)]

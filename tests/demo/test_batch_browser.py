@@ -9,7 +9,9 @@ from tests.demo.browser import DESKTOP, OTHER, PHONE, SLICE, needs_chromium, ope
 pytestmark = needs_chromium
 
 
-@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize(
+    "size", [DESKTOP, pytest.param(PHONE, marks=pytest.mark.slow)], ids=["desktop", "phone"]
+)
 def test_the_table_is_read_and_a_row_opens_its_scan(browser, server, tmp_path, size):
     letter = tmp_path / "letter.pdf"
     letter.write_bytes(b"%PDF-1.7")

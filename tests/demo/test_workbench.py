@@ -419,6 +419,7 @@ print(exported, "torch" in sys.modules)
 """
 
 
+@pytest.mark.slow
 def test_a_server_answers_without_torch_once_its_network_is_exported():
     for _ in range(2):
         done = subprocess.run(

@@ -85,6 +85,7 @@ def test_patients_that_training_held_out_are_a_part_of_their_own(folder):
     assert _parts(small_checkpoint("unet"), cases) == [cases]
 
 
+@pytest.mark.slow
 def test_the_command_stores_what_it_chose_and_an_evaluation_agrees(folder, tmp_path, capsys):
     """Of a network that marks everything or nothing, where no setting can win."""
     made = small_checkpoint("unet", threshold=0.5)

@@ -82,7 +82,7 @@ def test_ground_truth():
 masks = arrays(bool, (3, 6, 5))
 
 
-@settings(deadline=None)
+@settings(max_examples=30)
 @given(st.lists(masks, min_size=1, max_size=3), st.none() | masks, st.integers(0, 4))
 def test_every_component_is_in_exactly_one_row(drawn, truth, minimum):
     regions = regions_of(*drawn, truth=truth, minimum=minimum)
@@ -117,7 +117,7 @@ def row_mask(regions: Regions, number: int) -> np.ndarray:
     return mask
 
 
-@settings(deadline=None)
+@settings(max_examples=30)
 @given(st.tuples(masks, masks, masks), st.none() | masks)
 def test_the_order_of_the_networks_changes_nothing(drawn, truth):
     named = dict(zip(NETWORKS, drawn))
@@ -134,7 +134,7 @@ def test_the_order_of_the_networks_changes_nothing(drawn, truth):
             )
 
 
-@settings(deadline=None)
+@settings(max_examples=30)
 @given(masks)
 def test_a_network_agrees_with_itself(mask):
     for row in regions_of(mask, mask).rows:

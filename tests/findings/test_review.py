@@ -145,7 +145,7 @@ def strokes_of(mask: np.ndarray) -> tuple[Strokes, ...]:
     )
 
 
-@settings(deadline=None)
+@settings(max_examples=30)
 @given(masks, masks, masks, masks, st.lists(voxels, max_size=3))
 def test_the_mask_is_what_the_review_says(first, second, painted, erased, rejected):
     scan, predictions, findings = result_of(first, second)
@@ -225,7 +225,7 @@ json_values = st.recursive(
 )
 
 
-@settings(deadline=None)
+@settings(max_examples=30)
 @given(st.dictionaries(st.sampled_from([*GOOD, "added", "erased", "x"]), json_values, max_size=5))
 def test_whatever_a_browser_sends_is_a_review_or_a_sentence(values):
     try:

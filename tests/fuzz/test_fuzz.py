@@ -28,6 +28,7 @@ def test_every_input_is_a_result_or_a_sentence(format_):
     assert counts["success"] > INPUTS // 50 and counts["sentence"] > INPUTS // 50
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format_", FORMATS)
 def test_seeds_are_read(format_):
     with Worker() as worker:

@@ -239,7 +239,7 @@ def test_planes_there_and_back(tmp_path, plane):
         in_plane(scan, "oblique")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.integers(132, 1100), st.integers(0, 255)), min_size=1, max_size=6))
 @pytest.mark.filterwarnings("ignore")
 def test_damaged_headers_give_a_sentence_or_a_scan(tmp_path_factory, changes):
