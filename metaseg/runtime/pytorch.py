@@ -29,7 +29,7 @@ class PyTorch:
             self.device, memory_format=torch.channels_last
         )
         self.batch = CUDA_BATCH if self.device.type == "cuda" else 1
-        precision = "bf16" if self._has_bf16() else "fp32"
+        precision = "bf16" if has_bf16(self.device) else "fp32"
         self.name = f"PyTorch {torch.__version__.partition('+')[0]}, {precision}, {device}"
         self._rotations = rotations_of(checkpoint.config)
         self._run = lend_gpu(self._forward)
@@ -95,12 +95,14 @@ class PyTorch:
         return attention.float().cpu().numpy(), supervised, np.abs(one - mirrored)
 
     def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self._has_bf16())
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=has_bf16(self.device))
 
-    def _has_bf16(self) -> bool:
-        if self.device.type == "cuda":
-            return torch.cuda.is_bf16_supported()
-        return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether ``device`` computes in bf16; others only imitate it, slowly."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
 
 
 def _rotated(images: torch.Tensor, rotations: range) -> torch.Tensor:

@@ -29,6 +29,11 @@ class TrainingConfig(Variation, Sampling):
     """Number of epochs. Each draws ``epoch_slices`` slices with a lesion, and empty ones."""
     patience: int = 0
     """Stop after this many epochs without a better validation Dice; 0: never."""
+    early_epochs: int = 0
+    """Number of epochs, from the first, that train on smaller slices and so cost less processor
+    time (progressive resizing; Tan and Le 2021)."""
+    early_size: int = 128
+    """Height and width of the slices in these epochs, in pixels. Validation uses ``size``."""
     keep_last: bool = False
     """Keep the last epoch's weights instead of those with the best validation Dice, for gains that
     unaltered validation slices do not show."""
@@ -56,7 +61,7 @@ class TrainingConfig(Variation, Sampling):
     freeze_batch_norm: bool = False
     """Freeze the batch normalisation statistics, for fine-tuning in small batches."""
     precision: str = "auto"
-    """bf16, no (float32), or auto: bf16 unless the GPU lacks it."""
+    """bf16, no (float32), or auto: bf16 where the GPU or the processor computes in it."""
     workers: int = 0
     """Processes that load slices for each training process; they do not change the result."""
     rotations: bool = False

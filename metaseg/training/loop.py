@@ -6,9 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
 from accelerate.utils import broadcast
 from torch import nn
+from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
@@ -24,6 +25,7 @@ from metaseg.files import write_whole
 from metaseg.models import TITLES, build_network
 from metaseg.models.pretrained import load_imagenet, read_imagenet
 from metaseg.preprocess import Preprocessing
+from metaseg.runtime.pytorch import has_bf16
 from metaseg.training.config import TrainingConfig
 from metaseg.training.curves import write_curves, write_scalars
 from metaseg.training.dataset import AugmentedDataset, find_donors
@@ -64,7 +66,10 @@ def train_network(
     """
     torch.manual_seed(config.seed)
     settings = config.preprocessing
-    accelerator = Accelerator(mixed_precision=_precision(config))
+    precision = config.precision
+    if precision == "auto":
+        precision = "bf16" if has_bf16(PartialState().device) else "no"
+    accelerator = Accelerator(mixed_precision=precision)
     network = build_network(
         architecture, config.encoder, config.decoder_channels, len(settings.channels)
     )
@@ -124,8 +129,10 @@ def train_network(
         best = max((entry["dice"] for entry in history), default=0.0)
         # None hides the bar only if there is no terminal.
         hidden = None if accelerator.is_main_process else True
+        size = config.early_size if epoch < config.early_epochs else config.size
         with tqdm(epoch_loader(epoch), desc=title, disable=hidden) as bar:
             for images, masks in bar:
+                images, masks = (_shrink(batch, size) for batch in (images, masks))
                 images = images.to(memory_format=torch.channels_last)
                 with accelerator.autocast():
                     logits = network(images)
@@ -237,6 +244,12 @@ def _epoch_loader(
     return epoch_loader
 
 
+def _shrink(batch: torch.Tensor, size: int) -> torch.Tensor:
+    """``batch`` (B, C, S, S) as means over the pixels of a coarser grid: a lesion smaller than one
+    of them leaves its share there. Unchanged if ``size`` is S or more."""
+    return batch if size >= batch.shape[-1] else functional.interpolate(batch, size, mode="area")
+
+
 def _shapes(state: dict[str, torch.Tensor]) -> dict[str, torch.Size]:
     return {name: tensor.shape for name, tensor in state.items()}
 
@@ -258,9 +271,3 @@ def _share_statistics(network: nn.Module) -> None:
     """Copy the main process's buffers to all: batch normalisation differs between processes."""
     for buffer in network.buffers():
         buffer.copy_(broadcast(buffer))
-
-
-def _precision(config: TrainingConfig) -> str:
-    if config.precision != "auto":
-        return config.precision
-    return "bf16" if not torch.cuda.is_available() or torch.cuda.is_bf16_supported() else "no"

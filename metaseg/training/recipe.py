@@ -22,9 +22,10 @@ SHARES = {
     *(field.name for field in fields(Variation)),
 }  # fmt: skip
 """Fields between 0 and 1."""
-POSITIVE = {"epochs", "batch_size", "learning_rate", "encoder_rate"}
+POSITIVE = {"epochs", "early_size", "batch_size", "learning_rate", "encoder_rate"}
 NOT_NEGATIVE = {
-    "patience", "epoch_slices", "empty_share", "weight_decay", "augmentation", "workers", "seed",
+    "patience", "early_epochs", "epoch_slices", "empty_share", "weight_decay", "augmentation",
+    "workers", "seed",
 }  # fmt: skip
 PRECISIONS = ("auto", "bf16", "no")
 
