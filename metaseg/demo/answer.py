@@ -16,7 +16,8 @@ from metaseg.demo.panel import doubts_in, findings_of
 from metaseg.demo.pixels import pack_probability, write_parts
 from metaseg.demo.render import Inputs, chosen_models, open_inputs, review_in
 from metaseg.demo.scene import scene_of, truth_of
-from metaseg.demo.store import current_session
+from metaseg.demo.sessions import current_session
+from metaseg.demo.store import store
 from metaseg.demo.workbench import OpenScan, Workbench
 from metaseg.errors import InputError
 from metaseg.findings.review import Review
@@ -73,6 +74,7 @@ def answer(workbench: Workbench, state: Any, waited: bool = False) -> Iterator[d
         if not wanted():
             return
         inputs, has = Inputs.of(state), set(state.get("has") or ())
+        store().name_tab(inputs.tab)
         for more in _steps(workbench, inputs, review_in(state), has, waited, wanted):
             step = {**step, "progress": None, **more}
             yield step

@@ -3,7 +3,8 @@
 Every upload has a folder named by 128 random bits, which only the answer to that upload contains:
 knowing the name proves that the upload is the caller's own. No session is known when a file is
 sent. The first session to use an upload becomes its owner, and no other session can use it from
-then on. Results are stored elsewhere and are never accepted as input.
+then on, unless it runs in the same browser tab. Results are stored elsewhere and are never accepted
+as input.
 """
 
 import atexit
@@ -23,9 +24,9 @@ from pathlib import Path
 
 import gradio as gr
 import gradio.mcp
-from gradio.context import LocalContext
 
 from metaseg.demo.gallery import EXAMPLES, read_examples
+from metaseg.demo.sessions import current_session
 from metaseg.errors import InputError
 from metaseg.limits import KEEP_MINUTES, MAX_UPLOADED_BYTES, MAX_UPLOADS, SWEEP_MINUTES
 
@@ -35,6 +36,10 @@ PREFIX = "metaseg-"
 LOCK = "lock"
 KEPT_FOR = f"{KEEP_MINUTES + SWEEP_MINUTES} minutes"
 """The longest time that a file is kept."""
+TAB_LENGTH = 32
+"""Fewest characters of a tab's secret: 128 random bits."""
+RELOAD_SECONDS = 30
+"""How long uploads outlive the session of a browser tab, which a reload ends to begin another."""
 NOT_YOURS = "This file is not one of your uploads: upload it here and try again."
 
 
@@ -58,6 +63,8 @@ class Store:
         self._ended: dict[str, float] = {}
         """When each session ended, by the monotonic clock; one of its calls may still be running.
         """
+        self._tabs: dict[str, str] = {}
+        """The secret of the browser tab that each session runs in, if it named one."""
         self._sizes: dict[Path, tuple[str, int]] = {}
         """The visitor who sent each upload, and its announced size in bytes."""
         self._guard = threading.Lock()
@@ -109,10 +116,20 @@ class Store:
             return  # a file fetched from an address is shared by all who name that address
         with self._guard:
             owner, _ = self._owners.get(folder, (session, use))
-            if owner != session:
+            if owner != session and not self._in_one_tab(owner, session):
                 raise InputError(NOT_YOURS)
             if session:
                 self._owners[folder] = (session, use)
+
+    def _in_one_tab(self, one: str | None, other: str | None) -> bool:
+        tabs = [self._tabs.get(session or "") for session in (one, other)]
+        return tabs[0] is not None and tabs[0] == tabs[1]
+
+    def name_tab(self, tab: str) -> None:
+        """The current session runs in the browser tab that knows the secret ``tab``."""
+        if (session := current_session()) and len(tab) >= TAB_LENGTH:
+            with self._guard:
+                self._tabs[session] = tab
 
     def _upload_of(self, path: Path) -> Path:
         """The folder of the upload that contains ``path``: sent by a visitor or fetched by gradio.
@@ -137,7 +154,22 @@ class Store:
         session = current_session()
         if session and not uses:
             self._ended[session] = time.monotonic()
+            if session in self._tabs:
+                uses = (BATCH,)
+                later = threading.Timer(RELOAD_SECONDS, self._remove_ended)
+                later.daemon = True
+                later.start()
         self._remove(lambda owner, use: owner == session and (not uses or use in uses))
+
+    def _remove_ended(self) -> None:
+        """Remove the files of ended sessions that no tab can take up any more."""
+        now = time.monotonic()
+        gone = {
+            session
+            for session, ended in list(self._ended.items())
+            if session not in self._tabs or now - ended >= RELOAD_SECONDS
+        }
+        self._remove(lambda owner, use: owner in gone)
 
     def _remove(self, unwanted: Callable[[str, str], bool]) -> None:
         with self._guard:
@@ -150,9 +182,12 @@ class Store:
     def sweep(self, age: float = KEEP_MINUTES * 60) -> None:
         """Remove files older than ``age`` seconds, folders that are then empty, and files written
         by calls after their session ended."""
-        self._remove(lambda owner, use: owner in self._ended)
+        self._remove_ended()
         answered = time.monotonic() - KEEP_MINUTES * 60
-        self._ended = {name: when for name, when in self._ended.items() if when > answered}
+        old = {name for name, when in self._ended.items() if when <= answered}
+        with self._guard:
+            self._ended = {n: when for n, when in self._ended.items() if n not in old}
+            self._tabs = {n: tab for n, tab in self._tabs.items() if n not in old}
         before = time.time() - age
         for folder, _, names in os.walk(self.root, topdown=False):
             for path in [Path(folder) / name for name in names]:
@@ -204,25 +239,6 @@ def remove_on_signals() -> None:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-
-
-def current_session() -> str | None:
-    """The session of the current call. None for a call without one, and outside of calls."""
-    request = LocalContext.request.get(None)
-    session = None if request is None else request.session_hash
-    # The queue gives a call without a session the name of its event.
-    return None if session == LocalContext.event_id.get(None) else session
-
-
-def has_left() -> bool:
-    """Whether nobody waits any more for the call that is being answered: its visitor cancelled it
-    or closed the connection."""
-    blocks, event = LocalContext.blocks.get(None), LocalContext.event_id.get(None)
-    if blocks is None or event is None:
-        return False
-    waiting = blocks._queue.pending_event_ids_session
-    jobs = [job for jobs in blocks._queue.active_jobs for job in jobs or () if job._id == event]
-    return any(not job.alive or event not in waiting.get(job.session_hash, ()) for job in jobs)
 
 
 def _locked(root: Path) -> int:

@@ -10,7 +10,8 @@ import numpy as np
 
 from metaseg.demo.kept import arrays_of, file_key
 from metaseg.demo.reading import Reading
-from metaseg.demo.store import SCAN, TRUTH, has_left
+from metaseg.demo.sessions import has_left
+from metaseg.demo.store import SCAN, TRUTH
 from metaseg.errors import InputError, memory_errors
 from metaseg.findings.outlines import Outline, outline_lesions
 from metaseg.findings.overlay import PREDICTION_COLOURS, draw_overlay

@@ -6,6 +6,10 @@ from metaseg.findings.matching import EXTRA, FOUND, MISSED, Region, Regions
 from metaseg.findings.report import Changes
 from metaseg.findings.sizes import count_text, diameter_of, extent_of
 
+OVERLAP = 0.1
+"""Least intersection over union at which networks agree on a region: what counts as a detection in
+nnDetection (Baumgartner et al. 2021)."""
+
 
 def verdict(regions: Regions, review: Changes | None = None) -> str:
     """The regions of all networks in words, what a person changed, and what the ground truth says.
@@ -45,20 +49,33 @@ def _networks(regions: Regions, reviewed: bool) -> str:
     by_networks: dict[tuple[str, ...], list[Region]] = {}
     for row in rows:
         by_networks.setdefault(row.seen_by, []).append(row)
-    agreed = by_networks.pop(titles, [])
+    by_all = by_networks.pop(titles, [])
+    agreed = [row for row in by_all if row.agreement is None or row.agreement >= OVERLAP]
+    everyone = "both networks" if len(titles) == 2 else f"all {len(titles)} networks"
     if agreed and len(titles) > 1:
-        everyone = "both networks" if len(titles) == 2 else f"all {len(titles)} networks"
-        what = "it" if len(rows) == 1 else f"all {len(rows)}"
-        parts.append(f"{everyone} agree on {what if len(agreed) == len(rows) else len(agreed)}")
+        parts.append(f"{everyone} agree on {_which(agreed, rows)}")
     drawn = by_networks.pop((), [])
-    for seen_by, some in sorted(by_networks.items(), key=lambda pair: -len(pair[1])):
-        names = " and ".join(f"the {title}" for title in seen_by)
-        words = f"{len(some)} seen by {names} only, {_largest(some, regions)}"
+    doubts = [
+        (f"{len(some)} seen by {_names(seen_by)} only, {_largest(some, regions)}", some)
+        for seen_by, some in sorted(by_networks.items(), key=lambda pair: -len(pair[1]))
+    ]
+    if apart := [row for row in by_all if row not in agreed]:
+        doubts.insert(0, (f"{everyone} outline {_which(apart, rows)}, but hardly overlap", apart))
+    for words, some in doubts:
         check = "check it" if len(some) == 1 else "check them"
         parts.append(words if reviewed else f"{words}: {check}")
     if drawn:
         parts.append(f"{len(drawn)} drawn by the reviewer")
     return f"{'; '.join(parts)}."
+
+
+def _which(some: Sequence[Region], rows: Sequence[Region]) -> str:
+    everything = "it" if len(rows) == 1 else f"all {len(rows)}"
+    return everything if len(some) == len(rows) else str(len(some))
+
+
+def _names(titles: Sequence[str]) -> str:
+    return " and ".join(f"the {title}" for title in titles)
 
 
 def _largest(rows: Sequence[Region], regions: Regions) -> str:

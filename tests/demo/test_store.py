@@ -211,6 +211,42 @@ def test_what_a_call_makes_after_its_session_goes_with_the_next_sweep(tmp_path, 
     assert not late.exists() and (kept / "mask.png").exists()
 
 
+def test_the_next_session_of_a_tab_takes_up_its_uploads(tmp_path, monkeypatch):
+    place, session = Store(tmp_path), "before"
+    monkeypatch.setattr("metaseg.demo.store.current_session", lambda: session)
+    monkeypatch.setattr("metaseg.demo.store.RELOAD_SECONDS", 1)
+
+    def given(tab: str) -> Path:
+        file = place.new_upload() / "hash" / "scan.png"
+        file.parent.mkdir()
+        file.touch()
+        place.name_tab(tab)
+        place.claim(str(file), SCAN)
+        return file
+
+    scan, session = given("a" * 32), "without a secret"
+    other = given("short")
+    for stranger, tab in (("other tab", "b" * 32), ("nameless", ""), ("guesser", "short")):
+        session = stranger
+        place.name_tab(tab)
+        for file in (scan, other):
+            with pytest.raises(InputError, match="not one of your uploads"):
+                place.claim(str(file), SCAN)
+    session = "without a secret"
+    place.forget()
+    assert not other.exists()
+    session = "before"
+    place.forget()
+    session = "after"
+    place.name_tab("a" * 32)
+    place.claim(str(scan), SCAN)
+    session = "lost"
+    lost = given("c" * 32)
+    place.forget()
+    wait_until(lambda: not lost.exists(), 30)
+    assert scan.exists()
+
+
 def test_nothing_stops_the_sweep(tmp_path, monkeypatch):
     place = Store(tmp_path)
     folder = place.root / "named as a file"

@@ -6,7 +6,17 @@ from pathlib import Path
 from playwright.sync_api import expect
 
 from metaseg.demo.store import store
-from tests.demo.browser import SLICE, TRUTH, give, needs_chromium, open_page
+from tests.demo.browser import (
+    ORANGE,
+    SLICE,
+    TRUTH,
+    coloured,
+    give,
+    needs_chromium,
+    open_page,
+    set_threshold,
+    wait_for,
+)
 from tests.demo.test_store import wait_until
 
 pytestmark = needs_chromium
@@ -16,7 +26,34 @@ def kept(folder: Path) -> set[Path]:
     return {Path(inner) / name for inner, _, names in os.walk(folder) for name in names}
 
 
-def test_clear_removes_at_once_and_closing_removes_the_rest(browser, server):
+def test_a_reload_brings_back_scan_choices_and_review(browser, server):
+    page = open_page(browser, server)
+    give(page, SLICE, TRUTH)
+    page.locator("[data-network=nested_unet]").click()
+    set_threshold(page, "0.4")
+    page.locator("#regions .reject").first.click()
+    expect(page.locator("#verdict")).to_contain_text("Reviewed: 1 region rejected.")
+    page.reload()
+    wait_for(page, SLICE.stem)
+    expect(page.locator("#verdict")).to_contain_text("Reviewed: 1 region rejected.")
+    expect(page.locator("[name=network]:checked")).to_have_value("nested_unet")
+    expect(page.locator("#threshold-number")).to_have_value("0.4")
+    expect(page.locator("#verdict")).to_contain_text("The lesion of the ground truth is missed")
+    assert coloured(page, ORANGE) == 0
+    page.keyboard.press("Control+z")
+    expect(page.locator("#verdict")).not_to_contain_text("Reviewed")
+    assert coloured(page, ORANGE) > 0
+
+    wait_until(lambda: "metaseg-last" in page.evaluate("Object.keys(sessionStorage)"), 10)
+    page.evaluate("sessionStorage.setItem('metaseg-tab', '0'.repeat(32))")
+    page.reload()
+    expect(page.locator("#link-trouble")).to_contain_text("no longer on the server")
+    wait_for(page, "Meningioma, axial")
+    page.close()
+
+
+def test_clear_removes_at_once_and_closing_removes_the_rest(browser, server, monkeypatch):
+    monkeypatch.setattr("metaseg.demo.store.RELOAD_SECONDS", 2)
     before = kept(store().uploads) | kept(store().results)
 
     def mine() -> set[Path]:

@@ -156,6 +156,15 @@ def test_a_network_agrees_with_itself(mask):
             "5.7 mm, on one slice: check it.",
         ),
         (
+            ([(0, 5, 5)], [(0, 8, 8)]),
+            "1 region; both networks outline it, but hardly overlap: check it.",
+        ),
+        (
+            ([(0, 5, 5), (2, 20, 20)], [(0, 8, 8), (2, 20, 20)]),
+            "2 regions; both networks agree on 1; both networks outline 1, but hardly overlap: "
+            "check it.",
+        ),
+        (
             ([], [(0, 5, 5), (1, 5, 5), (2, 20, 20)]),
             "2 regions; 2 seen by the Nested U-Net only, the largest p 1.00, 5.7 mm, "
             "on 2 slices: check them.",

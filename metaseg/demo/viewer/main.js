@@ -5,6 +5,7 @@ import { chooseTool, useKey } from "./brush.js";
 import { forgetTruth, openExample, openScan, watchFiles } from "./files.js";
 import { fit, watchGestures, zoomBy } from "./gestures.js";
 import { chooseNetwork, clear, select, setThreshold, showAnyway, showChoice, stepThreshold } from "./panel.js";
+import { nameTab, recall } from "./memory.js";
 import { redo, reject, restore, undo } from "./review.js";
 import { goTo, nextLesion, showPlane } from "./slices.js";
 import { choice, config, find, findAll, on, open, redraw, view } from "./state.js";
@@ -161,23 +162,42 @@ on("link", ({ model, threshold, faults }) => {
   if (started) return;
   if (model) choice.model = model;
   choice.threshold = threshold;
-  begun(faults);
+  begun(faults, recall());
 });
 
 let started = false;
+let reopened = 0;
 
-function begun(faults = "") {
+function begun(faults, last) {
   started = true;
+  if (last && !choice.id) {
+    Object.assign(choice, { model: last.model, threshold: last.threshold });
+    begin(last.scan, last.truth, last.name);
+    choice.review = last.review;
+    reopened = choice.id;
+  }
   showChoice();
   if (!choice.id) openExample(0, true);
-  const trouble = find("#link-trouble");
-  trouble.hidden = !faults;
-  trouble.textContent = faults;
+  warn(faults);
 }
+
+function warn(words) {
+  const trouble = find("#link-trouble");
+  trouble.hidden = !words;
+  trouble.textContent = words;
+}
+
+// The server keeps what is reloaded for a moment only.
+on("notice", (notice) => {
+  if (!notice?.bad || choice.id !== reopened) return;
+  openExample(0, true);
+  warn("The last scan is no longer on the server: open it again.");
+});
 
 function start() {
   Object.assign(config, JSON.parse(find("#viewer").dataset.config));
   choice.model = config.both;
+  nameTab();
   showTheme();
   if (window.matchMedia("(max-width: 640px)").matches) setLayout("one");
   showChoice();

@@ -98,11 +98,25 @@ function runsOf(marks) {
   return runs;
 }
 
+function fromJson(text, [, height, width]) {
+  const { painted, erased, ...regions } = JSON.parse(text);
+  const marksOf = (strokes) => new Map(strokes.map(({ slice, runs }) => {
+    const marks = new Uint8Array(height * width);
+    for (const [start, count] of runs) marks.fill(1, start, start + count);
+    return [slice, marks];
+  }));
+  return { ...regions, painted: marksOf(painted), erased: marksOf(erased) };
+}
+
 on("scene", () => {
   open.review = new Review(open.scene.shape);
-  choice.review = null;
-  tell("reviewed");
+  // A reload brings a review with it; one step takes back all of it.
+  if (choice.review) open.review.become(fromJson(choice.review, open.scene.shape));
+  else tell("reviewed");
 });
+
+// A review that a reload brought is there before the voxels are.
+on("voxels", () => { if (open.review) open.review.known = {}; });
 
 function changed() {
   choice.review = open.review.toJson();

@@ -5,7 +5,7 @@ export const config = {};
 // Sent to the server.
 export const choice = {
   id: 0, scan: null, truth: null, model: "", threshold: null, position: null,
-  review: null,
+  review: null, tab: "",
 };
 
 // Known to the browser alone.
