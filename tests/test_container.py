@@ -112,7 +112,6 @@ def test_the_image_gets_what_it_needs_and_no_more():
         ("metaseg/demo/page.py", False),
         ("metaseg/demo/__pycache__/page.pyc", True),
         ("docs/report/curves.svg", True),
-        ("docs/runs/compare-seed0/unet/config.json", True),
     ],
 )
 def test_what_is_ignored(path, ignored):

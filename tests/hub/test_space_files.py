@@ -23,7 +23,7 @@ LEFT_OUT = {
     "README.md",
     "checkpoints/hub.toml",
     "docs/report.md",
-    "docs/runs/a.json",
+    "docs/report/a.svg",
     "docs/volumes.md",
     "examples/.DS_Store",
     "metaseg/.ipynb_checkpoints/a.py",

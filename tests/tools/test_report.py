@@ -9,7 +9,6 @@ import pytest
 
 from metaseg.checkpoint import save_checkpoint
 from metaseg.cli.main import main as metaseg
-from metaseg.models import TITLES
 from tests.conftest import small_checkpoint, write_data_folder
 from tests.measured import write_network
 from tools.report.__main__ import main
@@ -22,22 +21,16 @@ ROOT = Path(__file__).parent.parent.parent
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory) -> Path:
-    """Measured networks and the runs that compare."""
+    """Measured networks."""
     root = tmp_path_factory.mktemp("measured")
     for name, shift in (("attention_unet", 0.1), ("nested_unet", 0.05)):
         write_network(root / "checkpoints" / name, name, shift)
-    for seed in (0, 1):
-        for number, name in enumerate(TITLES):
-            shift = 0.01 * number + 0.02 * seed
-            write_network(root / f"runs/compare-seed{seed}" / name, name, shift, seed)
-    for run, shift in (("no-metastases-seed0", -0.1), ("slice-split-seed0", 0.0)):
-        write_network(root / "runs" / run / "unet", "unet", shift)
     return root
 
 
 @pytest.fixture(scope="module")
 def report(folders) -> Path:
-    return make(folders / "checkpoints", folders / "docs", "--runs", str(folders / "runs"))
+    return make(folders / "checkpoints", folders / "docs")
 
 
 def make(checkpoints: Path, output: Path, *more: str) -> Path:
@@ -99,24 +92,13 @@ def test_targets_stand_beside_what_was_reached(report):
     assert "| at most 0.50 | 0.500, met | 0.500, met |" in found and "flair" not in found
 
 
-def test_runs_are_compared(report):
-    found = section(report, "Three architectures on equal terms")
-    assert "| data | network | compare-seed0 | compare-seed1 |" in found
-    assert "| `t1ce_slices` | Attention U-Net | 0.600 | 0.620 |" in found
-    assert "| Attention U-Net minus U-Net | `t1ce_slices` | −0.020 (−0.020 to −0.020) * |" in found
-    found = section(report, "Effect of synthetic metastases in training")
-    assert "| U-Net (baseline): with minus without | `t1ce_slices` | +0.120" in found
-    found = section(report, "Validation by slices instead of patients")
-    assert "| `slice-split-seed0` | U-Net (baseline) | 0.800 | 0.600 |" in found
-
-
 def test_pictures_are_there_and_the_same_each_time(report, folders):
     pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", report.read_text())
     assert len(set(pictures)) == 3
     for picture in pictures:
         assert 1_000 < (report.parent / picture).stat().st_size < 300_000
     before = {path: path.read_bytes() for path in report.parent.rglob("*") if path.is_file()}
-    make(folders / "checkpoints", report.parent, "--runs", str(folders / "runs"))
+    make(folders / "checkpoints", report.parent)
     assert {p: p.read_bytes() for p in report.parent.rglob("*") if p.is_file()} == before
 
 
@@ -137,14 +119,14 @@ def test_a_foreign_network_is_reported_without_a_word_about_ours(tmp_path):
     write_network(tmp_path / "models/unet", "unet", data=("sheep",))
     text = make(tmp_path / "models", tmp_path / "docs").read_text()
     ours = json.loads((ROOT / "checkpoints/nested_unet/config.json").read_text())["training"]
-    words = [*ours["notes"], *(entry["title"] for entry in ours["data"]), "glioma", "compare-seed0"]
+    words = [*ours["notes"], *(entry["title"] for entry in ours["data"]), "glioma"]
     assert "`sheep`" in text and not [word for word in words if word in text]
 
 
 def test_the_committed_report_is_what_the_committed_files_make(tmp_path):
-    """Run ``python -m tools.report --runs docs/runs`` where this fails."""
+    """Run ``python -m tools.report`` where this fails."""
     shutil.copytree(ROOT / "docs/report", tmp_path / "report")
-    made = make(ROOT / "checkpoints", tmp_path, "--runs", str(ROOT / "docs/runs"))
+    made = make(ROOT / "checkpoints", tmp_path)
     assert made.read_text() == (ROOT / "docs/report.md").read_text()
     pictures = set(re.findall(r"\(report/([^)]+)\)", made.read_text()))
     assert pictures == {path.name for path in (ROOT / "docs/report").iterdir()}
@@ -165,15 +147,14 @@ def test_cells_stay_in_their_column():
 
 
 def test_differences_need_the_same_slices(folders, tmp_path):
-    seeds = [read_networks(folders / f"runs/compare-seed{seed}") for seed in (0, 1)]
-    plain = [next(n for n in run if n.architecture == "unet") for run in seeds]
-    other = next(n for n in seeds[0] if n.architecture == "attention_unet")
-    found = mean_difference(plain, [other], "t1ce_slices")
-    assert found == pytest.approx(dict.fromkeys(("mean", "low", "high"), 0.03))
+    attention, nested = read_networks(folders / "checkpoints")
+    found = mean_difference(nested, attention, "t1ce_slices")
+    assert found == pytest.approx(dict.fromkeys(("mean", "low", "high"), -0.05))
     rows = write_network(tmp_path / "unet", "unet") / "slice_dice.csv"
     rows.write_text(rows.read_text().replace("case3", "case4"))
-    assert mean_difference(plain, read_networks(tmp_path), "t1ce_slices") is None
-    assert mean_difference(plain, plain, "unknown") is None
+    (other,) = read_networks(tmp_path)
+    assert mean_difference(attention, other, "t1ce_slices") is None
+    assert mean_difference(attention, attention, "unknown") is None
 
 
 def test_slices_are_ranked(folders):

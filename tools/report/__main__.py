@@ -4,7 +4,6 @@ import argparse
 import sys
 import tomllib
 from collections.abc import Sequence
-from itertools import combinations
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader
@@ -13,19 +12,18 @@ from metaseg.errors import InputError
 from metaseg.files import write_whole
 from metaseg.hub.card import training_notes
 from tools.report import plots, tables
-from tools.report.networks import Network, descriptions, read_networks
+from tools.report.networks import descriptions, read_networks
 from tools.report.slices import draw_slices, rank_slices
 
 HERE = Path(__file__).parent
 
 
-def build_report(checkpoints: Path, runs: Path | None, data: Sequence[Path], output: Path) -> Path:
+def build_report(checkpoints: Path, data: Sequence[Path], output: Path) -> Path:
     """Write ``report.md`` and, in ``report``, its figures into ``output``; the path of the former.
 
-    ``runs`` holds folders of comparison runs. The ranked slices of the folders ``data`` are drawn
-    again; other pictures stay. Raises InputError if there are no metrics."""
+    The ranked slices of the folders ``data`` are drawn again; other pictures stay. Raises
+    InputError if there are no metrics."""
     networks = read_networks(checkpoints)
-    found = {path.name: read_networks(path) for path in sorted(runs.iterdir())} if runs else {}
     if not networks:
         raise InputError("There is nothing to report: run metaseg evaluate DATA --record first.")
     figures = output / "report"
@@ -39,43 +37,29 @@ def build_report(checkpoints: Path, runs: Path | None, data: Sequence[Path], out
         loader=FileSystemLoader(HERE), trim_blocks=True,
         lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
-    environment.globals |= vars(tables) | {"combinations": combinations, "rank": rank_slices}
+    environment.globals |= vars(tables) | {"rank": rank_slices}
     text = environment.get_template("report.md.j2").render(
         networks=networks,
-        runs=found,
-        data=descriptions([n for group in (networks, *found.values()) for n in group]),
+        data=descriptions(networks),
         notes=training_notes({n.title: n.record for n in networks}),
         drawn=[path.stem for path in sorted(figures.iterdir())],
         wanted=tomllib.loads((HERE / "targets.toml").read_text(encoding="utf-8"))["targets"],
-        pairs=_pairs,
     )
     path = output / "report.md"
     write_whole(path, text.encode())
     return path
 
 
-def _pairs(first: Sequence[Network], second: Sequence[Network], word: str) -> dict[str, tuple]:
-    """Networks of ``first`` and ``second`` of one architecture, named by ``word``; several of one
-    architecture are averaged."""
-    alike = {n.title: [other for other in second if other.title == n.title] for n in first}
-    return {
-        f"{title}: {word}": ([n for n in first if n.title == title], others)
-        for title, others in alike.items()
-        if others
-    }
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Read the options and write the report. Bad input gives one sentence and exit status 2."""
     parser = argparse.ArgumentParser(prog="python -m tools.report", description=__doc__)
     parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints"), metavar="DIR")
-    parser.add_argument("--runs", type=Path, metavar="DIR", help="folder of comparison runs")
     parser.add_argument("--data", type=Path, action="append", default=[], metavar="DIR",
                         help="data folder to draw example slices from; repeatable")  # fmt: skip
     parser.add_argument("--output", type=Path, default=Path("docs"), metavar="DIR")
     options = parser.parse_args(arguments)
     try:
-        print(build_report(options.checkpoints, options.runs, options.data, options.output))
+        print(build_report(options.checkpoints, options.data, options.output))
     except InputError as error:
         print(f"tools.report: {error}", file=sys.stderr)
         return 2

@@ -33,11 +33,6 @@ class Network:
     stale: bool
     """Whether some metrics were measured with other weights, threshold or temperature."""
 
-    @property
-    def run(self) -> str:
-        """The name of the run that trained it."""
-        return self.folder.parent.name
-
 
 def read_networks(folder: Path) -> list[Network]:
     """The measured networks in the folders of ``folder``; raises InputError if a file is
@@ -97,18 +92,14 @@ def descriptions(networks: Iterable[Network]) -> dict[str, dict]:
     }
 
 
-def mean_difference(first: list[Network], second: list[Network], data: str) -> dict | None:
+def mean_difference(first: Network, second: Network, data: str) -> dict | None:
     """Mean Dice of ``first`` minus that of ``second`` over the slices of ``data`` with a lesion,
-    with the 95 % interval of a paired bootstrap over patients; several seeds are averaged slice by
-    slice. None unless all were measured on the same slices."""
-    tables = [network.slices.get(data, {}) for network in (*first, *second)]
-    if not tables or not tables[0] or any(set(table) != set(tables[0]) for table in tables):
-        return None
+    with the 95 % interval of a paired bootstrap over patients. None unless both were measured on
+    the same slices."""
+    mine, other = (network.slices.get(data, {}) for network in (first, second))
     by_group: dict[str, list[float]] = {}
-    for key, row in tables[0].items():
+    for key, row in mine.items() if set(mine) == set(other) else ():
         if int(row["lesion_pixels"]):
-            dice = [float(table[key]["dice"]) for table in tables]
-            mine, other = dice[: len(first)], dice[len(first) :]
-            difference = sum(mine) / len(mine) - sum(other) / len(other)
+            difference = float(row["dice"]) - float(other[key]["dice"])
             by_group.setdefault(row["group"], []).append(difference)
     return mean_with_interval(by_group) if by_group else None

@@ -1,6 +1,7 @@
 """Tables of the report, in Markdown. A value is named by its path in ``metrics.json``."""
 
 from collections.abc import Iterable, Sequence
+from itertools import combinations
 from math import isnan
 from typing import Any
 
@@ -37,13 +38,10 @@ def show(value: Any, digits: str = "") -> str:
 def table(networks: Sequence[Network], columns: dict[str, str], names: Iterable[str] = ()) -> str:
     """A row for each data set (of ``names``, or all) and network; ``columns`` gives paths by
     title, with a number format after a colon. Rows without any value are left out."""
-    several = len({network.run for network in networks}) > 1
     rows = []
     for name in names or descriptions(networks):
         for network in networks:
-            row = {"data": f"`{name}`", "run": f"`{network.run}`", "network": network.title}
-            if not several:
-                del row["run"]
+            row = {"data": f"`{name}`", "network": network.title}
             found = network.metrics.get(name)
             values = {
                 title: show(look(found, path), digits)
@@ -72,21 +70,12 @@ def by_key(networks: Sequence[Network], path: str, leaf: str, title: str, count:
     return to_markdown(rows)
 
 
-def by_run(networks: Sequence[Network], path: str) -> str:
-    """A row for each data set and network, a column for each run."""
-    rows: dict[tuple[str, str], dict] = {}
-    for name in descriptions(networks):
-        for n in networks:
-            row = rows.setdefault((name, n.title), {"data": f"`{name}`", "network": n.title})
-            row[n.run] = show(look(n.metrics.get(name), path))
-    return to_markdown(rows.values())
-
-
-def differences(pairs: dict[str, tuple[list[Network], list[Network]]]) -> str:
-    """The mean difference of Dice for each of ``pairs``, "this minus that", on each data set."""
+def differences(networks: Sequence[Network]) -> str:
+    """The mean difference of Dice, "this minus that", of each two networks on each data set."""
     rows = []
-    for pair, (first, second) in pairs.items():
-        for name in descriptions(first):
+    for first, second in combinations(networks, 2):
+        pair = f"{first.title} minus {second.title}"
+        for name in descriptions([first]):
             found = mean_difference(first, second, name)
             if found is not None:
                 rows.append({"pair": pair, "data": f"`{name}`", "difference": signed(found)})
