@@ -8,6 +8,7 @@ import gradio.caching
 import numpy as np
 
 from metaseg.errors import InputError
+from metaseg.findings.matching import Regions
 from metaseg.findings.report import Findings
 from metaseg.segmenter import Explanation
 
@@ -29,6 +30,8 @@ def arrays_of(value: object) -> dict[str, np.ndarray]:
     if isinstance(value, Explanation):
         maps = [*value.attention, *value.supervised, value.mirror_difference]
         return {f"map{number}": array for number, array in enumerate(maps)}
+    if isinstance(value, Regions):
+        return {"labels": value.components.labels}
     if isinstance(value, Findings):
         return {"mask": value.mask, "labels": value.components.labels}
     names = ("voxels", "probability")

@@ -6,7 +6,7 @@ import numpy as np
 
 from metaseg.demo.render import Inputs, chosen_models, open_inputs, present_slice
 from metaseg.demo.workbench import OpenScan, Workbench
-from metaseg.findings.matching import Regions, match_regions
+from metaseg.findings.matching import Regions
 from metaseg.findings.overlay import PREDICTION_COLOURS, TRUTH_COLOUR
 from metaseg.findings.report import Findings
 from metaseg.findings.review import Review, apply_review
@@ -60,7 +60,7 @@ def result_of(workbench: Workbench, inputs: Inputs, review: Review | None = None
         findings, regions = changed.findings, changed.regions
     else:
         findings = unreviewed
-        regions = match_regions(opened.scan, predictions, findings, opened.truth)
+        regions = workbench.match(opened, names, inputs.threshold)
     return Result(
         opened,
         predictions,

@@ -1,6 +1,12 @@
 """Who is asking: the session of the current call, and whether anybody still waits for it."""
 
+import time
+from collections.abc import Iterable, Iterator
+
 from gradio.context import LocalContext
+
+from metaseg.errors import InputError
+from metaseg.limits import MAX_MINUTES
 
 
 def current_session() -> str | None:
@@ -20,3 +26,17 @@ def has_left() -> bool:
     waiting = blocks._queue.pending_event_ids_session
     jobs = [job for jobs in blocks._queue.active_jobs for job in jobs or () if job._id == event]
     return any(not job.alive or event not in waiting.get(job.session_hash, ()) for job in jobs)
+
+
+def while_wanted(steps: Iterable) -> Iterator:
+    """``steps``. Raises InputError once nobody waits for them, or if they take too long."""
+    end = time.monotonic() + MAX_MINUTES * 60
+    for step in steps:
+        if has_left():
+            raise InputError("Cancelled.")
+        if time.monotonic() > end:
+            raise InputError(
+                f"The scan took longer than {MAX_MINUTES} minutes: give fewer slices, or use the "
+                "command line."
+            )
+        yield step

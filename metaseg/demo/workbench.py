@@ -1,7 +1,6 @@
 """Shared by page and API: read, segment once, and render from the stored prediction."""
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,13 +9,14 @@ import numpy as np
 
 from metaseg.demo.kept import arrays_of, file_key
 from metaseg.demo.reading import Reading
-from metaseg.demo.sessions import has_left
+from metaseg.demo.sessions import while_wanted
 from metaseg.demo.store import SCAN, TRUTH
 from metaseg.errors import InputError, memory_errors
+from metaseg.findings.matching import Regions, match_regions
 from metaseg.findings.outlines import Outline, outline_lesions
 from metaseg.findings.overlay import PREDICTION_COLOURS, draw_overlay
 from metaseg.findings.report import Findings, Report, find
-from metaseg.limits import MAX_MINUTES, MAX_SERVED_SLICES
+from metaseg.limits import MAX_SERVED_SLICES
 from metaseg.prediction import Prediction
 from metaseg.runtime.threads import threads
 from metaseg.scan import Scan, read_mask, read_scan, take_slice
@@ -153,7 +153,7 @@ class Workbench:
         """The predictions of ``names`` for ``scan``. Raises InputError if they take too long, or
         if nobody waits for them any more."""
         return self.segmenter.predict_each(
-            scan, names, lambda steps: _wanted(progress(steps)), begun
+            scan, names, lambda steps: while_wanted(progress(steps)), begun
         )
 
     def segment(
@@ -187,6 +187,19 @@ class Workbench:
         return self._once(
             ("findings", *known),
             lambda: find(opened.scan, prediction, threshold, minimum, opened.truth),
+        )
+
+    def match(
+        self, opened: OpenScan, names: Sequence[str], threshold: float | str | None
+    ) -> Regions:
+        """The regions of the networks ``names`` in ``opened``, matched once."""
+        findings = [self.find_in_volume(opened, name, threshold) for name in names]
+        used = tuple((found.report.model, found.report.threshold) for found in findings)
+        return self._once(
+            ("regions", opened.key, opened.truth_key, used),
+            lambda: match_regions(
+                opened.scan, self.predict_each(opened, names), findings, opened.truth
+            ),
         )
 
     def read(self, opened: OpenScan, model: str, threshold: float | None, index: int) -> Reading:
@@ -280,16 +293,3 @@ def check_slices(scan: Scan) -> Scan:
             f"{MAX_SERVED_SLICES}: give a part of it, or use the command line."
         )
     return scan
-
-
-def _wanted(steps: Iterable) -> Iterator:
-    end = time.monotonic() + MAX_MINUTES * 60
-    for step in steps:
-        if has_left():
-            raise InputError("Cancelled.")
-        if time.monotonic() > end:
-            raise InputError(
-                f"The scan took longer than {MAX_MINUTES} minutes: give fewer slices, or use the "
-                "command line."
-            )
-        yield step

@@ -157,7 +157,7 @@ def test_a_volume_has_so_many_slices_and_a_scan_so_much_time(small_segmenter, mo
     monkeypatch.setattr("metaseg.demo.workbench.read_scan", lambda path: Scan(voxels, "long"))
     workbench = Workbench(small_segmenter)
     opened = workbench.open(str(SLICE), None)
-    monkeypatch.setattr("metaseg.demo.workbench.MAX_MINUTES", 0)
+    monkeypatch.setattr("metaseg.demo.sessions.MAX_MINUTES", 0)
     with pytest.raises(InputError, match="took longer than 0 minutes"):
         workbench.predict(opened, "unet")
     monkeypatch.setattr("metaseg.demo.workbench.MAX_SERVED_SLICES", 19)
