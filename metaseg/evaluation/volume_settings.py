@@ -33,7 +33,7 @@ class Tried:
     dice: float
     """Over all voxels of a volume."""
     lesion_dice: float
-    """That of ``challenge_scores``."""
+    """That of ``challenge_scores``, or ``dice`` where that is undefined."""
     seconds: float
     """Of the network, per volume."""
 
@@ -82,11 +82,14 @@ def choose_volume_settings(
         for tried in settings:
             prediction = replace(predictions[tried.all_planes], volume=tried)
             mask = prediction.mask(checkpoint.config.threshold)
+            dice = Counts.of(mask, truth).dice
             lesion_dice = challenge_scores(mask, truth, voxel).dice
-            rows.append((Counts.of(mask, truth).dice, lesion_dice, prediction.seconds))
+            # Undefined where all lesions are smaller than the challenge counts.
+            lesion_dice = dice if np.isnan(lesion_dice) else lesion_dice
+            rows.append((dice, lesion_dice, prediction.seconds))
         scores.setdefault(part, []).append(rows)
     if not scores:
         raise InputError("No training case is a volume with a lesion: give other data folders.")
-    means = np.mean([np.nanmean(rows, axis=0) for rows in scores.values()], axis=0)
+    means = np.mean([np.mean(rows, axis=0) for rows in scores.values()], axis=0)
     tried = [Tried(one, *map(float, mean)) for one, mean in zip(settings, means)]
     return max(tried, key=lambda one: one.value), tried

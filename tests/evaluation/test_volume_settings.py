@@ -76,6 +76,14 @@ def test_parts_weigh_the_same(folder, monkeypatch):
     assert both.dice == pytest.approx((first.dice + second.dice) / 2)
 
 
+def test_where_no_lesion_is_large_enough_for_the_challenge_the_volume_decides(folder, monkeypatch):
+    cases = read_cases(folder)
+    monkeypatch.setattr(volume_settings, "Segmenter", lambda made: Timid(cases, made))
+    monkeypatch.setattr("metaseg.evaluation.challenge.LARGE_MM3", 1e9)
+    best, tried = choose_volume_settings(small_checkpoint("unet", threshold=0.5), [cases])
+    assert best.settings.growth < 1 and all(one.lesion_dice == one.dice for one in tried)
+
+
 def test_patients_that_training_held_out_are_a_part_of_their_own(folder):
     cases = read_cases(folder)
     record = {"data": [{"name": "volumes"}], "config": {"validation_share": 0.34}}
