@@ -6,9 +6,11 @@ from metaseg.demo.compare import compare_view
 from metaseg.demo.explain import explain_view
 from metaseg.demo.figure import slice_store
 from metaseg.demo.handover import python_call
-from metaseg.demo.render import Inputs, frame_of, open_inputs, read_slice
+from metaseg.demo.render import Inputs, frame_of, open_inputs, read_slice, review_in
 from metaseg.demo.workbench import Workbench
 from metaseg.errors import InputError
+
+UNREVIEWED = "This shows what the networks themselves outline, without the changes of your review."
 
 
 def view_of(workbench: Workbench, state: Any, server: str) -> dict:
@@ -31,5 +33,7 @@ def view_of(workbench: Workbench, state: Any, server: str) -> dict:
         truth = None if opened.truth is None else opened.truth[index]
         spacing = scan.spacing
         html = compare_view(frame, readings, truth, spacing and spacing[1] * spacing[2])
+    if review_in(state):
+        html = f"<p class='aside'>{UNREVIEWED}</p>{html}"
     grey = workbench.segmenter.view(scan, index, enhanced=False)
     return {**answered, "html": html, "store": slice_store(grey, frame.aspect)}

@@ -1,4 +1,5 @@
 import gzip
+import json
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from metaseg.demo.panel import DOUBTS
 from metaseg.demo.pixels import pack_probability, write_parts
 from metaseg.demo.store import store
 from metaseg.demo.tables import metrics_table, notice_list
-from metaseg.demo.views import view_of
+from metaseg.demo.views import UNREVIEWED, view_of
 from metaseg.demo.workbench import Workbench
 from metaseg.findings.report import find
 from metaseg.models import ARCHITECTURES
@@ -125,6 +126,16 @@ def test_both_is_two_networks_and_their_agreement(workbench):
     assert set(alone["networks"]) == {"nested_unet"} and alone["scene"].get("truth") is None
     assert alone["findings"]["metrics"] == ""
     assert "Only" not in look(workbench, view="compare", truth=None, model="Nested U-Net")
+
+
+def test_compare_says_that_it_shows_no_review(workbench):
+    ask(workbench)
+    review = {"shape": [1, 512, 512], "rejected": [[0, 1, 1]], "added": []}
+    review = json.dumps({**review, "painted": [], "erased": []})
+    plain = look(workbench, view="compare")
+    assert UNREVIEWED not in plain
+    reviewed = look(workbench, view="compare", review=review)
+    assert UNREVIEWED in reviewed and reviewed.endswith(plain)
 
 
 def test_the_browser_gets_the_grey_levels_and_probabilities_of_the_scan(workbench):

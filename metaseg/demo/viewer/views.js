@@ -15,7 +15,8 @@ function look() {
   clearTimeout(later);
   later = setTimeout(() => {
     for (const box of opened()) {
-      const wanted = [choice.id, choice.model, choice.threshold, choice.position, choice.truth];
+      const wanted = [choice.id, choice.model, choice.threshold, choice.position, choice.truth,
+        Boolean(choice.review)];
       const key = JSON.stringify(wanted);
       if (box.dataset.drawn === key) continue;
       box.dataset.drawn = key;
