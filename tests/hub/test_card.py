@@ -107,6 +107,21 @@ def test_the_card_says_how_a_slice_is_seen(folder: Path):
     )
 
 
+def test_the_card_says_where_training_began(folder: Path):
+    assert "Trained from scratch: 2 epochs, batch size 4" in render_card(folder)
+    config = {
+        **RECORD["config"],
+        "encoder_weights": "imagenet",
+        "early_epochs": 1,
+        "early_size": 96,
+    }
+    _change(folder, config=config)
+    assert (
+        "Trained from ImageNet weights of the encoder: 2 epochs, 1 of them at 96 x 96 pixels, "
+        "batch size 4" in render_card(folder)
+    )
+
+
 def _change(folder: Path, **record: object) -> None:
     """Replace entries of the training record of the checkpoint in ``folder``."""
     config = json.loads((folder / CONFIG).read_text())
