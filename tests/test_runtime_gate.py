@@ -14,7 +14,6 @@ from metaseg.data.case import read_case
 from metaseg.data.cases import cases_of_split
 from metaseg.hub.resolve import load_models, shipped_models
 from metaseg.metrics import Counts
-from metaseg.runtime.pytorch import PyTorch
 from metaseg.segmenter import Segmenter
 
 FOLDERS = [Path(name) for name in os.environ.get("METASEG_DATA", "").split(":") if name]
@@ -30,7 +29,7 @@ def test_openvino_draws_what_pytorch_draws_in_float32(model, monkeypatch):
     Splits of few patients are not judged alone: one small lesion more or less changes their mean
     by more than that.
     """
-    monkeypatch.setattr(PyTorch, "_has_bf16", lambda _: False)
+    monkeypatch.setattr("metaseg.runtime.pytorch.has_bf16", lambda _: False)
     checkpoints = load_models([model])
     eager, fast = (Segmenter(checkpoints, "cpu", name) for name in ("pytorch", "openvino"))
     assert "fp32" in eager.runtime(model).name and "OpenVINO" in fast.runtime(model).name

@@ -74,7 +74,7 @@ def answer(workbench: Workbench, state: Any, waited: bool = False) -> Iterator[d
         if not wanted():
             return
         inputs, has = Inputs.of(state), set(state.get("has") or ())
-        store().name_tab(inputs.tab)
+        store().name_tab(state.get("tab"))
         for more in _steps(workbench, inputs, review_in(state), has, waited, wanted):
             step = {**step, "progress": None, **more}
             yield step

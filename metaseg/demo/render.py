@@ -28,8 +28,6 @@ class Inputs:
     """None is each network's own."""
     position: int | None = None
     """The slice in view; None is the middle one."""
-    tab: str = ""
-    """The secret of the visitor's browser tab."""
 
     @classmethod
     def of(cls, state: Any) -> "Inputs":
@@ -44,7 +42,6 @@ class Inputs:
             model=str(state.get("model") or BOTH),
             threshold=None if threshold is None else check_threshold(threshold),
             position=position,
-            tab=str(state.get("tab") or ""),
         )
 
 

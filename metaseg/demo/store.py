@@ -11,6 +11,7 @@ import atexit
 import fcntl
 import logging
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -36,8 +37,8 @@ PREFIX = "metaseg-"
 LOCK = "lock"
 KEPT_FOR = f"{KEEP_MINUTES + SWEEP_MINUTES} minutes"
 """The longest time that a file is kept."""
-TAB_LENGTH = 32
-"""Fewest characters of a tab's secret: 128 random bits."""
+TAB = re.compile("[0-9a-f]{32}")
+"""A tab's secret: 128 random bits."""
 RELOAD_SECONDS = 30
 """How long uploads outlive the session of a browser tab, which a reload ends to begin another."""
 NOT_YOURS = "This file is not one of your uploads: upload it here and try again."
@@ -116,20 +117,24 @@ class Store:
             return  # a file fetched from an address is shared by all who name that address
         with self._guard:
             owner, _ = self._owners.get(folder, (session, use))
-            if owner != session and not self._in_one_tab(owner, session):
+            # A late call of a session that has ended takes nothing from the next one.
+            if owner != session and (session in self._ended or not self._in_one_tab(owner)):
                 raise InputError(NOT_YOURS)
             if session:
                 self._owners[folder] = (session, use)
 
-    def _in_one_tab(self, one: str | None, other: str | None) -> bool:
-        tabs = [self._tabs.get(session or "") for session in (one, other)]
-        return tabs[0] is not None and tabs[0] == tabs[1]
+    def _in_one_tab(self, other: str | None) -> bool:
+        """Whether the current session runs in the same browser tab as ``other``."""
+        tab = self._tabs.get(current_session() or "")
+        return tab is not None and tab == self._tabs.get(other or "")
 
-    def name_tab(self, tab: str) -> None:
+    def name_tab(self, tab: object) -> None:
         """The current session runs in the browser tab that knows the secret ``tab``."""
-        if (session := current_session()) and len(tab) >= TAB_LENGTH:
+        session = current_session()
+        if session and isinstance(tab, str) and TAB.fullmatch(tab):
             with self._guard:
                 self._tabs[session] = tab
+                self._ended.pop(session, None)
 
     def _upload_of(self, path: Path) -> Path:
         """The folder of the upload that contains ``path``: sent by a visitor or fetched by gradio.
@@ -153,27 +158,35 @@ class Store:
         """Remove the files of the current session for ``uses``, or all of them when it ends."""
         session = current_session()
         if session and not uses:
+            self._end(session)
+        self._remove(
+            lambda _, owner, use: use in uses and (owner == session or self._in_one_tab(owner))
+        )
+
+    def _end(self, session: str) -> None:
+        with self._guard:
             self._ended[session] = time.monotonic()
-            if session in self._tabs:
-                uses = (BATCH,)
-                later = threading.Timer(RELOAD_SECONDS, self._remove_ended)
-                later.daemon = True
-                later.start()
-        self._remove(lambda owner, use: owner == session and (not uses or use in uses))
+        self._remove_ended()
+        if any(owner == session for owner, _ in list(self._owners.values())):
+            later = threading.Timer(RELOAD_SECONDS, self._remove_ended)
+            later.daemon = True
+            later.start()
+
+    def _waits(self, folder: Path, owner: str) -> bool:
+        """Whether ``folder`` is an upload of an ended session that its tab may take up again."""
+        if owner not in self._tabs or not folder.is_relative_to(self.uploads):
+            return False
+        ended = self._ended.get(owner, float("-inf"))
+        return time.monotonic() - ended < RELOAD_SECONDS
 
     def _remove_ended(self) -> None:
-        """Remove the files of ended sessions that no tab can take up any more."""
-        now = time.monotonic()
-        gone = {
-            session
-            for session, ended in list(self._ended.items())
-            if session not in self._tabs or now - ended >= RELOAD_SECONDS
-        }
-        self._remove(lambda owner, use: owner in gone)
+        self._remove(
+            lambda folder, owner, _: owner in self._ended and not self._waits(folder, owner)
+        )
 
-    def _remove(self, unwanted: Callable[[str, str], bool]) -> None:
+    def _remove(self, unwanted: Callable[[Path, str, str], bool]) -> None:
         with self._guard:
-            gone = [folder for folder, owned in self._owners.items() if unwanted(*owned)]
+            gone = [folder for folder, owned in self._owners.items() if unwanted(folder, *owned)]
             for folder in gone:
                 del self._owners[folder]
         for folder in gone:
@@ -184,10 +197,10 @@ class Store:
         by calls after their session ended."""
         self._remove_ended()
         answered = time.monotonic() - KEEP_MINUTES * 60
-        old = {name for name, when in self._ended.items() if when <= answered}
         with self._guard:
-            self._ended = {n: when for n, when in self._ended.items() if n not in old}
-            self._tabs = {n: tab for n, tab in self._tabs.items() if n not in old}
+            self._ended = {n: when for n, when in self._ended.items() if when > answered}
+            owners = {owner for owner, _ in self._owners.values()}
+            self._tabs = {n: tab for n, tab in self._tabs.items() if n in owners}
         before = time.time() - age
         for folder, _, names in os.walk(self.root, topdown=False):
             for path in [Path(folder) / name for name in names]:

@@ -194,7 +194,7 @@ class Workbench:
     ) -> Regions:
         """The regions of the networks ``names`` in ``opened``, matched once."""
         findings = [self.find_in_volume(opened, name, threshold) for name in names]
-        used = tuple((found.report.model, found.report.threshold) for found in findings)
+        used = tuple((name, found.report.threshold) for name, found in zip(names, findings))
         return self._once(
             ("regions", opened.key, opened.truth_key, used),
             lambda: match_regions(

@@ -50,6 +50,7 @@ def _networks(regions: Regions, reviewed: bool) -> str:
     for row in rows:
         by_networks.setdefault(row.seen_by, []).append(row)
     by_all = by_networks.pop(titles, [])
+    apart = [row for row in by_all if row.agreement is not None and row.agreement < OVERLAP]
     agreed = [row for row in by_all if row.agreement is None or row.agreement >= OVERLAP]
     everyone = "both networks" if len(titles) == 2 else f"all {len(titles)} networks"
     if agreed and len(titles) > 1:
@@ -59,7 +60,7 @@ def _networks(regions: Regions, reviewed: bool) -> str:
         (f"{len(some)} seen by {_names(seen_by)} only, {_largest(some, regions)}", some)
         for seen_by, some in sorted(by_networks.items(), key=lambda pair: -len(pair[1]))
     ]
-    if apart := [row for row in by_all if row not in agreed]:
+    if apart:
         doubts.insert(0, (f"{everyone} outline {_which(apart, rows)}, but hardly overlap", apart))
     for words, some in doubts:
         check = "check it" if len(some) == 1 else "check them"

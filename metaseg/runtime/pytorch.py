@@ -101,7 +101,7 @@ class PyTorch:
 def has_bf16(device: torch.device) -> bool:
     """Whether ``device`` computes in bf16; others only imitate it, slowly."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return torch.cuda.is_bf16_supported(including_emulation=False)
     return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
 
 

@@ -130,6 +130,10 @@ def _out_of_range(config: TrainingConfig) -> list[str]:
         faults.append(f"precision must be one of {', '.join(PRECISIONS)}")
     if config.validation_by not in HELD_OUT_BY:
         faults.append(f"validation_by must be one of {', '.join(HELD_OUT_BY)}")
+    if config.early_epochs and not (
+        config.early_epochs < config.epochs and 32 <= config.early_size <= config.size
+    ):
+        faults.append("early_epochs must be fewer than epochs, and early_size from 32 to size")
     if len(config.decoder_channels) != 4 or min(config.decoder_channels) < 1:
         faults.append("decoder_channels must be four positive widths")
     return faults

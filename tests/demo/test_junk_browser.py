@@ -56,7 +56,7 @@ def test_each_kind_of_junk_is_doubted_or_refused(page, folder):
         expect(page.locator("#doubts")).to_contain_text(doubt)
         expect(page.locator("#pictures figcaption").first).to_contain_text(Path(name).stem)
         expect(page.locator("#verdict")).to_be_empty()
-        assert "no region" not in page.locator("#viewer").inner_text(), name
+        assert "outlines" not in page.locator("#viewer").inner_text(), name
     for name in REFUSED:
         carry(page, "drop", folder / name)
         expect(page.locator("#notice-words[role=alert]")).to_contain_text(Path(name).stem)

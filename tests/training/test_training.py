@@ -203,6 +203,27 @@ def test_the_last_epoch_is_kept_where_asked(data_folder, tmp_path, monkeypatch):
         assert "NaN" not in (folder / "unet/curves.json").read_text()
 
 
+def test_the_first_epochs_may_use_smaller_slices(data_folder, tmp_path, monkeypatch):
+    seen = []
+    build = loop.build_loss
+
+    def watched(words):
+        loss = build(words)
+
+        def measure(logits, masks):
+            assert logits.shape == masks.shape and 0 < masks.max() <= 1
+            seen.append(tuple(masks.shape[2:]))
+            return loss(logits, masks)
+
+        return measure
+
+    monkeypatch.setattr(loop, "build_loss", watched)
+    train(["unet"], [data_folder], tmp_path, replace(TINY, epochs=2, early_epochs=1, early_size=32))
+    half = len(seen) // 2
+    assert half and seen == [(32, 32)] * half + [(64, 64)] * half
+    assert load_checkpoint(tmp_path / "unet").config.preprocessing.size == 64
+
+
 def test_too_few_slices_for_a_batch(data_folder, tmp_path):
     with pytest.raises(InputError, match="fewer than one batch of 64"):
         train(["unet"], [data_folder], tmp_path / "run", replace(TINY, batch_size=64))

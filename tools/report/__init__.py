@@ -1,4 +1,4 @@
-"""The report on what was measured of checkpoints and of runs that compare: docs/report.md.
+"""The report on what was measured of checkpoints: docs/report.md.
 
 Nothing is measured here: every number comes from the ``config.json``, ``metrics.json``,
 ``slice_dice.csv`` and ``curves.json`` that training and evaluation have left.

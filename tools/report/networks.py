@@ -63,7 +63,6 @@ def _read(folder: Path) -> Network:
         found["largest_drop"] = max((drop for drop in drops if drop is not None), default=None)
         found["size"] = config["preprocessing"]["size"]
         found["minutes"] = round(record["seconds"] / 60) if record.get("seconds") else None
-        found["validation_dice"] = record.get("best", {}).get("dice")
     title = TITLES[architecture] if folder.name == architecture else folder.name
     volume = VolumeSettings(**settings) if settings else None
     return Network(folder, architecture, title, record, metrics, slices, volume, stale)

@@ -5,7 +5,7 @@ import { chooseTool, useKey } from "./brush.js";
 import { forgetTruth, openExample, openScan, watchFiles } from "./files.js";
 import { fit, watchGestures, zoomBy } from "./gestures.js";
 import { chooseNetwork, clear, select, setThreshold, showAnyway, showChoice, stepThreshold } from "./panel.js";
-import { nameTab, recall } from "./memory.js";
+import { recall } from "./memory.js";
 import { redo, reject, restore, undo } from "./review.js";
 import { goTo, nextLesion, showPlane } from "./slices.js";
 import { choice, config, find, findAll, on, open, redraw, view } from "./state.js";
@@ -187,9 +187,13 @@ function warn(words) {
   trouble.textContent = words;
 }
 
+on("opened", () => warn(""));
+on("scene", () => { reopened = 0; });
+
 // The server keeps what is reloaded for a moment only.
 on("notice", (notice) => {
   if (!notice?.bad || choice.id !== reopened) return;
+  Object.assign(choice, { model: config.both, threshold: null });
   openExample(0, true);
   warn("The last scan is no longer on the server: open it again.");
 });
@@ -197,7 +201,6 @@ on("notice", (notice) => {
 function start() {
   Object.assign(config, JSON.parse(find("#viewer").dataset.config));
   choice.model = config.both;
-  nameTab();
   showTheme();
   if (window.matchMedia("(max-width: 640px)").matches) setLayout("one");
   showChoice();

@@ -1,10 +1,10 @@
-// What a reload brings back. The tab's own storage holds names and choices, no voxel of a scan, and is
-// gone with the tab; the server keeps the scan for a moment, for the tab that knows this secret.
+// What a reload brings back. Names and choices lie in the tab's own storage from the moment the page
+// goes until the next one starts, so that a copy of the tab has none of them. The server keeps the
+// scan for a moment, for the tab that knows this secret.
 
-import { choice, on, view } from "./state.js";
+import { choice, view } from "./state.js";
 
 const LAST = "metaseg-last";
-const TAB = "metaseg-tab";
 
 // Some browsers refuse storage to pages within pages; a reload then starts anew.
 function stored(work) {
@@ -20,18 +20,22 @@ function newSecret() {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-export const nameTab = () => stored((storage) => {
-  if (!storage.getItem(TAB)) storage.setItem(TAB, newSecret());
-  choice.tab = storage.getItem(TAB);
-});
+// What was open before a reload, or null.
+export function recall() {
+  const last = stored((storage) => {
+    const text = storage.getItem(LAST);
+    storage.removeItem(LAST);
+    return JSON.parse(text);
+  });
+  const [entry] = performance.getEntriesByType("navigation");
+  const known = entry?.type === "reload" ? last : null;
+  choice.tab = known?.tab ?? newSecret();
+  return known;
+}
 
-export const recall = () => stored((storage) => JSON.parse(storage.getItem(LAST)));
-
-on("opened", () => stored((storage) => storage.removeItem(LAST)));
-
-on("findings", () => {
-  if (view.intro || !choice.scan) return;
-  const { scan, truth, model, threshold, review } = choice;
-  const last = { scan, truth, model, threshold, review, name: view.name };
+window.addEventListener("pagehide", () => {
+  const { scan, truth, model, threshold, review, tab } = choice;
+  if (!scan || view.intro) return;
+  const last = { scan, truth, model, threshold, review, tab, name: view.name };
   stored((storage) => storage.setItem(LAST, JSON.stringify(last)));
 });
