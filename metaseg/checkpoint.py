@@ -175,13 +175,16 @@ def read_config(folder: Path, name: str | None = None) -> Config:
     """
     name = name or Path(folder).name
     config = read_record(folder, name)
-    if config.preprocessing.version != VERSION:
-        raise InputError(
-            f"The checkpoint {name} was trained under version {config.preprocessing.version} of "
-            f"the preprocessing and this MetaSeg has version {VERSION}: "
-            f"{_mend(config.preprocessing.version, VERSION)}."
-        )
+    _check_version(config.preprocessing.version, name)
     return config
+
+
+def _check_version(version: int, name: str) -> None:
+    if version != VERSION:
+        raise InputError(
+            f"The checkpoint {name} was trained under version {version} of the preprocessing and "
+            f"this MetaSeg has version {VERSION}: {_mend(version, VERSION)}."
+        )
 
 
 def read_record(folder: Path, name: str) -> Config:
@@ -192,9 +195,10 @@ def read_record(folder: Path, name: str) -> Config:
     except OSError as error:
         raise InputError(f"{name} is not a checkpoint: it has no {CONFIG}.") from error
     try:
-        version = json.loads(text)["format"]
+        found = json.loads(text)
+        version, seen = found["format"], found["preprocessing"]["version"]
     except (ValueError, KeyError, TypeError):
-        version = FORMAT  # told as one fault among others
+        version, seen = FORMAT, VERSION  # told as one fault among others
     if isinstance(version, int) and version != FORMAT:
         raise InputError(
             f"The checkpoint {name} has format {version} and this MetaSeg reads format {FORMAT}: "
@@ -203,6 +207,8 @@ def read_record(folder: Path, name: str) -> Config:
     try:
         return TypeAdapter(Config).validate_json(text, strict=True)
     except ValidationError as error:
+        if isinstance(seen, int):
+            _check_version(seen, name)  # other versions have other fields
         faults = "; ".join(list_faults(error))
         raise InputError(
             f"The {CONFIG} of the checkpoint {name} is damaged ({faults}): fetch it again."
