@@ -174,45 +174,41 @@ def read_config(folder: Path, name: str | None = None) -> Config:
     format is told alone, because its fields are others.
     """
     name = name or Path(folder).name
-    config = read_record(folder, name)
-    _check_version(config.preprocessing.version, name)
-    return config
-
-
-def _check_version(version: int, name: str) -> None:
-    if version != VERSION:
-        raise InputError(
-            f"The checkpoint {name} was trained under version {version} of the preprocessing and "
-            f"this MetaSeg has version {VERSION}: {_mend(version, VERSION)}."
-        )
-
-
-def read_record(folder: Path, name: str) -> Config:
-    """As ``read_config``, of any version of the preprocessing: to report what was measured under
-    an earlier one, never to run it."""
     try:
         text = (Path(folder) / CONFIG).read_bytes()
     except OSError as error:
         raise InputError(f"{name} is not a checkpoint: it has no {CONFIG}.") from error
-    try:
-        found = json.loads(text)
-        version, seen = found["format"], found["preprocessing"]["version"]
-    except (ValueError, KeyError, TypeError):
-        version, seen = FORMAT, VERSION  # told as one fault among others
-    if isinstance(version, int) and version != FORMAT:
-        raise InputError(
-            f"The checkpoint {name} has format {version} and this MetaSeg reads format {FORMAT}: "
-            f"{_mend(version, FORMAT)}."
-        )
+    _check_versions(text, name)
     try:
         return TypeAdapter(Config).validate_json(text, strict=True)
     except ValidationError as error:
-        if isinstance(seen, int):
-            _check_version(seen, name)  # other versions have other fields
         faults = "; ".join(list_faults(error))
         raise InputError(
             f"The {CONFIG} of the checkpoint {name} is damaged ({faults}): fetch it again."
         ) from error
+
+
+def _check_versions(text: bytes, name: str) -> None:
+    """Raise InputError for another format or another version of the preprocessing, whose fields are
+    others. What cannot be read is told as one fault among others."""
+    try:
+        values = json.loads(text)
+    except ValueError:
+        return
+    known = values if isinstance(values, dict) else {}
+    found = known.get("format")
+    if isinstance(found, int) and found != FORMAT:
+        raise InputError(
+            f"The checkpoint {name} has format {found} and this MetaSeg reads format {FORMAT}: "
+            f"{_mend(found, FORMAT)}."
+        )
+    seen = known.get("preprocessing")
+    found = seen.get("version") if isinstance(seen, dict) else None
+    if isinstance(found, int) and found != VERSION:
+        raise InputError(
+            f"The checkpoint {name} was trained under version {found} of the preprocessing and "
+            f"this MetaSeg has version {VERSION}: {_mend(found, VERSION)}."
+        )
 
 
 def _mend(found: int, wanted: int) -> str:

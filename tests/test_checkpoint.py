@@ -57,6 +57,7 @@ def seen(**values):
     [
         (lambda f: change(f, format=1), "format 1 .* reads format 2: fetch it again, or train"),
         (lambda f: change(f, format=3), "format 3 .* reads format 2: update MetaSeg"),
+        (lambda f: change(f, ["preprocessing"], format=3), "format 3 .* reads format 2"),
         (lambda f: change(f, format="2"), "damaged .format cannot be "),
         (seen(version=VERSION - 1), f"under version {VERSION - 1} .* fetch it again, or train"),
         (seen(version=VERSION + 1), f"under version {VERSION + 1} .* update MetaSeg"),
