@@ -1,6 +1,5 @@
 """Several scans at once: a table with the result of each, and everything as one zip."""
 
-import json
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -54,8 +53,13 @@ def add_batch_tab(workbench: Workbench) -> None:
             model = gr.Radio(
                 [BOTH, *workbench.segmenter.titles.values()], value=BOTH, label="Model"
             )
-            threshold = gr.Slider(
-                0, 1, workbench.default_threshold(BOTH), step=0.01, label="Threshold"
+            threshold = gr.Number(
+                None,
+                minimum=0,
+                maximum=1,
+                step=0.01,
+                label="Threshold",
+                placeholder="each network's own",
             )
             start = gr.Button("Segment all", variant="primary", elem_id="batch-start")
         with gr.Column(scale=3, min_width=320):
@@ -78,24 +82,8 @@ def add_batch_tab(workbench: Workbench) -> None:
             yield batch_table(rows), gr.update(value=archive, visible=archive is not None)
 
     private = {"api_visibility": "private"}
-    model.input(None, [model, threshold], threshold, js=follow_model(workbench), **private)
     start.click(segment_all, [scans, model, threshold], [table, results], **private)
     scans.clear(lambda: store().forget(BATCH), **private)
-
-
-def follow_model(workbench: Workbench) -> str:
-    """JavaScript (model, threshold) to the new threshold when another model is chosen: its default,
-    unless the visitor has moved the slider from a default.
-
-    The browser decides, because a late answer of the server would undo a move of the slider.
-    """
-    choices = [BOTH, *workbench.segmenter.titles.values()]
-    starts = json.dumps({choice: workbench.default_threshold(choice) for choice in choices})
-    return (
-        "(model, threshold) => { "
-        f"const starts = {starts}; "
-        "return Object.values(starts).includes(threshold) ? starts[model] : threshold; }"
-    )
 
 
 def run_batch(

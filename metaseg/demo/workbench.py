@@ -85,14 +85,6 @@ class Workbench:
         both = [name for name in COMPARED if name in self.segmenter.checkpoints]
         return both or list(self.segmenter.checkpoints)
 
-    def default_threshold(self, model: str) -> float:
-        """That of the checkpoint ``model``; the mean of theirs for "Both", where a slider starts
-        that two networks share."""
-        if model != BOTH:
-            return self.segmenter.find(model).config.threshold
-        found = [self.segmenter.checkpoints[name].config.threshold for name in self.compared]
-        return round(sum(found) / len(found), 2)
-
     def open(self, scan: str | None, truth: str | None, plane: str | None = None) -> OpenScan:
         """The scan at path ``scan`` with its ground truth, cut in ``plane`` or as acquired."""
         if not scan:

@@ -4,13 +4,11 @@ import html
 import json
 
 from metaseg.demo.answer import answer
-from metaseg.demo.batch import follow_model
 from metaseg.demo.page import build_page
 from metaseg.demo.shell import shell
 from metaseg.demo.workbench import Workbench
 from metaseg.segmenter import Segmenter
 from tests.conftest import EXAMPLES, small_checkpoint
-from tests.demo.browser import needs_chromium
 
 SLICE = str(EXAMPLES / "meningioma_axial.jpg")
 
@@ -31,8 +29,8 @@ def test_every_door_starts_at_the_models_own_threshold():
     segmenter = with_thresholds(attention_unet=0.3)
     parts = [part["props"] for part in build_page(segmenter).get_config_file()["components"]]
     values = [part.get("value") for part in parts if str(part.get("label")).lower() == "threshold"]
-    # The slider of Batch, and three endpoints at which nothing stands for the model's own.
-    assert sorted(values, key=str) == [0.3, None, None, None]
+    # Batch and three endpoints: nothing stands for the model's own.
+    assert values == [None] * 4
 
 
 def test_a_threshold_left_out_is_that_of_the_checkpoint():
@@ -41,21 +39,6 @@ def test_a_threshold_left_out_is_that_of_the_checkpoint():
     for name, own in (("attention_unet", 0.3), ("Nested U-Net", 0.6), ("unet", 0.8)):
         assert workbench.segment(opened, name, None).report.threshold == own
         assert workbench.segment(opened, name, 0.0).report.threshold == 0
-
-
-@needs_chromium
-def test_the_slider_follows_the_model_until_it_is_moved(browser):
-    workbench = Workbench(with_thresholds(attention_unet=0.3, nested_unet=0.6))
-    assert workbench.default_threshold("Both") == 0.45
-    page = browser.new_page()
-    chosen = [
-        ["Nested U-Net", 0.45],
-        ["Attention U-Net", 0.6],
-        ["Both", 0.3],
-        ["Nested U-Net", 0.2],
-    ]
-    follow = f"chosen => chosen.map(([model, value]) => ({follow_model(workbench)})(model, value))"
-    assert page.evaluate(follow, chosen) == [0.6, 0.3, 0.45, 0.2]
 
 
 def test_both_takes_each_networks_own_threshold():
