@@ -99,10 +99,11 @@ def preprocessing(size: int = 96, **changes: object) -> Preprocessing:
     """Settings for a test, those of the shipped networks but for ``changes``."""
     values = {
         "version": VERSION,
-        "channels": ("window", "clahe", "gamma"),
-        "window": "volume",
+        "channels": ("window",),
+        "window": "slice",
         "low_percentile": 0.5,
-        "high_percentile": 99.9,
+        "high_percentile": 99.5,
+        "clahe_at": "source",
         "clahe_clip_limit": 2.0,
         "clahe_tile_grid": 6,
         "minimum_deviation": 8.0,
