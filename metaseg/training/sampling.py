@@ -27,13 +27,19 @@ class Sampling:
 def draw_epoch(
     slices: PreparedSlices, sampling: Sampling, random: np.random.Generator
 ) -> np.ndarray:
-    """Shuffled indices of the slices of one epoch."""
-    drawn = []
-    for source, wanted in _shares(slices, sampling).items():
+    """Shuffled indices of the slices of one epoch.
+
+    A data folder without any lesion gives as many empty slices as the others on average.
+    """
+    drawn, shares = [], _shares(slices, sampling)
+    average = sum(shares.values()) / len(shares)
+    for source in np.unique(slices.sources).tolist():
         own = slices.sources == source
-        drawn.append(_draw_lesions(np.where(own, slices.areas, 0), wanted, sampling, random))
+        if source in shares:
+            areas = np.where(own, slices.areas, 0)
+            drawn.append(_draw_lesions(areas, shares[source], sampling, random))
         empty = np.flatnonzero(own & ~slices.has_lesion)
-        count = min(len(empty), round(sampling.empty_share * wanted))
+        count = min(len(empty), round(sampling.empty_share * shares.get(source, average)))
         drawn.append(random.choice(empty, count, replace=False))
     return random.permutation(np.concatenate(drawn)).astype(int)
 

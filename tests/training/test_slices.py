@@ -137,3 +137,12 @@ def test_no_source_drowns_the_others():
         lesion = drawn[slices.has_lesion[drawn]]
         assert abs(np.mean(slices.sources[lesion] == "small") - share) < 0.01
         assert len(lesion) == 200 and len(drawn) == pytest.approx(220, abs=1)
+
+
+def test_a_source_without_a_lesion_gives_its_share_of_empty_slices():
+    sources = np.repeat(["healthy", "one", "two"], [300, 100, 100])
+    slices = slices_of(np.repeat([0, 50], [300, 200]), sources)
+    drawn = draw_epoch(slices, Sampling(empty_share=0.5), np.random.default_rng(0))
+    assert [np.sum(slices.sources[drawn] == name) for name in ("healthy", "one", "two")] == [
+        50, 100, 100,
+    ]  # fmt: skip
