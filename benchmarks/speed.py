@@ -28,6 +28,7 @@ PARTS = {
     "network": ["networks.py", "network"],
     "volume": ["networks.py", "volume"],
     "memory": ["networks.py", "memory"],
+    "stages": ["stages.py"],
     "requests": ["requests.py"],
     "archive": ["archive.py"],
 }

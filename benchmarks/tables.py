@@ -29,6 +29,15 @@ def document(facts: dict[str, str], results: dict[str, dict]) -> str:
         ("400 x 512 x 512 through one network", ("memory", "all")),
     ]
     parts.append(section("In one process", rows, before, after))
+    profiled = after.get("stages") or {}
+    parts.append(
+        section(
+            "Inside one request (Nested U-Net, profiled)",
+            [(stage, ("stages", stage)) for stage in profiled],
+            before,
+            after,
+        )
+    )
     rows = [
         ("from the command to the page", ("requests", "start")),
         ("an empty call (/models)", ("requests", "empty")),
