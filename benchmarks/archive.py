@@ -1,9 +1,11 @@
-"""Seconds of ``metaseg predict`` on an archive of drawn studies, by one and by two processes.
+"""Seconds of ``metaseg predict`` on an archive of drawn studies: by one process with one thread, by
+one with all, and by two.
 
 Prints JSON. An earlier version, which knows no ``--workers``, is timed once.
 """
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -12,7 +14,7 @@ from pathlib import Path
 
 from drawn import write_volume
 
-STUDIES = 8
+STUDIES = 32
 SHAPE = (40, 256, 256)
 
 
@@ -26,16 +28,19 @@ def main() -> None:
             write_volume(folder / "studies" / f"study{number}.nii", SHAPE)
         helped = subprocess.run([*command, "--help"], capture_output=True, text=True).stdout
         result = {}
-        for workers in (1, 2) if "--workers" in helped else (1,):
-            chosen = ["--workers", str(workers)] if "--workers" in helped else []
-            output = ["--output", str(folder / f"out{workers}")]
+        ways = {
+            "one thread": ["--workers", "1"], "1": ["--workers", "1"], "2": ["--workers", "2"],
+        }  # fmt: skip
+        for way, chosen in ways.items() if "--workers" in helped else [("1", [])]:
+            single = {"OMP_NUM_THREADS": "1"} if way == "one thread" else {}
             started = time.perf_counter()
             subprocess.run(
-                [*command, str(folder / "studies"), *output, *chosen],
+                [*command, str(folder / "studies"), "--output", str(folder / way), *chosen],
+                env={**os.environ, **single},
                 check=True,
                 capture_output=True,
             )
-            result[str(workers)] = time.perf_counter() - started
+            result[way] = time.perf_counter() - started
     print(json.dumps(result))
 
 

@@ -56,6 +56,7 @@ def document(facts: dict[str, str], results: dict[str, dict]) -> str:
     ]
     parts.append(section("The demo, through a real client", rows, before, after))
     rows = [
+        ("archive, one process with one thread", ("archive", "one thread")),
         ("archive, one process", ("archive", "1")),
         ("archive, two processes", ("archive", "2")),
     ]
