@@ -119,6 +119,7 @@ print("openvino_telemetry.main" in sys.modules)
 """
 
 
+@pytest.mark.slow
 def test_two_processes_may_export_at_once_and_none_reports_home(cache, stored):
     running = [
         subprocess.Popen([sys.executable, "-c", PROGRAM, stored], stdout=subprocess.PIPE, text=True)

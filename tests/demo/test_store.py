@@ -128,6 +128,7 @@ def test_folders_are_for_the_server_alone(quick, victim):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
+@pytest.mark.slow
 def test_a_session_takes_its_files_with_it(quick, victim):
     client, uploaded, result = victim
     (others,) = upload(quick, SLICE)
