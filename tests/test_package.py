@@ -139,6 +139,7 @@ def test_an_installed_package_segments_outside_the_clone(installed: Path, tmp_pa
     assert place.startswith(str(installed.parent)) and int(pixels) > 0
 
 
+@pytest.mark.slow
 def test_importing_changes_nothing_in_the_process():
     """Whoever imports MetaSeg in a notebook keeps their libraries and environment as they are."""
     code = """

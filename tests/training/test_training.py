@@ -90,6 +90,7 @@ def test_a_judge_without_a_lesion_is_refused_before_training(data_folder, tmp_pa
         train(["unet"], [data_folder], tmp_path / "run", TINY, judge=[judge])
 
 
+@pytest.mark.slow
 def test_training_learns(data_folder, tmp_path):
     config = replace(TINY, epochs=20, batch_size=2, learning_rate=1e-2, empty_share=0.0)
     train(["unet"], [data_folder], tmp_path / "run", config)
