@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 from tests.demo.browser import DESKTOP, OTHER, PHONE, SLICE, needs_chromium, open_page, wait_for
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.slow]
 
 
 @pytest.mark.parametrize(

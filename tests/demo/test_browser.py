@@ -280,14 +280,8 @@ def test_the_theme_is_the_systems_until_the_visitor_says_otherwise(browser, serv
     context.close()
 
 
-@pytest.mark.parametrize(
-    "scheme, size",
-    [
-        ("dark", DESKTOP),
-        pytest.param("light", DESKTOP, marks=pytest.mark.slow),
-        pytest.param("light", PHONE, marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme, size", [("dark", DESKTOP), ("light", DESKTOP), ("light", PHONE)])
 def test_nothing_serious_stands_in_the_way_of_assistive_software(
     browser,
     server,

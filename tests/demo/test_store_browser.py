@@ -4,6 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
 
 from metaseg.demo.store import store
@@ -20,7 +21,7 @@ from tests.demo.browser import (
 )
 from tests.demo.test_store import wait_until
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.slow]
 
 
 def kept(folder: Path) -> set[Path]:
