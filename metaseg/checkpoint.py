@@ -171,7 +171,7 @@ def read_config(folder: Path, name: str | None = None) -> Config:
     """The config of the checkpoint in ``folder``, without its weights.
 
     InputError lists all that is missing, unknown or out of range, and says what to do; another
-    format is told alone, because its fields are others.
+    format or version of the preprocessing is told alone, because its fields are others.
     """
     name = name or Path(folder).name
     try:

@@ -17,7 +17,7 @@ def current_session() -> str | None:
     return None if session == LocalContext.event_id.get(None) else session
 
 
-def has_left() -> bool:
+def _has_left() -> bool:
     """Whether nobody waits any more for the call that is being answered: its visitor cancelled it
     or closed the connection."""
     blocks, event = LocalContext.blocks.get(None), LocalContext.event_id.get(None)
@@ -32,7 +32,7 @@ def while_wanted(steps: Iterable) -> Iterator:
     """``steps``. Raises InputError once nobody waits for them, or if they take too long."""
     end = time.monotonic() + MAX_MINUTES * 60
     for step in steps:
-        if has_left():
+        if _has_left():
             raise InputError("Cancelled.")
         if time.monotonic() > end:
             raise InputError(

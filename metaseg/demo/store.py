@@ -173,11 +173,11 @@ class Store:
             later.start()
 
     def _waits(self, folder: Path, owner: str) -> bool:
-        """Whether ``folder`` is an upload of an ended session that its tab may take up again."""
+        """Whether ``folder`` is an upload that the tab of ``owner``, an ended session, may take up
+        again."""
         if owner not in self._tabs or not folder.is_relative_to(self.uploads):
             return False
-        ended = self._ended.get(owner, float("-inf"))
-        return time.monotonic() - ended < RELOAD_SECONDS
+        return time.monotonic() - self._ended[owner] < RELOAD_SECONDS
 
     def _remove_ended(self) -> None:
         self._remove(

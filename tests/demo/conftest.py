@@ -5,6 +5,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from metaseg.demo.workbench import Workbench
+from metaseg.models import ARCHITECTURES
+from metaseg.segmenter import Segmenter
+from tests.conftest import small_checkpoint
 from tests.demo.browser import ARGUMENTS, CHROMIUM, open_page
 
 
@@ -21,3 +25,16 @@ def page(browser, server) -> Iterator[Page]:
     page = open_page(browser, server)
     yield page
     page.close()
+
+
+@pytest.fixture
+def passes():
+    return []
+
+
+@pytest.fixture
+def workbench(passes):
+    segmenter = Segmenter([small_checkpoint(name) for name in ARCHITECTURES], device="cpu")
+    for checkpoint in segmenter.checkpoints.values():
+        checkpoint.network.encoder.register_forward_hook(lambda *_: passes.append(1))
+    return Workbench(segmenter)

@@ -1,6 +1,7 @@
 """A client that says what it likes: gradio's own sends only what it should."""
 
 import json
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -67,3 +68,10 @@ def _last_event(answer: httpx.Response) -> tuple[str, Any]:
             data = json.loads(text)
             return event, data if event == "complete" else data["error"]
     raise AssertionError("The stream ended without an answer.")
+
+
+def wait_until(condition, seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.05)

@@ -19,7 +19,7 @@ from tests.demo.browser import (
     set_threshold,
     wait_for,
 )
-from tests.demo.test_store import wait_until
+from tests.demo.raw_client import wait_until
 
 pytestmark = [needs_chromium, pytest.mark.slow]
 

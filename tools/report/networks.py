@@ -96,8 +96,10 @@ def mean_difference(first: Network, second: Network, data: str) -> dict | None:
     with the 95 % interval of a paired bootstrap over patients. None unless both were measured on
     the same slices."""
     mine, other = (network.slices.get(data, {}) for network in (first, second))
+    if set(mine) != set(other):
+        return None
     by_group: dict[str, list[float]] = {}
-    for key, row in mine.items() if set(mine) == set(other) else ():
+    for key, row in mine.items():
         if int(row["lesion_pixels"]):
             difference = float(row["dice"]) - float(other[key]["dice"])
             by_group.setdefault(row["group"], []).append(difference)
