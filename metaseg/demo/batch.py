@@ -10,7 +10,7 @@ import gradio as gr
 import numpy as np
 
 from metaseg.demo.batch_table import STYLE, THUMBNAIL, Row, batch_table
-from metaseg.demo.render import chosen_models
+from metaseg.demo.render import alert, chosen_models, number_in
 from metaseg.demo.store import BATCH, store
 from metaseg.demo.workbench import BOTH, Workbench, check_slices
 from metaseg.errors import InputError
@@ -53,13 +53,9 @@ def add_batch_tab(workbench: Workbench) -> None:
             model = gr.Radio(
                 [BOTH, *workbench.segmenter.titles.values()], value=BOTH, label="Model"
             )
-            threshold = gr.Number(
-                None,
-                minimum=0,
-                maximum=1,
-                step=0.01,
-                label="Threshold",
-                placeholder="each network's own",
+            # gr.Number shows 0 where nothing is given.
+            threshold = gr.Textbox(
+                label="Threshold", placeholder="each network's own", elem_id="batch-threshold"
             )
             start = gr.Button("Segment all", variant="primary", elem_id="batch-start")
         with gr.Column(scale=3, min_width=320):
@@ -78,8 +74,12 @@ def add_batch_tab(workbench: Workbench) -> None:
             yield NOTHING_GIVEN, gr.update(visible=False)
             return
         names = chosen_models(workbench, model)
-        for rows, archive in run_batch(workbench, paths, names, threshold, progress.tqdm):
-            yield batch_table(rows), gr.update(value=archive, visible=archive is not None)
+        try:
+            wanted = number_in(threshold) if threshold else None
+            for rows, archive in run_batch(workbench, paths, names, wanted, progress.tqdm):
+                yield batch_table(rows), gr.update(value=archive, visible=archive is not None)
+        except InputError as fault:
+            yield alert(fault), gr.update(visible=False)
 
     private = {"api_visibility": "private"}
     start.click(segment_all, [scans, model, threshold], [table, results], **private)

@@ -12,7 +12,7 @@ from gradio.route_utils import get_root_url
 
 from metaseg.demo.downloads import write_download
 from metaseg.demo.pixels import address_of
-from metaseg.demo.render import Inputs, review_in
+from metaseg.demo.render import Inputs, number_in, review_in
 from metaseg.demo.workbench import BOTH, Workbench
 from metaseg.errors import InputError
 from metaseg.prediction import check_threshold
@@ -53,19 +53,12 @@ def read_link(workbench: Workbench, query: dict[str, str]) -> tuple[str | None, 
         faults.append(str(error))
     try:
         if "threshold" in query:
-            threshold = check_threshold(_number(query["threshold"]))
+            threshold = check_threshold(number_in(query["threshold"]))
     except InputError as error:
         faults.append(str(error))
     if faults:
         faults.insert(0, "Part of this link was not understood and was ignored:")
     return model, threshold, " ".join(faults)
-
-
-def _number(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text
 
 
 def python_call(workbench: Workbench, server: str, inputs: Inputs) -> str:

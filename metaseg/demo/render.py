@@ -101,6 +101,14 @@ def chosen_models(workbench: Workbench, model: str) -> Sequence[str]:
     return workbench.compared if model == BOTH else [workbench.segmenter.find(model).name]
 
 
+def number_in(text: str) -> float | str:
+    """The number that ``text`` is, or the text itself."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
 def alert(fault: InputError | str) -> str:
     """The sentence of ``fault``, for the page."""
     return f"<p class='alert' role='alert'>{escape(str(fault))}</p>"

@@ -1,5 +1,7 @@
 """Several scans on the page: every row can be read, and opens its scan in the viewer."""
 
+import re
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
@@ -20,8 +22,14 @@ def test_the_table_is_read_and_a_row_opens_its_scan(browser, server, tmp_path, s
     page.locator("#batch-start").click()
     expect(page.locator("#batch-table")).to_contain_text("Choose the scans first.")
     page.set_input_files("#batch-scans input[type=file]", [SLICE, letter, OTHER])
+    table, threshold = page.locator("#batch-table"), page.locator("#batch-threshold textarea")
+    expect(threshold).to_have_value("")
+    for words, told in (("7", "The threshold 7 is outside 0 to 1"), ("half", "must be a number")):
+        threshold.fill(words)
+        page.locator("#batch-start").click()
+        expect(table).to_contain_text(told)
+    threshold.fill("")
     page.locator("#batch-start").click()
-    table = page.locator("#batch-table")
     expect(table).to_contain_text("3 scans, 1 failed.")
     rows = table.locator("tbody tr")
     expect(rows.nth(1).locator(".failed")).to_contain_text("letter.pdf is not an image")
@@ -30,6 +38,8 @@ def test_the_table_is_read_and_a_row_opens_its_scan(browser, server, tmp_path, s
         expect(row.locator(".scan")).to_have_text(file.name)
         expect(row.locator(".result")).to_contain_text("region")
         expect(row.locator(".largest")).to_contain_text(" pixels")
+        (pixels,) = re.findall(r"(\d+) pixels", row.locator(".largest").inner_text())
+        assert 1_000 < int(pixels) < 10_000, "at each network's own threshold"
         assert row.locator("img").evaluate("image => image.naturalWidth") >= 60
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     # Nothing lies over the table: each row is what a click in its middle meets.
