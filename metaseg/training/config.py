@@ -29,11 +29,13 @@ class TrainingConfig(Variation, Sampling):
     """Number of epochs. Each draws ``epoch_slices`` slices with a lesion, and empty ones."""
     patience: int = 0
     """Stop after this many epochs without a better validation Dice; 0: never."""
-    early_epochs: int = 0
-    """Number of epochs, from the first, that train on smaller slices and so cost less processor
-    time (progressive resizing; Tan and Le 2021)."""
-    early_size: int = 128
-    """Height and width of the slices in these epochs, in pixels. Validation uses ``size``."""
+    cool_down: float = 0.2
+    """Share of the epochs, the last ones, in which the learning rate falls to zero. It is constant
+    before them, so ``--resume`` with more epochs continues from where they began."""
+    early_size: int = 0
+    """Height and width of the slices before the cool-down, in pixels: smaller ones cost less
+    processor time (progressive resizing; Tan and Le 2021). Validation uses ``size``; 0: the same
+    size throughout."""
     keep_last: bool = False
     """Keep the last epoch's weights instead of those with the best validation Dice, for gains that
     unaltered validation slices do not show."""
@@ -45,10 +47,10 @@ class TrainingConfig(Variation, Sampling):
     loss: str = "bce+dice"
     """Losses joined by +: any of bce, dice, jaccard, tversky and focal."""
     learning_rate: float = 2e-3
-    """Peak learning rate of AdamW's one-cycle schedule (Smith and Topin 2018): warm-up, then
-    cosine."""
-    warm_up: float = 0.15
-    """Share of the steps before that peak."""
+    """Learning rate of AdamW between warm-up and cool-down (Hägele et al. 2024,
+    arXiv:2405.18392)."""
+    warm_up: float = 1.0
+    """Epochs in which the learning rate rises to that."""
     encoder_rate: float = 1.0
     """Encoder learning rate relative to the rest: below 1 for a pretrained encoder."""
     weight_decay: float = 1e-2
@@ -74,6 +76,11 @@ class TrainingConfig(Variation, Sampling):
     both sides, which makes the validation Dice too high: use it only to measure that effect."""
     seed: int = 0
     """Seed of the weights, the order of the slices and their augmentation."""
+
+    @property
+    def trunk(self) -> int:
+        """Number of epochs before the cool-down."""
+        return self.epochs - round(self.cool_down * self.epochs)
 
     @property
     def preprocessing(self) -> Preprocessing:

@@ -40,6 +40,9 @@ from metaseg.training.validation import validate
 GRADIENT_CLIP = 1.0
 """Largest norm of the gradient of one step."""
 
+LAST, BEFORE_COOL_DOWN = "last.pt", "before_cool_down.pt"
+"""All that resuming needs, after the last epoch and after the last one before the cool-down."""
+
 
 def train_network(
     architecture: str,
@@ -57,12 +60,12 @@ def train_network(
     ``judges`` are slices of data folders that are not used for training. Every epoch is evaluated
     on them as well.
 
-    ``folder`` also gets ``last.pt`` (all that ``resume`` needs, written after every epoch) and the
-    curves, as files and for TensorBoard. ``record`` goes into the checkpoint's config, together
+    ``folder`` also gets what ``resume`` needs, written after every epoch, and the curves, as files
+    and for TensorBoard. ``record`` goes into the checkpoint's config, together
     with the outcome. ``start`` is a checkpoint folder with the initial weights; its record is kept.
 
-    Under ``accelerate launch``, several processes share every batch: each takes its part of the
-    slices, and the gradients are averaged.
+    Under ``torchrun``, several processes share every batch: each takes its part of the slices, and
+    the gradients are averaged.
     """
     torch.manual_seed(config.seed)
     settings = config.preprocessing
@@ -93,21 +96,17 @@ def train_network(
     network, optimizer = accelerator.prepare(network, optimizer)
     loss_function = build_loss(config.loss)
     epoch_loader = _epoch_loader(config, training, settings, accelerator)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer.optimizer,
-        [group["lr"] for group in optimizer.param_groups],
-        total_steps=config.epochs * len(epoch_loader(0)),
-        pct_start=config.warm_up,
+    steps = len(epoch_loader(0))
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer.optimizer, lambda step: _rate(step / steps, config)
     )
     history: list[dict] = []
-    last = folder / "last.pt"
-    if resume and last.is_file():
-        state = torch.load(last, map_location=accelerator.device, weights_only=True)
+    if resume and (state := _interrupted(folder, config, accelerator)):
         plain = accelerator.unwrap_model(network)
         same = _shapes(state["network"]) == _shapes(plain.state_dict())
-        if not same or state["schedule"]["total_steps"] != schedule.total_steps:
+        if not same or state["steps"] != steps:
             raise InputError(
-                "--resume needs the same network, epochs, batch size and data as the interrupted "
+                "--resume needs the same network, batch size and data as the interrupted "
                 "training: give the same, or fine-tune the result with --start."
             )
         plain.load_state_dict(state["network"])
@@ -129,7 +128,7 @@ def train_network(
         best = max((entry["dice"] for entry in history), default=0.0)
         # None hides the bar only if there is no terminal.
         hidden = None if accelerator.is_main_process else True
-        size = config.early_size if epoch < config.early_epochs else config.size
+        size = config.early_size or config.size if epoch < config.trunk else config.size
         with tqdm(epoch_loader(epoch), desc=title, disable=hidden) as bar:
             for images, masks in bar:
                 images, masks = (_shrink(batch, size) for batch in (images, masks))
@@ -194,11 +193,43 @@ def train_network(
             "optimizer": optimizer.optimizer.state_dict(),
             "schedule": schedule.state_dict(),
             "history": history,
+            "steps": steps,
+            "epochs": (config.trunk, config.epochs),
         }
         # Through memory: torch reports a full disk with its own exception.
         packed = io.BytesIO()
         torch.save(state, packed)
-        write_whole(last, packed.getvalue())
+        for name in [LAST, *[BEFORE_COOL_DOWN] * (len(history) == config.trunk)]:
+            write_whole(folder / name, packed.getvalue())
+
+
+def _rate(epoch: float, config: TrainingConfig) -> float:
+    """The learning rate after ``epoch`` epochs, as a share of the configured one."""
+    rising = epoch / config.warm_up if epoch < config.warm_up else 1.0
+    cooled = (epoch - config.trunk) / max(1, config.epochs - config.trunk)
+    return min(rising, 1.0 - max(0.0, cooled))
+
+
+def _interrupted(folder: Path, config: TrainingConfig, accelerator: Accelerator) -> dict | None:
+    """The state to resume from, None if there is none.
+
+    If the number of epochs has changed, it is the state before the cool-down. Raises InputError if
+    the new cool-down would have begun before that.
+    """
+    if not (folder / LAST).is_file():
+        return None
+    for name in (LAST, BEFORE_COOL_DOWN):
+        state = torch.load(folder / name, map_location=accelerator.device, weights_only=True)
+        trunk, epochs = state["epochs"]
+        done = len(state["history"])
+        if epochs == config.epochs and trunk == config.trunk or done <= min(trunk, config.trunk):
+            return state
+        if done <= trunk:
+            break
+    raise InputError(
+        f"{folder.name} was trained for {done} of {epochs} epochs before its cool-down: --resume "
+        "needs the same number of epochs or more."
+    )
 
 
 def _epoch_loader(

@@ -17,14 +17,14 @@ from metaseg.training.robustness import Variation
 
 TYPES = get_type_hints(TrainingConfig)
 SHARES = {
-    "warm_up", "ema_decay", "validation_share", "size_balance", "source_balance",
+    "cool_down", "ema_decay", "validation_share", "size_balance", "source_balance",
     "drop_path",
     *(field.name for field in fields(Variation)),
 }  # fmt: skip
 """Fields between 0 and 1."""
-POSITIVE = {"epochs", "early_size", "batch_size", "learning_rate", "encoder_rate"}
+POSITIVE = {"epochs", "batch_size", "learning_rate", "encoder_rate"}
 NOT_NEGATIVE = {
-    "patience", "early_epochs", "epoch_slices", "empty_share", "weight_decay", "augmentation",
+    "patience", "early_size", "warm_up", "epoch_slices", "empty_share", "weight_decay", "augmentation",
     "workers", "seed",
 }  # fmt: skip
 PRECISIONS = ("auto", "bf16", "no")
@@ -130,10 +130,8 @@ def _out_of_range(config: TrainingConfig) -> list[str]:
         faults.append(f"precision must be one of {', '.join(PRECISIONS)}")
     if config.validation_by not in HELD_OUT_BY:
         faults.append(f"validation_by must be one of {', '.join(HELD_OUT_BY)}")
-    if config.early_epochs and not (
-        config.early_epochs < config.epochs and 32 <= config.early_size <= config.size
-    ):
-        faults.append("early_epochs must be fewer than epochs, and early_size from 32 to size")
+    if config.early_size and not 32 <= config.early_size <= config.size:
+        faults.append("early_size must be 0, or from 32 to size")
     if len(config.decoder_channels) != 4 or min(config.decoder_channels) < 1:
         faults.append("decoder_channels must be four positive widths")
     return faults

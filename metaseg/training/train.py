@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+import torch
 from accelerate import PartialState
 
 from metaseg.checkpoint import read_config as read_checkpoint_config
@@ -44,6 +45,8 @@ def train(
     Returns the checkpoint folders, ``output/<model>``. Raises InputError for invalid data, before
     any training starts.
     """
+    # Unless it is told, the processes of torchrun do not find each other on processor cores.
+    PartialState(cpu=not torch.accelerator.is_available())
     # The main process writes first; the others then find the files.
     with PartialState().main_process_first():
         data = [_resolve(folder, output) for folder in data]

@@ -112,12 +112,12 @@ def test_the_card_says_where_training_began(folder: Path):
     config = {
         **RECORD["config"],
         "encoder_weights": "imagenet",
-        "early_epochs": 1,
         "early_size": 96,
+        "cool_down": 0.5,
     }
     _change(folder, config=config)
     assert (
-        "Trained from ImageNet weights of the encoder: 2 epochs, 1 of them at 96 x 96 pixels, "
+        "Trained from ImageNet weights of the encoder: 2 epochs, 50 % of them at 96 x 96 pixels, "
         "batch size 4" in render_card(folder)
     )
 

@@ -36,8 +36,7 @@ def test_all_faults_of_a_recipe_are_listed(tmp_path: Path) -> None:
     recipe = tmp_path / "mine.yaml"
     recipe.write_text(
         "epoch: 3\nbatch_size: many\nsize: 160.5\nloss: bce+hinge\nmetastases: 2\n"
-        "freeze_batch_norm: 1\nseed: true\nvalidation_by: patient\nearly_epochs: 2\n"
-        "early_size: 256\n"
+        "freeze_batch_norm: 1\nseed: true\nvalidation_by: patient\nearly_size: 256\n"
     )
     with pytest.raises(InputError, match=r"recipe mine\.yaml") as error:
         read_config(recipe, {})
@@ -50,7 +49,7 @@ def test_all_faults_of_a_recipe_are_listed(tmp_path: Path) -> None:
         "freeze_batch_norm cannot be 1",
         "seed cannot be True",
         "validation_by must be one of group, slice",
-        "early_size from 32 to size",
+        "early_size must be 0, or from 32 to size",
     ):
         assert part in str(error.value)
 

@@ -179,12 +179,31 @@ def test_faults_of_weights_and_data_are_told_together(data_folder, tmp_path):
 
 
 def test_resuming_on_other_terms_is_refused(data_folder, tmp_path):
-    train(["unet"], [data_folder], tmp_path / "run", replace(TINY, epochs=1))
-    with pytest.raises(InputError, match="--resume needs"):
-        train(["unet"], [data_folder], tmp_path / "run", replace(TINY, epochs=2), resume=True)
-    wider = replace(TINY, epochs=1, decoder_channels=(16, 16, 16, 16))
+    train(["unet"], [data_folder], tmp_path / "run", replace(TINY, epochs=2))
+    with pytest.raises(InputError, match="trained for 2 of 2 epochs before its cool-down"):
+        train(["unet"], [data_folder], tmp_path / "run", replace(TINY, epochs=1), resume=True)
+    wider = replace(TINY, epochs=2, decoder_channels=(16, 16, 16, 16))
     with pytest.raises(InputError, match="--resume needs the same network"):
         train(["unet"], [data_folder], tmp_path / "run", wider, resume=True)
+
+
+@pytest.mark.parametrize("done", [1, 2, 4])
+def test_more_epochs_continue_from_before_the_cool_down(data_folder, tmp_path, monkeypatch, done):
+    cooled = replace(TINY, epochs=done, cool_down=0.5)
+    longer = replace(TINY, epochs=6, cool_down=0.5)
+    train(["unet"], [data_folder], tmp_path / "long", cooled)
+    train(["unet"], [data_folder], tmp_path / "long", longer, resume=True)
+    train(["unet"], [data_folder], tmp_path / "once", longer)
+    extended, once = (
+        load_checkpoint(tmp_path / run / "unet").network.state_dict() for run in ("long", "once")
+    )
+    assert all(torch.equal(extended[name], once[name]) for name in once)
+
+
+def test_the_learning_rate_rises_stays_and_falls_to_zero():
+    config = replace(TINY, epochs=10, warm_up=0.5, cool_down=0.2)
+    rates = [loop._rate(epoch, config) for epoch in (0, 0.25, 0.5, 1, 8, 9, 10)]
+    assert rates == [0, 0.5, 1, 1, 1, 0.5, 0]
 
 
 def test_the_last_epoch_is_kept_where_asked(data_folder, tmp_path, monkeypatch):
@@ -204,7 +223,7 @@ def test_the_last_epoch_is_kept_where_asked(data_folder, tmp_path, monkeypatch):
         assert "NaN" not in (folder / "unet/curves.json").read_text()
 
 
-def test_the_first_epochs_may_use_smaller_slices(data_folder, tmp_path, monkeypatch):
+def test_slices_may_be_smaller_before_the_cool_down(data_folder, tmp_path, monkeypatch):
     seen = []
     build = loop.build_loss
 
@@ -219,7 +238,7 @@ def test_the_first_epochs_may_use_smaller_slices(data_folder, tmp_path, monkeypa
         return measure
 
     monkeypatch.setattr(loop, "build_loss", watched)
-    train(["unet"], [data_folder], tmp_path, replace(TINY, epochs=2, early_epochs=1, early_size=32))
+    train(["unet"], [data_folder], tmp_path, replace(TINY, epochs=2, cool_down=0.5, early_size=32))
     half = len(seen) // 2
     assert half and seen == [(32, 32)] * half + [(64, 64)] * half
     assert load_checkpoint(tmp_path / "unet").config.preprocessing.size == 64

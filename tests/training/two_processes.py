@@ -1,4 +1,4 @@
-"""One process of several: python -m tests.training.two_processes DATA OUTPUT, under ``accelerate``.
+"""One process of several: python -m tests.training.two_processes DATA OUTPUT PROCESSES.
 
 Trains one step in float32 with batch normalisation frozen, and validates.
 """
@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from accelerate import PartialState
 
 from metaseg.training.train import train
 from tests.training.tiny import TINY
@@ -29,3 +30,4 @@ if __name__ == "__main__":
     torch.use_deterministic_algorithms(True)
     data, output = Path(sys.argv[1]), Path(sys.argv[2])
     train(["nested_unet", "attention_unet"], [data], output, ONE_STEP)
+    assert PartialState().num_processes == int(sys.argv[3])
