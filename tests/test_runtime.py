@@ -84,7 +84,12 @@ def test_an_export_is_that_of_its_weights(cache, stored):
 
 @pytest.mark.parametrize(
     "damage",
-    [lambda d: d[:-9], lambda d: d[:50], lambda d: b"", lambda d: d[:999] + b"?" + d[1000:]],
+    [
+        lambda d: d[:-9],
+        pytest.param(lambda d: d[:50], marks=pytest.mark.slow),
+        pytest.param(lambda d: b"", marks=pytest.mark.slow),
+        pytest.param(lambda d: d[:999] + b"?" + d[1000:], marks=pytest.mark.slow),
+    ],
 )
 def test_a_damaged_export_is_made_anew(cache, stored, damage):
     expected = probability(stored, "openvino")

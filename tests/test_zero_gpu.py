@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.hub.tiny import make_checkpoint
 
 # It does what ZeroGPU does with a call: arguments and result go through pickle.
@@ -37,6 +39,7 @@ print("sum", segmenter.predict(scan, "nested_unet").probability.sum())
 """
 
 
+@pytest.mark.slow
 def test_only_small_arguments_go_to_the_gpu(tmp_path: Path):
     (tmp_path / "spaces").mkdir()
     (tmp_path / "spaces" / "__init__.py").write_text(SPACES)

@@ -1,6 +1,5 @@
 """Train one network: read from top to bottom."""
 
-import io
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -21,7 +20,6 @@ from metaseg.config import Config
 from metaseg.data.prepared import PreparedSlices
 from metaseg.data.record import weights_license
 from metaseg.errors import InputError
-from metaseg.files import write_whole
 from metaseg.models import TITLES, build_network
 from metaseg.models.pretrained import load_imagenet, read_imagenet
 from metaseg.preprocess import Preprocessing
@@ -35,13 +33,11 @@ from metaseg.training.fine_tuning import (
     parameter_groups,
 )
 from metaseg.training.losses import build_loss
+from metaseg.training.schedule import interrupted, keep_state, rate
 from metaseg.training.validation import validate
 
 GRADIENT_CLIP = 1.0
 """Largest norm of the gradient of one step."""
-
-LAST, BEFORE_COOL_DOWN = "last.pt", "before_cool_down.pt"
-"""All that resuming needs, after the last epoch and after the last one before the cool-down."""
 
 
 def train_network(
@@ -98,10 +94,10 @@ def train_network(
     epoch_loader = _epoch_loader(config, training, settings, accelerator)
     steps = len(epoch_loader(0))
     schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer.optimizer, lambda step: _rate(step / steps, config)
+        optimizer.optimizer, lambda step: rate(step / steps, config)
     )
     history: list[dict] = []
-    if resume and (state := _interrupted(folder, config, accelerator)):
+    if resume and (state := interrupted(folder, config, accelerator.device)):
         plain = accelerator.unwrap_model(network)
         same = _shapes(state["network"]) == _shapes(plain.state_dict())
         if not same or state["steps"] != steps:
@@ -194,42 +190,8 @@ def train_network(
             "schedule": schedule.state_dict(),
             "history": history,
             "steps": steps,
-            "epochs": (config.trunk, config.epochs),
         }
-        # Through memory: torch reports a full disk with its own exception.
-        packed = io.BytesIO()
-        torch.save(state, packed)
-        for name in [LAST, *[BEFORE_COOL_DOWN] * (len(history) == config.trunk)]:
-            write_whole(folder / name, packed.getvalue())
-
-
-def _rate(epoch: float, config: TrainingConfig) -> float:
-    """The learning rate after ``epoch`` epochs, as a share of the configured one."""
-    rising = epoch / config.warm_up if epoch < config.warm_up else 1.0
-    cooled = (epoch - config.trunk) / max(1, config.epochs - config.trunk)
-    return min(rising, 1.0 - max(0.0, cooled))
-
-
-def _interrupted(folder: Path, config: TrainingConfig, accelerator: Accelerator) -> dict | None:
-    """The state to resume from, None if there is none.
-
-    If the number of epochs has changed, it is the state before the cool-down. Raises InputError if
-    the new cool-down would have begun before that.
-    """
-    if not (folder / LAST).is_file():
-        return None
-    for name in (LAST, BEFORE_COOL_DOWN):
-        state = torch.load(folder / name, map_location=accelerator.device, weights_only=True)
-        trunk, epochs = state["epochs"]
-        done = len(state["history"])
-        if epochs == config.epochs and trunk == config.trunk or done <= min(trunk, config.trunk):
-            return state
-        if done <= trunk:
-            break
-    raise InputError(
-        f"{folder.name} was trained for {done} of {epochs} epochs before its cool-down: --resume "
-        "needs the same number of epochs or more."
-    )
+        keep_state(folder, state, config)
 
 
 def _epoch_loader(

@@ -55,6 +55,7 @@ def test_a_reload_brings_back_scan_choices_and_review(browser, server):
     page.close()
 
 
+@pytest.mark.slow
 def test_clear_removes_at_once_and_closing_removes_the_rest(browser, server, monkeypatch):
     monkeypatch.setattr("metaseg.demo.store.RELOAD_SECONDS", 2)
     before = kept(store().uploads) | kept(store().results)

@@ -36,7 +36,7 @@ WRONG_HASH = (
 )
 
 PULL_FAULTS = [
-    ("slow", API, UNREACHABLE),
+    pytest.param("slow", API, UNREACHABLE, marks=pytest.mark.slow),
     pytest.param("slow", BODY, UNREACHABLE, marks=pytest.mark.slow),
     (401, API, BAD_TOKEN),
     (403, API, FORBIDDEN),
@@ -50,7 +50,7 @@ PULL_FAULTS = [
 """What fails, which requests do, and the sentence that a pull ends with."""
 
 PUSH_FAULTS = [
-    ("slow", "/api/repos/create", UNREACHABLE),
+    pytest.param("slow", "/api/repos/create", UNREACHABLE, marks=pytest.mark.slow),
     (401, "/api/whoami-v2", BAD_TOKEN),
     (403, "/api/repos/create", FORBIDDEN),
     (403, "/commit/", FORBIDDEN),

@@ -12,6 +12,7 @@ from metaseg.data.cases import cases_of_split, hold_out_validation
 from metaseg.errors import InputError
 from metaseg.models import ARCHITECTURES, build_network
 from metaseg.training import loop
+from metaseg.training.schedule import rate
 from metaseg.training.train import train
 from tests.conftest import config_of, write_data_folder
 from tests.training.tiny import TINY
@@ -180,7 +181,7 @@ def test_faults_of_weights_and_data_are_told_together(data_folder, tmp_path):
 
 def test_resuming_on_other_terms_is_refused(data_folder, tmp_path):
     train(["unet"], [data_folder], tmp_path / "run", replace(TINY, epochs=2))
-    with pytest.raises(InputError, match="trained for 2 of 2 epochs before its cool-down"):
+    with pytest.raises(InputError, match="trained for 2 of 2 epochs: --resume needs"):
         train(["unet"], [data_folder], tmp_path / "run", replace(TINY, epochs=1), resume=True)
     wider = replace(TINY, epochs=2, decoder_channels=(16, 16, 16, 16))
     with pytest.raises(InputError, match="--resume needs the same network"):
@@ -188,7 +189,7 @@ def test_resuming_on_other_terms_is_refused(data_folder, tmp_path):
 
 
 @pytest.mark.parametrize("done", [1, 2, 4])
-def test_more_epochs_continue_from_before_the_cool_down(data_folder, tmp_path, monkeypatch, done):
+def test_more_epochs_continue_from_before_the_cool_down(data_folder, tmp_path, done):
     cooled = replace(TINY, epochs=done, cool_down=0.5)
     longer = replace(TINY, epochs=6, cool_down=0.5)
     train(["unet"], [data_folder], tmp_path / "long", cooled)
@@ -202,7 +203,7 @@ def test_more_epochs_continue_from_before_the_cool_down(data_folder, tmp_path, m
 
 def test_the_learning_rate_rises_stays_and_falls_to_zero():
     config = replace(TINY, epochs=10, warm_up=0.5, cool_down=0.2)
-    rates = [loop._rate(epoch, config) for epoch in (0, 0.25, 0.5, 1, 8, 9, 10)]
+    rates = [rate(epoch, config) for epoch in (0, 0.25, 0.5, 1, 8, 9, 10)]
     assert rates == [0, 0.5, 1, 1, 1, 0.5, 0]
 
 
