@@ -69,6 +69,13 @@ def read_layout(
             without = len(found) - len(masked)
             remarks = [f"{without} images have no mask and are skipped"] if without else []
             dataset = read_dataset(folder, modality, LAYOUTS[key].describe(folder))
+            if name is None and dataset == LAYOUTS[key].describe(folder):
+                remarks += [
+                    f"{layout.title} has the same file names: choose --layout {twin} for its "
+                    "licence and citation"
+                    for twin, layout in LAYOUTS.items()
+                    if twin != key and layout.find is LAYOUTS[key].find
+                ]
             cases = [_to_case(one, folder, dataset) for one in masked]
             return key, cases, remarks
     if name:

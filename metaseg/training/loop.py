@@ -97,7 +97,7 @@ def train_network(
         optimizer.optimizer, lambda step: rate(step / steps, config)
     )
     history: list[dict] = []
-    if resume and (state := interrupted(folder, config, accelerator.device)):
+    if resume and (state := interrupted(folder, config)):
         plain = accelerator.unwrap_model(network)
         same = _shapes(state["network"]) == _shapes(plain.state_dict())
         if not same or state["steps"] != steps:

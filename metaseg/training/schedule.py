@@ -31,7 +31,7 @@ def keep_state(folder: Path, state: dict[str, Any], config: TrainingConfig) -> N
         write_whole(folder / name, packed.getvalue())
 
 
-def interrupted(folder: Path, config: TrainingConfig, device: torch.device) -> dict | None:
+def interrupted(folder: Path, config: TrainingConfig) -> dict[str, Any] | None:
     """The state to resume from, None if there is none.
 
     If the number of epochs has changed, it is the state before the cool-down. Raises InputError if
@@ -39,7 +39,7 @@ def interrupted(folder: Path, config: TrainingConfig, device: torch.device) -> d
     """
     states = [folder / name for name in (LAST, BEFORE_COOL_DOWN) if (folder / name).is_file()]
     for path in states:
-        state = torch.load(path, map_location=device, weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
         trunk, epochs = state["epochs"]
         done = len(state["history"])
         if (trunk, epochs) == (config.trunk, config.epochs) or done <= min(trunk, config.trunk):

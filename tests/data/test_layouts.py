@@ -100,7 +100,8 @@ def lgg(root: Path) -> None:
 def test_brats_mets(tmp_path):
     brats(tmp_path)
     name, cases, remarks = read_layout(tmp_path)
-    assert (name, remarks) == ("brats-mets", [])
+    assert name == "brats-mets" and len(remarks) == 1
+    assert "Pretreat-MetsToBrain-Masks has the same file names" in remarks[0]
     assert len(cases) == 24
     assert len({case.group for case in cases}) == 12
     assert {case.split for case in cases} == {"train", "test"}

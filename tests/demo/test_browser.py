@@ -1,8 +1,7 @@
 """The page as a visitor uses it, in Chromium: the first screen, one result, its panel."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from metaseg.passes import Pass
 from metaseg.runtime.pytorch import PyTorch
@@ -278,41 +277,3 @@ def test_the_theme_is_the_systems_until_the_visitor_says_otherwise(browser, serv
     page.wait_for_selector("#examples img")
     assert is_dark() == (scheme == "light")
     context.close()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("scheme, size", [("dark", DESKTOP), ("light", DESKTOP), ("light", PHONE)])
-def test_nothing_serious_stands_in_the_way_of_assistive_software(
-    browser,
-    server,
-    scheme,
-    size,
-):
-    page = open_page(browser, server, size, color_scheme=scheme)
-    assert page.evaluate("document.documentElement.lang") == "en"
-    serious = faults(page, "first")
-    give(page, SLICE, TRUTH)
-    page.locator("#regions .show").first.click()
-    serious += faults(page, "result")
-    for name in ("compare", "explain"):
-        page.locator(f"#{name}-box summary").click()
-        expect(page.locator(f"#{name} svg.scan").first).to_be_visible()
-    serious += faults(page, "views")
-    for tab in ("Batch", "About"):
-        page.get_by_role("tab", name=tab).click()
-        page.wait_for_timeout(500)
-        serious += faults(page, tab)
-    assert serious == []
-    page.close()
-
-
-def faults(page: Page, state: str) -> list[str]:
-    """Serious and critical findings of axe, with the state of the page that they are in."""
-    # Colours fade in when a theme or a tab changes, and fading ones have too little contrast.
-    page.wait_for_timeout(500)
-    return [
-        f"{state}: {fault['id']} {node['target']} {node['html'][:120]}"
-        for fault in Axe().run(page).response["violations"]
-        if fault["impact"] in ("serious", "critical")
-        for node in fault["nodes"]
-    ]

@@ -1,6 +1,6 @@
 """One process of several: python -m tests.training.two_processes DATA OUTPUT PROCESSES.
 
-Trains one step in float32 with batch normalisation frozen, and validates.
+Trains one step in float32 with batch normalisation frozen, validates, and reads the state again.
 """
 
 import sys
@@ -30,4 +30,5 @@ if __name__ == "__main__":
     torch.use_deterministic_algorithms(True)
     data, output = Path(sys.argv[1]), Path(sys.argv[2])
     train(["nested_unet", "attention_unet"], [data], output, ONE_STEP)
+    train(["nested_unet"], [data], output, ONE_STEP, resume=True)
     assert PartialState().num_processes == int(sys.argv[3])
