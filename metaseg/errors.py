@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-TOO_LARGE = "is too large for the memory of this machine: give a smaller one."
+TOO_LARGE = "is too large for the memory of this machine: use a smaller one."
 
 _DISK = {
     errno.ENOSPC: "the disk is full: free some space",

@@ -106,7 +106,7 @@ class Segmenter:
         if wanted != SENSITIVE:
             return check_threshold(wanted)
         if config.sensitive_threshold is None:
-            raise InputError(f"{config.title} has no sensitive threshold: give a number instead.")
+            raise InputError(f"{config.title} has no sensitive threshold: use a number instead.")
         return config.sensitive_threshold
 
     @property

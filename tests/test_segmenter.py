@@ -168,7 +168,7 @@ def test_a_threshold_is_a_number_a_name_or_the_default():
     assert segmenter.threshold("unet") == segmenter.threshold("nested_unet", None) == 0.5
     assert segmenter.threshold("nested_unet", "sensitive") == 0.2
     assert segmenter.threshold("nested_unet", 0.7) == 0.7
-    with pytest.raises(InputError, match=r"U-Net .baseline. has no sensitive threshold: give a"):
+    with pytest.raises(InputError, match=r"U-Net .baseline. has no sensitive threshold: use a"):
         segmenter.threshold("unet", "sensitive")
     with pytest.raises(InputError, match="must be a number"):
         segmenter.threshold("nested_unet", "careful")

@@ -73,7 +73,7 @@ def _prepare(folders: list[Path], split: str, seed: int) -> PreparedSlices:
     for folder in folders:
         cases = cases_of_split([folder], split)
         if cases[0].dataset.modality != "t1ce":
-            raise InputError(f"{cases[0].source} is no contrast-enhanced T1: give other data.")
+            raise InputError(f"{cases[0].source} is no contrast-enhanced T1: use other data.")
         chosen += _some(cases, random)
     settings = TrainingConfig(size=GRID).preprocessing
     with TemporaryDirectory() as cache:
@@ -92,9 +92,7 @@ def _made(
     enough = slices.brains.sum(axis=(1, 2)) > 0.1 * GRID**2
     canvases = np.flatnonzero(enough & np.isfinite(slices.pixel_mm))
     if not len(canvases):
-        raise InputError(
-            "No slice of known pixel size shows a brain to draw into: give other data."
-        )
+        raise InputError("No slice of known pixel size shows a brain to draw into: use other data.")
 
     def one(size: float) -> np.ndarray | None:
         for _ in range(TRIES):
@@ -118,7 +116,7 @@ def _real(slices: PreparedSlices, options: argparse.Namespace) -> list[list[np.n
     """Tiles of real lesions by size, as near to it as there are."""
     found = list(_lesions(slices))
     if not found:
-        raise InputError("No test slice of known pixel size has a lesion: give other data.")
+        raise InputError("No test slice of known pixel size has a lesion: use other data.")
     rows = []
     for size in SIZES:
         near = sorted(found, key=lambda lesion: abs(np.log(lesion[0] / size)))
@@ -180,7 +178,7 @@ def _write(path: Path, columns: dict[str, list[list[np.ndarray]]]) -> None:
         blocks.append(np.vstack([head, *lines]))
         blocks.append(np.zeros((len(blocks[-1]), 12, 3), np.uint8))
     if not cv2.imwrite(str(path), np.hstack(blocks[:-1])):
-        raise InputError(f"{path.name} cannot be written: give the path of a PNG file.")
+        raise InputError(f"{path.name} cannot be written: use the path of a PNG file.")
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write all into the checkpoint's config and its card. Nothing of the test split is used."""
     if not options.data and not options.volumes:
-        raise InputError("There is nothing to calibrate on: give --data, --volumes or both.")
+        raise InputError("There is nothing to calibrate on: use --data, --volumes or both.")
     checkpoint = load_checkpoint(options.checkpoint)
     volumes = []
     if options.volumes:

@@ -111,7 +111,7 @@ def _find(
 ) -> tuple[str, list[Case], list[str]]:
     own = (folder / "cases.csv").is_file()
     if layout == "cases.csv" and not own:
-        raise InputError(f"{folder.name} has no cases.csv: give a data folder with one.")
+        raise InputError(f"{folder.name} has no cases.csv: use a data folder with one.")
     if layout == "cases.csv" or (layout is None and own) or not folder.is_dir():
         return "cases.csv", read_cases(folder, modality=modality), []
     name, cases, remarks = read_layout(folder, layout, modality)

@@ -115,7 +115,7 @@ def hold_out_validation(
         if count >= len(names):
             faults.append(
                 f"{source} has {len(names)} training {kind}, too few to hold some out for "
-                f"validation: give more {kind}."
+                f"validation: use more {kind}."
             )
             continue
         chosen |= {(source, name) for name in choose(names, count)}

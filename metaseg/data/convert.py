@@ -62,7 +62,7 @@ def convert(
     if not source.is_dir():
         raise InputError(f"There is no folder {source.name}: unpack the download into it.")
     if destination.exists():
-        raise InputError(f"{destination.name} already exists: give the name of a new folder.")
+        raise InputError(f"{destination.name} already exists: choose the name of a new folder.")
     dataset, planned = KINDS[kind](source, modality)
     partial_folder = destination.with_name(f".{destination.name}.partial")
     # Left over from a killed run.

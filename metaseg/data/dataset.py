@@ -75,7 +75,7 @@ def read_dataset(
             return _of_modality(name, modality)
         lines = "".join(f"\n    {LINES[field]}" for field in REQUIRED)
         raise InputError(
-            f"{name} has no {FILE}: give --modality, or write the file with these lines:{lines}"
+            f"{name} has no {FILE}: use --modality, or write the file with these lines:{lines}"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{name}/{FILE} cannot be read: save it as UTF-8 text.") from error

@@ -52,7 +52,7 @@ def find_studies(paths: Sequence[Path]) -> tuple[list[Study], list[Skipped]]:
             for child in own:
                 _look_into(child, child.name, studies, skipped)
         if len(studies) == before:
-            raise InputError(f"{path.name} contains no scan: give a folder of studies.")
+            raise InputError(f"{path.name} contains no scan: use a folder of studies.")
     return studies, skipped
 
 

@@ -36,7 +36,7 @@ def while_wanted(steps: Iterable) -> Iterator:
             raise InputError("Cancelled.")
         if time.monotonic() > end:
             raise InputError(
-                f"The scan took longer than {MAX_MINUTES} minutes: give fewer slices, or use the "
+                f"The scan took longer than {MAX_MINUTES} minutes: use fewer slices, or use the "
                 "command line."
             )
         yield step

@@ -42,7 +42,7 @@ async def receive(request: Request) -> Response:
         shutil.rmtree(folder, ignore_errors=True)
         if "maximum allowed size" not in fault.message:
             return PlainTextResponse("The upload is damaged: send it again.", 400)
-        words = f"A file is larger than {MAX_FILE_BYTES >> 20} MB: give a smaller one."
+        words = f"A file is larger than {MAX_FILE_BYTES >> 20} MB: use a smaller one."
         return PlainTextResponse(words, 413)
     except TimeoutError:
         shutil.rmtree(folder, ignore_errors=True)

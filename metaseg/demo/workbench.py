@@ -282,6 +282,6 @@ def check_slices(scan: Scan) -> Scan:
     if len(scan.voxels) > MAX_SERVED_SLICES:
         raise InputError(
             f"{scan.name} has {len(scan.voxels)} slices, and this server segments at most "
-            f"{MAX_SERVED_SLICES}: give a part of it, or use the command line."
+            f"{MAX_SERVED_SLICES}: use a part of it, or use the command line."
         )
     return scan

@@ -113,7 +113,7 @@ def calibrate(
         confidence = look(case, scan, truth)
         seen.add_brain(case, confidence, truth, brain_masks(scan, config.preprocessing))
     if not any(histogram.positives.any() for histogram in seen.pooled.values()):
-        raise InputError("No validation case has a lesion: give other data folders.")
+        raise InputError("No validation case has a lesion: use other data folders.")
     synthetic = list(slices_with_metastases(cases, config.preprocessing))
     for made in progress(synthetic):
         look(*made)

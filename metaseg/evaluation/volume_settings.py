@@ -89,7 +89,7 @@ def choose_volume_settings(
             rows.append((dice, lesion_dice, prediction.seconds))
         scores.setdefault(part, []).append(rows)
     if not scores:
-        raise InputError("No training case is a volume with a lesion: give other data folders.")
+        raise InputError("No training case is a volume with a lesion: use other data folders.")
     means = np.mean([np.mean(rows, axis=0) for rows in scores.values()], axis=0)
     tried = [Tried(one, *map(float, mean)) for one, mean in zip(settings, means)]
     return max(tried, key=lambda one: one.value), tried

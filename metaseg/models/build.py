@@ -28,6 +28,6 @@ def build_network(
             raise
         widths = ", ".join(map(str, decoder_channels))
         raise InputError(
-            f'No network can be built from the encoder "{encoder}" and the widths {widths}: give '
+            f'No network can be built from the encoder "{encoder}" and the widths {widths}: use '
             "an encoder by its SMP name and four widths."
         ) from error

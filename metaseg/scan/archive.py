@@ -90,7 +90,7 @@ def _zip(archive: zipfile.ZipFile) -> list[Entry]:
         if ".." in parts or parts[:1] == ("/",) or ":" in member.filename[:2]:
             raise FileError("contains a path outside the zip: pack it again.")
         if member.flag_bits & 1:
-            raise FileError("is encrypted: give a zip without a password.")
+            raise FileError("is encrypted: use a zip without a password.")
         if member.compress_type not in PLAIN:
             raise FileError(
                 "uses an unsupported zip compression: pack it again with the standard one."
@@ -100,7 +100,7 @@ def _zip(archive: zipfile.ZipFile) -> list[Entry]:
     if sum(member.file_size for member in members) > MAX_UNPACKED_BYTES or largest > MAX_FILE_BYTES:
         raise FileError(
             f"unpacks to more than {MAX_UNPACKED_BYTES >> 20} MB, or to a file of more "
-            f"than {MAX_FILE_BYTES >> 20} MB: give fewer images at once."
+            f"than {MAX_FILE_BYTES >> 20} MB: use fewer images at once."
         )
     wanted = [member for member in members if is_wanted(PurePosixPath(member.filename).name)]
     wanted.sort(key=lambda member: member.filename)
@@ -109,7 +109,7 @@ def _zip(archive: zipfile.ZipFile) -> list[Entry]:
 
 def _check_count(count: int) -> None:
     if count > MAX_ARCHIVE_FILES:
-        raise FileError(f"contains {count} files: give at most {MAX_ARCHIVE_FILES}.")
+        raise FileError(f"contains {count} files: use at most {MAX_ARCHIVE_FILES}.")
 
 
 def is_wanted(name: str) -> bool:

@@ -15,17 +15,17 @@ def scan_of_array(array: np.ndarray) -> Scan:
     """
     if array.ndim not in (2, 3) or array.dtype.kind not in "iuf":
         raise InputError(
-            f"An array of shape {array.shape} and type {array.dtype} is not a scan: give grey "
+            f"An array of shape {array.shape} and type {array.dtype} is not a scan: use grey "
             "values as (height, width) or (slices, height, width)."
         )
     voxels = array.reshape(-1, *array.shape[-2:])
     if min(voxels.shape[1:]) < MIN_SIDE or len(voxels) == 0:
         raise InputError(
-            f"An array of shape {array.shape} is too small: give at least {MIN_SIDE} x {MIN_SIDE} "
+            f"An array of shape {array.shape} is too small: use at least {MIN_SIDE} x {MIN_SIDE} "
             "pixels, as (height, width) or (slices, height, width)."
         )
     if voxels.size > MAX_SCAN_VOXELS:
-        raise InputError(f"The array has {voxels.size} voxels: give at most {MAX_SCAN_VOXELS}.")
+        raise InputError(f"The array has {voxels.size} voxels: use at most {MAX_SCAN_VOXELS}.")
     if not np.isfinite(voxels).all():
         raise InputError("The array has values that are not finite numbers: replace them.")
     return Scan(voxels.astype(np.float32), "array", eight_bit=array.dtype == np.uint8)
@@ -40,9 +40,9 @@ def mask_of_array(array: np.ndarray, scan: Scan) -> np.ndarray:
     if array.shape not in ((depth, height, width), (height, width) if depth == 1 else ()):
         raise InputError(
             f"The ground truth has the shape {array.shape} and the scan {scan.voxels.shape}: "
-            "give a mask of the same size."
+            "use a mask of the same size."
         )
     mask = array.reshape(scan.voxels.shape) != 0
     if np.unique(array[array != 0]).size > 1:
-        raise InputError("The ground truth has more than two values: give 0 and one other.")
+        raise InputError("The ground truth has more than two values: use 0 and one other.")
     return mask

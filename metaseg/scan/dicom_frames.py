@@ -30,7 +30,7 @@ from metaseg.scan.archive import Entry
 from metaseg.scan.errors import DAMAGED, CostError, FileError, decoding
 from metaseg.scan.pictures import check_pixels
 
-NO_PIXELS = "is a DICOM file without pixel data: give an image."
+NO_PIXELS = "is a DICOM file without pixel data: use an image."
 
 # Files older than the DICM marker begin with a tag of the group 0002 or 0008, little endian.
 OLD_STARTS = tuple(
@@ -86,7 +86,7 @@ def frames_of(entry: Entry, header: Dataset) -> list[Frame]:
     check_pixels(int(header.Columns), int(header.Rows))
     count = frame_count(header)
     if count > MAX_SLICES or count * int(header.Columns) * int(header.Rows) > MAX_SCAN_VOXELS:
-        raise FileError("contains too many frames: give fewer slices.")
+        raise FileError("contains too many frames: use fewer slices.")
     return [
         Frame(
             entry,
@@ -132,7 +132,7 @@ def _plain(stream: BinaryIO) -> BinaryIO:
     if not inflater.eof:
         if inflater.unconsumed_tail:
             raise FileError(
-                f"unpacks to more than {MAX_DEFLATED_BYTES >> 20} MB: give fewer images."
+                f"unpacks to more than {MAX_DEFLATED_BYTES >> 20} MB: use fewer images."
             )
         raise FileError(DAMAGED)
     deflated = DeflatedExplicitVRLittleEndian.encode()

@@ -151,13 +151,13 @@ def read_dicom_seg(path: Path, scan: Scan) -> np.ndarray:
     patient coordinates or the segments do not lie on its grid.
     """
     if scan.affine is None:
-        raise FileError("is a DICOM-SEG: give the scan as DICOM or NIfTI with it.")
+        raise FileError("is a DICOM-SEG: use the scan as DICOM or NIfTI with it.")
     entry = Entry(path.name, partial(path.open, "rb"))
     header = parse(entry)
     frames = frames_of(entry, header)
     references = {str(s.header.get("FrameOfReferenceUID")) for s in scan.sources if s is not None}
     if references and str(header.get("FrameOfReferenceUID")) not in references:
-        raise FileError("belongs to another scan: give the one for this series.")
+        raise FileError("belongs to another scan: use the one for this series.")
     half = int(header.get("MaximumFractionalValue", 1)) / 2
     mask = np.zeros(scan.voxels.shape, bool)
     to_scan = np.linalg.inv(scan.affine) @ TO_RAS
@@ -193,7 +193,7 @@ def _referenced(frames: np.ndarray, scan: Scan) -> tuple[list[Dataset], np.ndarr
 def _place(mask: np.ndarray, frame: Frame, slice_: np.ndarray, to_scan: np.ndarray) -> None:
     """Set the voxels of ``mask`` that ``slice_`` (rows, columns) marks."""
     if not frame.is_placed:
-        raise FileError("does not give the positions of its frames: give a NIfTI mask.")
+        raise FileError("does not give the positions of its frames: use a NIfTI mask.")
     rows, columns = np.nonzero(slice_)
     points = np.stack([columns, rows, np.zeros_like(rows), np.ones_like(rows)])
     found = (to_scan @ place_affine(frame) @ points)[2::-1]  # slice, row, column

@@ -95,7 +95,7 @@ def choose_series(series: list[Series], choice: str | None) -> Series:
     Raises FileError if there are none, SeriesChoiceError if ``choice`` does not name exactly one.
     """
     if not series:
-        raise FileError("contains no DICOM images: give a folder or zip of one series.")
+        raise FileError("contains no DICOM images: use a folder or zip of one series.")
     if choice is None:
         if len(series) == 1:
             return series[0]
@@ -188,7 +188,7 @@ def _decode(stack: Stack) -> tuple[np.ndarray, Stack]:
     present = [frame for frame in stack.slots if frame is not None]
     rows, columns = int(present[0].header.Rows), int(present[0].header.Columns)
     if len(stack.slots) * rows * columns > MAX_SCAN_VOXELS:
-        raise FileError("contains too many slices: give a smaller series.")
+        raise FileError("contains too many slices: use a smaller series.")
     array = np.empty((len(stack.slots), rows, columns), np.float32)
     files: dict[int, list[tuple[int, Frame]]] = defaultdict(list)
     for slot, frame in enumerate(stack.slots):

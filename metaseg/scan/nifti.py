@@ -91,7 +91,7 @@ def _whole_file(data: bytes) -> bytes:
     with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
         head = file.read(HEADER_BYTES)
         if not is_nifti(head) or head.startswith(GZIP):
-            raise FileError("is a gzip file without a NIfTI volume: give a .nii or .nii.gz file.")
+            raise FileError("is a gzip file without a NIfTI volume: use a .nii or .nii.gz file.")
         whole, left = io.BytesIO(), max(0, _check_header(head) - len(head))
         whole.write(head)
         while left and (piece := file.read(min(left, MEGABYTE))):
@@ -113,16 +113,16 @@ def _check_header(head: bytes) -> int:
     while len(real) > 3 and real[-1] == 1:
         real = real[:-1]
     if len(real) not in (2, 3, 4) or min(real) < 1:
-        raise FileError(f"has the shape {shape}: give a volume of three dimensions.")
+        raise FileError(f"has the shape {shape}: use a volume of three dimensions.")
     if dtype.kind not in "iuf":
-        raise FileError("has complex or colour voxels: give a grey volume.")
+        raise FileError("has complex or colour voxels: use a grey volume.")
     zooms = zip(real, header["pixdim"][1:4])  # nibabel would turn a spacing of 0 into 1
     if any(size > 1 and (zoom == 0 or not np.isfinite(zoom)) for size, zoom in zooms):
         raise FileError("has a spacing of zero: repair its header.")
     count = int(np.prod([int(size) for size in shape], dtype=object))
     size = int(header["vox_offset"]) + count * dtype.itemsize
     if count > MAX_SCAN_VOXELS or size > MAX_UNPACKED_BYTES:
-        raise FileError(f"has too many voxels {shape}: give a smaller volume.")
+        raise FileError(f"has too many voxels {shape}: use a smaller volume.")
     return size
 
 

@@ -13,7 +13,7 @@ from metaseg.scan.errors import FileError, decoding
 from metaseg.scan.types import Scan
 
 TOO_MANY_PIXELS = (
-    f"has more than {MAX_SLICE_PIXELS // 1_000_000} megapixels{{}}: give a smaller slice."
+    f"has more than {MAX_SLICE_PIXELS // 1_000_000} megapixels{{}}: use a smaller slice."
 )
 
 COLOUR = "It is a colour image, and MR slices are grey: it was converted to grey."

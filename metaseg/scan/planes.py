@@ -70,7 +70,7 @@ def in_plane(scan: Scan, plane: str) -> Scan:
     if plane == scan.plane:
         return scan
     if scan.affine is None or scan.orientation is None or not scan.is_volume:
-        raise InputError(f"{scan.name} cannot be cut in another plane: give an oriented volume.")
+        raise InputError(f"{scan.name} cannot be cut in another plane: use an oriented volume.")
     array, affine = from_plane(scan.voxels, scan.affine, scan.orientation, scan.plane)
     voxels, affine = to_plane(array, affine, scan.orientation, plane)
     spacing = None if scan.spacing is None else spacing_of(affine)

@@ -90,7 +90,7 @@ def open_all(path: str | Path) -> Iterator[tuple[str, Callable[[], Scan]]]:
             if _is_image(head) and not is_dicom(head):
                 scans.append((entry.file_name, entry.file_name, partial(_decode, entry, Choice())))
         if not scans:
-            raise FileError("contains no image: give pictures, volumes or DICOM series.")
+            raise FileError("contains no image: use pictures, volumes or DICOM series.")
         for name, shown, read in scans:
             yield f"{path.name}: {name}", partial(_opened, shown, read)
 
@@ -122,9 +122,9 @@ def _check_file(path: Path) -> bytes:
     """The head of the file at ``path``. Raises FileError if the file is empty or too large."""
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
-        raise FileError(f"is larger than {MAX_FILE_BYTES >> 20} MB: give a smaller file.")
+        raise FileError(f"is larger than {MAX_FILE_BYTES >> 20} MB: use a smaller file.")
     if not size:
-        raise FileError("is empty: give a file with a slice.")
+        raise FileError("is empty: use a file with a slice.")
     return _head(path)
 
 
@@ -141,7 +141,7 @@ def _decode(entry: Entry, choice: Choice) -> Scan:
     for matches, reader in SIGNATURES:
         if matches(head):
             return reader(entry.read(), choice.channel)
-    raise FileError(f"is not an image that MetaSeg reads: give a {FORMATS} file.")
+    raise FileError(f"is not an image that MetaSeg reads: use a {FORMATS} file.")
 
 
 def _read_many(entries: list[Entry], name: str, choice: Choice) -> Scan:
@@ -153,7 +153,7 @@ def _read_many(entries: list[Entry], name: str, choice: Choice) -> Scan:
     if len(images) == 1:
         return _read_one(images[0], images[0].file_name, choice)
     found = f"{len(images)} images" if images else "no image"
-    raise FileError(f"contains {found}: give one DICOM series or one image.")
+    raise FileError(f"contains {found}: use one DICOM series or one image.")
 
 
 def _read_dicom(entries: list[Entry], choice: Choice) -> Scan:
@@ -169,7 +169,7 @@ def _checked(scan: Scan) -> Scan:
     """``scan`` without an implausible spacing. Raises FileError for a size or values to refuse."""
     depth, height, width = scan.voxels.shape
     if not 1 <= depth <= MAX_SLICES:
-        raise FileError(f"contains {depth} slices: give 1 to {MAX_SLICES}.")
+        raise FileError(f"contains {depth} slices: use 1 to {MAX_SLICES}.")
     check_pixels(width, height)
     if not np.isfinite(scan.voxels).all():
         raise FileError(
@@ -215,7 +215,7 @@ def read_mask(path: str | Path, scan: Scan, labels: tuple[int, ...] | None = Non
 def _fitting(mask: Scan, scan: Scan, labels: tuple[int, ...] | None) -> np.ndarray:
     if mask.voxels.shape != scan.voxels.shape:
         raise FileError(
-            f"is {_size(mask)} and the scan is {_size(scan)}: give a mask of the same size."
+            f"is {_size(mask)} and the scan is {_size(scan)}: use a mask of the same size."
         )
     if not _same_place(mask, scan):
         raise FileError(
@@ -226,11 +226,11 @@ def _fitting(mask: Scan, scan: Scan, labels: tuple[int, ...] | None) -> np.ndarr
     values = np.unique(mask.voxels)
     if len(values) > 2 or not set(values.tolist()) <= {0.0, 1.0, 255.0, 65535.0}:
         raise FileError(
-            "has grey values: give a mask that is black (0) "
+            "has grey values: use a mask that is black (0) "
             "and white (255, or 1) only, saved without lossy compression."
         )
     if len(values) == 2 and values[0] != 0:
-        raise FileError("has no black background: give a 0/255 mask.")
+        raise FileError("has no black background: use a 0/255 mask.")
     return mask.voxels > 0
 
 

@@ -47,7 +47,7 @@ def read_tiff(data: bytes, channel: int | None = None) -> Scan:
         page = series.keyframe
         check_pixels(page.imagewidth, page.imagelength)
         if series.size > MAX_SCAN_VOXELS * page.samplesperpixel:
-            raise FileError("contains too many pages: give fewer slices.")
+            raise FileError("contains too many pages: use fewer slices.")
         for one in series.pages:
             _check_segments(one, page, data)
         pixels = series.asarray()
@@ -55,7 +55,7 @@ def read_tiff(data: bytes, channel: int | None = None) -> Scan:
         palette = page.colormap
         left_out = sum(len(other) for other in file.series[1:] if not _reduced(other))
     if pixels.dtype.kind == "c":
-        raise FileError("has complex numbers: give their magnitude instead.")
+        raise FileError("has complex numbers: use their magnitude instead.")
     eight_bit = pixels.dtype in (np.uint8, np.bool_)
     if pixels.dtype == np.bool_:
         pixels = pixels.astype(np.uint8) * 255
@@ -86,7 +86,7 @@ def _check_pages(pages: tifffile.TiffPages) -> None:
         pages[MAX_SLICES]
     except IndexError:
         return
-    raise FileError(f"contains more than {MAX_SLICES} pages: give fewer slices.")
+    raise FileError(f"contains more than {MAX_SLICES} pages: use fewer slices.")
 
 
 def _check_segments(

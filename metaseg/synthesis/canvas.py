@@ -78,7 +78,7 @@ class Canvas:
         centres: np.ndarray | None = None,
     ):
         if modality not in MODALITIES:
-            raise ValueError(f"Unknown modality {modality}: give one of {', '.join(MODALITIES)}.")
+            raise ValueError(f"Unknown modality {modality}: use one of {', '.join(MODALITIES)}.")
         self.values = levels.astype(np.float32)
         self.labels = np.zeros(levels.shape, np.uint8)
         self.brain, self.pixel_mm = brain, pixel_mm

@@ -103,7 +103,7 @@ def train_network(
         if not same or state["steps"] != steps:
             raise InputError(
                 "--resume needs the same network, batch size and data as the interrupted "
-                "training: give the same, or fine-tune the result with --start."
+                "training: use the same, or fine-tune the result with --start."
             )
         plain.load_state_dict(state["network"])
         averaged.load_state_dict(state["averaged"])
@@ -207,7 +207,7 @@ def _epoch_loader(
     processes = accelerator.num_processes
     if config.batch_size % processes:
         raise InputError(
-            f"{processes} processes cannot share a batch of {config.batch_size} slices: give a "
+            f"{processes} processes cannot share a batch of {config.batch_size} slices: use a "
             "batch_size that is a multiple of the processes."
         )
     donors = find_donors(training)
@@ -226,7 +226,7 @@ def _epoch_loader(
         if len(slices) < config.batch_size:
             raise InputError(
                 f"An epoch has {len(slices)} slices, fewer than one batch of {config.batch_size}: "
-                "give a smaller batch_size."
+                "use a smaller batch_size."
             )
         # A prepared loader hands whole batches to the processes in turn.
         loader = DataLoader(

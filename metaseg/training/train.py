@@ -94,7 +94,7 @@ def _check_apart(cases: list[Case], judges: list[Case]) -> None:
     both = sorted({case.source for case in cases} & {case.source for case in judges})
     if both:
         raise InputError(
-            f"--judge names {', '.join(both)}, which --data also names: give other folders."
+            f"--judge names {', '.join(both)}, which --data also names: use other folders."
         )
 
 
@@ -107,13 +107,13 @@ def _check_network(model: str, config: TrainingConfig, start: Path | None) -> No
     if (earlier.encoder, earlier.decoder_channels) != (config.encoder, config.decoder_channels):
         widths = ", ".join(map(str, earlier.decoder_channels))
         raise InputError(
-            f"{start.name}/{model} has the encoder {earlier.encoder} and the widths {widths}: give "
+            f"{start.name}/{model} has the encoder {earlier.encoder} and the widths {widths}: use "
             "the same, or leave out --start."
         )
     if len(earlier.preprocessing.channels) != len(config.channels):
         channels = ", ".join(earlier.preprocessing.channels)
         raise InputError(
-            f"{start.name}/{model} has the channels {channels}: give the same number, or leave out "
+            f"{start.name}/{model} has the channels {channels}: use the same number, or leave out "
             "--start."
         )
 
@@ -121,7 +121,7 @@ def _check_network(model: str, config: TrainingConfig, start: Path | None) -> No
 def _check_lesions(part: str, slices: PreparedSlices) -> None:
     if not slices.has_lesion.any():
         raise InputError(
-            f"No {part} slice has a lesion: give more patients, or masks with a lesion."
+            f"No {part} slice has a lesion: use more patients, or masks with a lesion."
         )
 
 

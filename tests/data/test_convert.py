@@ -164,7 +164,7 @@ def test_nifti_faults_come_at_once(volumes: Path, capsys):
     (volumes / "ben_seg.nii.gz").unlink()
     assert run("nifti", volumes) == 2
     said = capsys.readouterr().err
-    assert "scans has no dataset.toml: give --modality" in said
+    assert "scans has no dataset.toml: use --modality" in said
     assert "ben.nii.gz has no ben_mask.nii.gz: add it, or remove the scan." in said
     labels = np.arange(20 * 24 * 5).reshape(20, 24, 5) % 4
     save(volumes / "ben_seg.nii.gz", labels.astype(np.uint8), affine_of("LPS"))

@@ -84,7 +84,7 @@ def test_a_folder_without_a_description_says_which_lines_to_write(data_folder: P
     (data_folder / "cases.csv").write_text(table.replace("images/1.png", "images/none.png"))
     with pytest.raises(InputError) as error:
         read_cases(data_folder)
-    for part in ("heads has no dataset.toml: give --modality", '\n    modality = "t1ce" (or "t1"'):
+    for part in ("heads has no dataset.toml: use --modality", '\n    modality = "t1ce" (or "t1"'):
         assert part in str(error.value)
     assert "images/none.png is missing" in str(error.value)  # all faults at once
     (data_folder / "cases.csv").write_text(table)

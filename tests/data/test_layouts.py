@@ -180,7 +180,7 @@ def test_nnunet_without_a_telling_channel_needs_a_modality(tmp_path):
     nnunet(tmp_path / "mets")
     file = tmp_path / "mets/dataset.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "channel_names": {"0": "MR"}}))
-    with pytest.raises(InputError, match=r"mets has no dataset\.toml: give --modality"):
+    with pytest.raises(InputError, match=r"mets has no dataset\.toml: use --modality"):
         read_cases(tmp_path / "mets")
     assert read_cases(tmp_path / "mets", modality="t1")[0].dataset.modality == "t1"
 

@@ -153,7 +153,7 @@ def test_a_file_that_is_too_large_is_a_sentence(quick, monkeypatch):
     files = {"files": ("large.nii", b"0" * (1 << 21))}
     answer = post(f"{quick}gradio_api/upload", files=files)
     assert answer.status_code == 413
-    assert answer.text == "A file is larger than 1 MB: give a smaller one."
+    assert answer.text == "A file is larger than 1 MB: use a smaller one."
     assert set(store().uploads.iterdir()) <= before
 
 

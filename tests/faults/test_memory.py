@@ -16,7 +16,7 @@ from metaseg.segmenter import Segmenter
 from tests.conftest import draw_head, small_checkpoint
 from tests.volumes import affine_of, save
 
-TOO_LARGE = "metaseg: big.nii.gz is too large for the memory of this machine: give a smaller one."
+TOO_LARGE = "metaseg: big.nii.gz is too large for the memory of this machine: use a smaller one."
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from metaseg.segmenter import Segmenter
 from tests.demo.raw_client import call, named, upload
 from tests.faults.disk import Disk
 
-TOO_LARGE = "The scan is too large for the memory of this machine: give a smaller one."
+TOO_LARGE = "The scan is too large for the memory of this machine: use a smaller one."
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ def main() -> int:
     parser.add_argument("--found", type=Path, default=Path("fuzz-found"))
     options = parser.parse_args()
     if options.count is None and options.hours is None:
-        parser.error("give --count, --hours or both")
+        parser.error("use --count, --hours or both")
     counts = load(options.state)
     end = time.monotonic() + (options.hours or float("inf")) * 3600
     found = 0

@@ -22,7 +22,7 @@ from tests.fuzz.seeds import FORMATS, SCAN_OF, seeds_of
 def main() -> None:
     format_ = sys.argv.pop(1)
     if format_ not in FORMATS or format_ == "dicom_folder":
-        sys.exit(f"Give one of {', '.join(FORMATS)}, but a folder.")
+        sys.exit(f"Use one of {', '.join(FORMATS)}, but a folder.")
     scan = SCAN_OF.get(format_) and read_scan(SCAN_OF[format_])
     folder = Path(tempfile.mkdtemp())
     seeds = folder / "seeds"

@@ -134,5 +134,5 @@ def test_scan_without_patient_coordinates(tmp_path):
     slices = series_of(ARRAY, AFFINE)
     del slices[0].ImagePositionPatient
     slices[0].save_as(tmp_path / "flat.dcm", enforce_file_format=True)
-    with pytest.raises(InputError, match="give the scan as DICOM or NIfTI"):
+    with pytest.raises(InputError, match="use the scan as DICOM or NIfTI"):
         read_mask(path, read_scan(tmp_path / "flat.dcm"))

@@ -49,7 +49,7 @@ def draw_slices(path: Path, networks: Sequence[Network], folder: Path) -> None:
     absent = {case for case, _ in ranked.values()} - set(cases)
     if absent:
         raise InputError(
-            f"{folder.name} lacks {', '.join(absent)}: give the data folder that was evaluated."
+            f"{folder.name} lacks {', '.join(absent)}: use the data folder that was evaluated."
         )
     segmenter = Segmenter([load_checkpoint(network.folder) for network in networks])
     settings = {name: c.config for name, c in segmenter.checkpoints.items()}

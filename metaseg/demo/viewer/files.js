@@ -46,7 +46,7 @@ async function openFile(file) {
 
 async function openTruth(file) {
   const { id } = choice;
-  if (!choice.scan) return say("Give the scan first, and then its ground truth.");
+  if (!choice.scan) return say("Add the scan first, then its ground truth.");
   try {
     const path = await upload(file);
     if (choice.id !== id) return;
