@@ -196,4 +196,4 @@ def _words(fault: Exception) -> str:
     if isinstance(fault, InputError):
         return str(fault)
     log_cause(fault)
-    return "This could not be segmented: check the file, and give it alone."
+    return "This could not be segmented: check the file, and try it alone."

@@ -32,7 +32,7 @@ MOST_CASES = 240
 class Calibration:
     """Result of ``calibrate``. The first three values go into the checkpoint.
 
-    Means over data folders count slices with synthetic metastases as separate folders.
+    Slices with synthetic metastases count as separate data folders and patients.
     """
 
     temperature: float
@@ -41,7 +41,7 @@ class Calibration:
     sensitive_threshold: float | None
     """None if every threshold up to ``threshold`` has more than FALSE_POSITIVES."""
     group_dice: float
-    """At ``threshold``, the mean over data folders."""
+    """At ``threshold``, the mean over patients."""
     sensitivity: float | None
     """Share of the lesions found at ``sensitive_threshold``, the mean over data folders."""
     false_positives_per_slice: float | None
@@ -92,8 +92,9 @@ def calibrate(
     The temperature minimises the negative log-likelihood of their brain pixels; it stays 1 if that
     does not lower the calibration error. ``threshold`` has the highest Dice by patient.
     ``sensitive_threshold`` finds the most lesions at up to FALSE_POSITIVES per slice. Both are
-    chosen after temperature scaling, on the cases and on copies with synthetic metastases; each
-    data folder weighs the same. Dice by patient includes slices without a lesion.
+    chosen after temperature scaling, on the cases and on copies with synthetic metastases; for the
+    first each patient weighs the same, for the second each data folder. Dice by patient includes
+    slices without a lesion.
 
     The checkpoint ``model`` must have a temperature of 1 and no settings for volumes. Raises
     InputError if no case has a lesion.
@@ -194,13 +195,13 @@ def choose_sensitive(lesions: Iterable[Froc]) -> tuple[float, float, float] | No
 def group_dice_by_threshold(
     pooled: dict[tuple[str, str], PixelHistogram], temperature: float
 ) -> np.ndarray:
-    """(len(GRID),) mean Dice by patient, averaged over data folders."""
-    by_source: dict[str, list[np.ndarray]] = {}
-    for (source, _), histogram in pooled.items():
+    """(len(GRID),) mean Dice by patient. Each patient weighs the same: averaged over data folders,
+    the only validation patient of a small one would decide."""
+    scores = []
+    for histogram in pooled.values():
         hits, false = histogram.counts_from(GRID, temperature)
         lesion = histogram.positives.sum()
         with np.errstate(invalid="ignore"):
-            by_source.setdefault(source, []).append(2 * hits / (hits + false + lesion))
+            scores.append(2 * hits / (hits + false + lesion))
     # A patient without lesion and without prediction has no Dice and is not counted.
-    means = [np.ma.masked_invalid(scores).mean(axis=0).filled(0) for scores in by_source.values()]
-    return np.mean(means, axis=0)
+    return np.ma.masked_invalid(scores).mean(axis=0).filled(0)

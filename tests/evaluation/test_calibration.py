@@ -92,3 +92,13 @@ def test_the_threshold_is_the_best_one():
     scores = group_dice_by_threshold({("a", "1"): histogram}, 1.0)
     best = GRID[int(scores.argmax())]
     assert 0.5 < best <= 0.7 and scores.max() == 1.0
+
+
+def test_each_patient_weighs_the_same_whatever_its_data_folder():
+    low, high = (PixelHistogram() for _ in range(2))
+    low.add(np.array([0.4] * 5 + [0.1] * 5), np.arange(10) < 5)
+    high.add(np.array([0.8] * 5 + [0.6] * 50), np.arange(55) < 5)
+    scores = group_dice_by_threshold(
+        {("large", "1"): low, ("large", "2"): low, ("small", "3"): high}, 1.0
+    )
+    assert GRID[int(scores.argmax())] <= 0.4
