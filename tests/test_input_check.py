@@ -121,8 +121,8 @@ def test_the_check_travels_in_the_checkpoint(tmp_path, checked):
 
 @pytest.mark.slow
 def test_the_shipped_networks_flag_what_is_no_slice_of_a_head(tmp_path):
-    """At least 75 of 100 such files, and none of the gallery. The aim is 95: photographs of one even
-    texture and drawings of a few blobs are too close to slices in the network's features."""
+    """At least 75 of 100 such files, and none of the gallery. The aim is 95: photographs of an
+    even texture and drawings of blobs are too close to slices in the network's features."""
     paths = write_samples(tmp_path)
     assert len(paths) >= 40
     segmenter = Segmenter(load_models(), "cpu")

@@ -68,8 +68,8 @@ def scans(folder: Path) -> dict[str, Scan]:
 
 def settings() -> dict[str, Preprocessing]:
     """Those of the shipped networks, and some that no shipped network has."""
-    shipped = {checkpoint.config.preprocessing for checkpoint in load_models()}
-    return {**{f"shipped{n}": one for n, one in enumerate(shipped)}, "several": SEVERAL}
+    shipped = {one.config.architecture: one.config.preprocessing for one in load_models()}
+    return {**shipped, "several": SEVERAL}
 
 
 def seen(scan: Scan, one: Preprocessing) -> np.ndarray:
