@@ -146,7 +146,7 @@ def test_each_network_keeps_its_own_threshold_until_the_slider_moves(page):
         set_threshold(page, "0.25")
         page.wait_for_timeout(600)
         assert page.locator("#threshold-range").input_value() == "0.25"
-    page.locator("#ticks button", has_text="default").first.click()
+    page.locator("#ticks button", has_text="default").click()
     expect(page.locator("#threshold-number")).to_have_value(start)
 
 

@@ -34,18 +34,20 @@ export function showChoice() {
 // The operating points of the chosen networks, each a button that goes there.
 function showTicks() {
   const ticks = new Map();
-  for (const { threshold, sensitive } of chosenNetworks()) {
-    if (sensitive !== null) ticks.set(sensitive, "sensitive");
-    ticks.set(threshold, "default");
+  for (const { sensitive } of chosenNetworks()) {
+    if (sensitive !== null) ticks.set(sensitive, `sensitive ${sensitive}`);
   }
+  // One for all: where their thresholds differ, it stands between them and means each its own.
+  const own = new Set(chosenNetworks().map(({ threshold }) => threshold));
+  ticks.set(startOf(), own.size > 1 ? "default" : `default ${[...own][0]}`);
   const box = find("#ticks");
   const key = JSON.stringify([...ticks]);
   if (box.dataset.key === key) return;
   box.dataset.key = key;
   box.replaceChildren(...[...ticks].map(([value, words]) => {
     const tick = document.createElement("button");
-    Object.assign(tick, { type: "button", textContent: `${words} ${value}` });
-    tick.dataset.threshold = words === "default" ? "" : value;
+    Object.assign(tick, { type: "button", textContent: words });
+    tick.dataset.threshold = words.startsWith("default") ? "" : value;
     tick.style.setProperty("--at", value);
     return tick;
   }));
