@@ -25,6 +25,7 @@ from metaseg.hub.resolve import load_models
 from metaseg.metrics import Counts
 from metaseg.preprocess import grey_slices, network_input, prepare
 from metaseg.runtime.exports import DECODER, ENCODER, exported
+from metaseg.scan import take_slice
 
 CALIBRATION = 150
 """Training slices from which NNCF takes the ranges of the integers."""
@@ -58,9 +59,9 @@ def slices_of(
     """The network's input (1, C, S, S) and the mask (S, S) of ``most`` random cases' slices."""
     settings, made = checkpoint.config.preprocessing, []
     for number in np.random.default_rng(0).permutation(len(cases)):
-        scan, truth = read_case(cases[number])
-        middle = len(truth) // 2
-        grey = list(grey_slices(scan, settings))[middle]
+        whole, truth = read_case(cases[number])
+        scan, middle = take_slice(whole, None)
+        grey = next(grey_slices(scan, settings))
         if (prepared := prepare(grey, settings, scan.aspect)) is not None:
             image = network_input(prepared[0], settings)[None]
             made.append((image, prepared[1].forward_mask(truth[middle])))
@@ -74,7 +75,8 @@ def compare(checkpoint: Checkpoint, training: list[Case], validation: list[Case]
     core = openvino.Core()
     plain = {part: exported(core, checkpoint, part) for part in (ENCODER, DECODER)}
     images = [image for image, _ in slices_of(training, checkpoint, CALIBRATION)]
-    features = [Chain(plain[ENCODER], plain[DECODER]).features(image) for image in images]
+    whole = Chain(plain[ENCODER], plain[DECODER])
+    features = [whole.features(image) for image in images]
     small = {
         part: nncf.quantize(
             plain[part],

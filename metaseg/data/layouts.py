@@ -63,18 +63,20 @@ def read_layout(
     if name is not None and name not in LAYOUTS:
         raise InputError(f'There is no layout "{name}": choose one of {", ".join(LAYOUTS)}.')
     for key in [name] if name else LAYOUTS:
-        found = list(LAYOUTS[key].find(folder))
+        layout = LAYOUTS[key]
+        found = list(layout.find(folder))
         masked = [one for one in found if one.mask.is_file()]
         if masked:
             without = len(found) - len(masked)
             remarks = [f"{without} images have no mask and are skipped"] if without else []
-            dataset = read_dataset(folder, modality, LAYOUTS[key].describe(folder))
-            if name is None and dataset == LAYOUTS[key].describe(folder):
+            described = layout.describe(folder)
+            dataset = read_dataset(folder, modality, described)
+            if name is None and dataset == described:
                 remarks += [
-                    f"{layout.title} has the same file names: choose --layout {twin} for its "
+                    f"{other.title} has the same file names: choose --layout {twin} for its "
                     "licence and citation"
-                    for twin, layout in LAYOUTS.items()
-                    if twin != key and layout.find is LAYOUTS[key].find
+                    for twin, other in LAYOUTS.items()
+                    if other is not layout and other.find is layout.find
                 ]
             cases = [_to_case(one, folder, dataset) for one in masked]
             return key, cases, remarks

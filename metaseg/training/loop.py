@@ -57,8 +57,8 @@ def train_network(
     on them as well.
 
     ``folder`` also gets what ``resume`` needs, written after every epoch, and the curves, as files
-    and for TensorBoard. ``record`` goes into the checkpoint's config, together
-    with the outcome. ``start`` is a checkpoint folder with the initial weights; its record is kept.
+    and for TensorBoard. ``record`` goes into the checkpoint's config, together with the outcome.
+    ``start`` is a checkpoint folder with the initial weights; its record is kept.
 
     Under ``torchrun``, several processes share every batch: each takes its part of the slices, and
     the gradients are averaged.

@@ -10,8 +10,10 @@ import { goTo, showPlane } from "./slices.js";
 
 // ---- network and threshold
 
+const ownThresholds = () => chosenNetworks().map(({ threshold }) => threshold);
+
 function startOf() {
-  const own = chosenNetworks().map(({ threshold }) => threshold);
+  const own = ownThresholds();
   return own.reduce((sum, value) => sum + value, 0) / own.length;
 }
 
@@ -25,7 +27,7 @@ export function showChoice() {
   const value = Math.round((choice.threshold ?? startOf()) * 100) / 100;
   find("#threshold-range").value = value;
   find("#threshold-number").value = value;
-  const own = new Set(chosenNetworks().map(({ threshold }) => threshold));
+  const own = new Set(ownThresholds());
   const each = choice.threshold === null && own.size > 1;
   find("#own").textContent = each ? `each its own: ${[...own].join(" / ")}` : "";
   showTicks();
@@ -38,7 +40,7 @@ function showTicks() {
     if (sensitive !== null) ticks.set(sensitive, `sensitive ${sensitive}`);
   }
   // One for all: where their thresholds differ, it stands between them and means each its own.
-  const own = new Set(chosenNetworks().map(({ threshold }) => threshold));
+  const own = new Set(ownThresholds());
   ticks.set(startOf(), own.size > 1 ? "default" : `default ${[...own][0]}`);
   const box = find("#ticks");
   const key = JSON.stringify([...ticks]);
