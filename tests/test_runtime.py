@@ -91,14 +91,14 @@ def test_an_export_is_that_of_its_weights(cache, stored):
         pytest.param(lambda d: d[:999] + b"?" + d[1000:], marks=pytest.mark.slow),
     ],
 )
-def test_a_damaged_export_is_made_anew(cache, stored, damage):
+def test_a_damaged_export_is_made_anew(cache, stored, damage, monkeypatch):
     expected = probability(stored, "openvino")
-    whole = {path: path.read_bytes() for path in cache.iterdir()}
-    for path, data in whole.items():
-        path.write_bytes(damage(data))
+    for path in cache.iterdir():
+        path.write_bytes(damage(path.read_bytes()))
     np.testing.assert_array_equal(probability(stored, "openvino"), expected)
-    for path, data in whole.items():
-        assert len(path.read_bytes()) == len(data)
+    # The files are whole again: two exports of the same weights may differ in a few bytes.
+    monkeypatch.setattr(exports, "_export", lambda *_: pytest.fail("exported again"))
+    np.testing.assert_array_equal(probability(stored, "openvino"), expected)
 
 
 def test_a_cache_folder_that_others_may_write_is_not_used(cache, stored, caplog):
