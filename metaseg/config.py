@@ -56,7 +56,7 @@ class Config:
     """The training's record: configuration, data, provenance and outcome."""
     license: str
     """SPDX-like name of the weights' licence, which follows from the data."""
-    format: Literal[2]
+    format: Literal[3]
 
     @property
     def conditions(self) -> dict[str, Any]:

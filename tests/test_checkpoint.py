@@ -55,9 +55,9 @@ def seen(**values):
 @pytest.mark.parametrize(
     ("damage", "sentence"),
     [
-        (lambda f: change(f, format=1), "format 1 .* reads format 2: fetch it again, or train"),
-        (lambda f: change(f, format=3), "format 3 .* reads format 2: update MetaSeg"),
-        (lambda f: change(f, ["preprocessing"], format=3), "format 3 .* reads format 2"),
+        (lambda f: change(f, format=2), "format 2 .* reads format 3: fetch it again, or train"),
+        (lambda f: change(f, format=4), "format 4 .* reads format 3: update MetaSeg"),
+        (lambda f: change(f, ["preprocessing"], format=4), "format 4 .* reads format 3"),
         (lambda f: change(f, format="2"), "damaged .format cannot be "),
         (seen(version=VERSION - 1), f"under version {VERSION - 1} .* fetch it again, or train"),
         (seen(version=VERSION + 1), f"under version {VERSION + 1} .* update MetaSeg"),

@@ -1,18 +1,19 @@
 from dataclasses import asdict, replace
+from itertools import islice
 
 import numpy as np
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from metaseg import input_check
 from metaseg.checkpoint import load_checkpoint, read_config, save_checkpoint, write_config
 from metaseg.files import to_json
 from metaseg.hub.resolve import load_models
 from metaseg.input_check import (
-    MARGIN,
+    DOUBTED,
     OF_A_VOLUME,
     UNLIKE,
     InputCheck,
-    distances,
     find_unlike,
     fit_input_check,
 )
@@ -20,41 +21,53 @@ from metaseg.passes import NO_TISSUE, PANELS
 from metaseg.preprocess import has_panels
 from metaseg.scan import Scan, read_scan
 from metaseg.segmenter import Segmenter
+from metaseg.synthesis.strange import SIDE, strange_pictures
 from tests.conftest import EXAMPLES, draw_head, small_checkpoint
 from tests.input_check_samples import write_samples
 
 
-def features(count: int, seed: int = 0) -> np.ndarray:
-    """Of slices that differ along three directions among forty, and a little in all."""
+def features(count: int, seed: int = 0, shift: float = 0) -> np.ndarray:
+    """Of slices that differ along three directions among forty, and a little in all; ``shift``
+    moves them along a fourth."""
     random = np.random.default_rng(seed)
-    mixing = np.random.default_rng(9).normal(size=(3, 40))
-    return 2 + random.normal(size=(count, 3)) @ mixing + 0.1 * random.normal(size=(count, 40))
+    mixing = np.random.default_rng(9).normal(size=(4, 40))
+    along = random.normal(size=(count, 3)) @ mixing[:3]
+    return 2 + along + shift * mixing[3] + 0.1 * random.normal(size=(count, 40))
 
 
-def test_the_distance_is_that_of_mahalanobis():
-    """With as many slices as it takes, it agrees with the inverse of their covariance."""
-    known = np.random.default_rng(0).normal(size=(4000, 6)) * 0.1 * np.arange(1, 7) + 3
-    check = fit_input_check(known, known)
-    away = known[:50] - known.mean(axis=0)
-    expected = np.einsum("ni,ij,nj->n", away, np.linalg.inv(np.cov(known.T)), away)
-    np.testing.assert_allclose(distances(check, known[:50]), expected, rtol=0.1, atol=0.2)
+def scores(check: InputCheck, features: np.ndarray) -> np.ndarray:
+    return features @ np.array(check.weights)
+
+
+def test_the_discriminant_is_that_of_fisher(monkeypatch):
+    """Without shrinkage its direction is that of the inverse covariance within both."""
+    monkeypatch.setattr(input_check, "SHRINKAGE", 0)
+    random = np.random.default_rng(0)
+    usual, strange = random.normal(size=(2, 4000, 6)) * 0.1 * np.arange(1, 7) + 3
+    strange[:, 2] += 0.5
+    found = np.array(fit_input_check(usual, usual, np.repeat(strange, 2, axis=0)).weights)
+    apart = strange.mean(axis=0) - usual.mean(axis=0)
+    expected = np.linalg.solve(np.cov(usual.T) + np.cov(strange.T), apart)
+    cosine = found @ expected / np.linalg.norm(found) / np.linalg.norm(expected)
+    assert cosine == pytest.approx(1, abs=1e-4)
 
 
 def test_the_limit_lets_99_of_100_validation_slices_pass_and_strange_ones_do_not():
-    check = fit_input_check(features(200), features(300, seed=1))
-    far = distances(check, features(300, seed=1)) > check.limit / MARGIN
-    assert 1 <= far.sum() <= 3 + 1
-    assert np.mean(distances(check, features(300, seed=2)) > check.limit) < 0.05
-    strange = features(20, seed=3) + 2 * np.random.default_rng(4).normal(size=(20, 40))
-    assert (distances(check, strange) > check.limit).all()
+    near, tried = features(200, seed=3, shift=0.05), features(300, seed=1)
+    check = fit_input_check(features(200), tried, near)  # which can hardly be told apart
+    assert 1 <= (scores(check, tried) > check.limit).sum() <= 3 + 1
+    far = features(200, seed=3, shift=2)
+    check = fit_input_check(features(200), tried, far)
+    assert (scores(check, features(300, seed=2)) <= check.limit).all()
+    assert np.mean(scores(check, far[1::2]) > check.limit) == DOUBTED
+    assert (scores(check, features(20, seed=4, shift=4)) > check.limit).all()
 
 
 def test_a_volume_may_have_a_few_strange_slices():
-    check = fit_input_check(features(200), features(300, seed=1))
-    usual = features(20, seed=2)[distances(check, features(20, seed=2)) < check.limit][:12]
-    assert len(usual) == 12 and list(find_unlike(check, usual)) == []
-    assert list(find_unlike(check, usual[:0])) == []
-    strange = np.random.default_rng(5).normal(size=usual.shape)
+    strange = features(20, seed=5, shift=4)
+    check = fit_input_check(features(200), features(300, seed=1), features(200, 3, shift=2))
+    usual = features(12, seed=2)
+    assert list(find_unlike(check, usual)) == list(find_unlike(check, usual[:0])) == []
     assert list(find_unlike(check, strange[:1])) == [UNLIKE]
     assert list(find_unlike(check, np.concatenate([usual, strange[:4]]))) == []
     assert list(find_unlike(check, np.concatenate([usual, strange[:5]]))) == [UNLIKE]
@@ -62,15 +75,21 @@ def test_a_volume_may_have_a_few_strange_slices():
 
 def test_too_few_slices_and_damaged_values_are_refused():
     with pytest.raises(ValueError, match="too few"):
-        fit_input_check(features(3), features(9))
-    values = to_json(asdict(fit_input_check(features(20), features(20, seed=1))))
+        fit_input_check(features(9), features(9), features(1))
+    check = fit_input_check(features(20), features(20, seed=1), features(20, shift=2))
+    values = to_json(asdict(check))
     read = TypeAdapter(InputCheck)
-    assert asdict(read.validate_python(values)) == asdict(
-        fit_input_check(features(20), features(20, seed=1))
-    )
-    for name, value in (("limit", 0.0), ("rest", -1.0), ("variances", [0.0]), ("axes", [1.0])):
+    assert read.validate_python(values) == check
+    for name, value in (("limit", None), ("weights", []), ("weights", [float("nan")])):
         with pytest.raises(ValidationError, match=name):
             read.validate_python(values | {name: value})
+
+
+def test_strange_pictures_are_of_five_kinds_and_always_the_same():
+    first, again = (list(islice(strange_pictures(), 10)) for _ in range(2))
+    assert all(np.array_equal(*pair) for pair in zip(first, again))
+    assert all(p.shape == (SIDE, SIDE) and p.dtype == np.uint8 and p.std() > 0 for p in first)
+    assert len({p.tobytes() for p in first}) == 10
 
 
 @pytest.fixture
@@ -78,11 +97,14 @@ def checked():
     """A small network that knows drawn heads, and its Segmenter."""
     plain = small_checkpoint("unet")
     segmenter = Segmenter([plain], "cpu")
-    known, tried = (
-        np.concatenate([segmenter.features(scan_of(draw_head(seed=n)[0]), "unet") for n in numbers])
-        for numbers in (range(40), range(40, 60))
-    )
-    check = fit_input_check(known, tried)
+
+    def look(pictures) -> np.ndarray:
+        found = [segmenter.features(scan_of(picture), "unet") for picture in pictures]
+        return np.concatenate([f for f in found if len(f)])  # without tissue there are none
+
+    known, tried = (look(draw_head(seed=n)[0] for n in part) for part in (range(40), range(40, 60)))
+    strange = look(islice(strange_pictures(), 40))
+    check = fit_input_check(known, tried, strange)
     return Segmenter([replace(plain, config=replace(plain.config, input_check=check))], "cpu")
 
 
@@ -121,8 +143,7 @@ def test_the_check_travels_in_the_checkpoint(tmp_path, checked):
 
 @pytest.mark.slow
 def test_the_shipped_networks_flag_what_is_no_slice_of_a_head(tmp_path):
-    """At least 75 of 100 such files, and none of the gallery. The aim is 95: photographs of an
-    even texture and drawings of blobs are too close to slices in the network's features."""
+    """At least 95 of 100 such files, and none of the gallery."""
     paths = write_samples(tmp_path)
     assert len(paths) >= 40
     segmenter = Segmenter(load_models(), "cpu")
@@ -130,6 +151,6 @@ def test_the_shipped_networks_flag_what_is_no_slice_of_a_head(tmp_path):
     assert with_check
     for name in with_check:
         silent = [p.name for p in paths if not segmenter.predict(read_scan(p), name).notices]
-        assert len(silent) <= 0.25 * len(paths), silent
+        assert len(silent) <= 0.05 * len(paths), silent
         for picture in EXAMPLES.glob("*.jpg"):
             assert segmenter.predict(read_scan(picture), name).notices == (), picture.name

@@ -15,6 +15,7 @@ from metaseg.prediction import Prediction
 from metaseg.preprocess import brain_masks
 from metaseg.scan import Scan
 from metaseg.segmenter import Segmenter
+from metaseg.synthesis.strange import strange_pictures
 from metaseg.synthesis.validation import slices_with_metastases
 
 GRID = tuple(round(0.05 + 0.025 * k, 3) for k in range(37))
@@ -156,15 +157,20 @@ def check_input(
     validation: list[Case],
     progress: Callable[[Iterable], Iterable] = lambda items: items,
 ) -> InputCheck:
-    """What tells ``model`` a slice unlike those of ``training``: fitted on its features of them,
-    with the limit that ``validation`` sets; both on MOST_CASES of each data folder at most."""
+    """What tells ``model`` a slice unlike those of ``training``: fitted on its features of them and
+    of strange pictures, with a limit that ``validation`` passes; on MOST_CASES of each data folder
+    at most."""
+
+    def look(scans: Iterable[Scan]) -> np.ndarray:
+        found = [segmenter.features(scan, model) for scan in scans]
+        return np.concatenate([f for f in found if len(f)])  # without tissue there are none
+
     known, tried = (
-        [segmenter.features(read_case(case)[0], model) for case in progress(_some(cases))]
+        look(read_case(case)[0] for case in progress(_some(cases)))
         for cases in (training, validation)
     )
-    # A slice without tissue has no features.
-    known, tried = (np.concatenate([f for f in part if len(f)]) for part in (known, tried))
-    return fit_input_check(known, tried)
+    strange = [Scan(p[None].astype(np.float32), eight_bit=True) for p in strange_pictures()]
+    return fit_input_check(known, tried, look(progress(strange)))
 
 
 def _some(cases: list[Case]) -> list[Case]:

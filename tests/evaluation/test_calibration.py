@@ -36,7 +36,7 @@ def test_calibration_goes_into_the_checkpoint(data_folder, tmp_path, capsys):
     assert record["cases"] == 2 and record["ece"] <= record["ece_before"]
     assert record["ece_by_data"]["heads"]["ece"] == record["ece"]  # the only data folder
     assert config.sensitive_threshold == record["sensitive_threshold"]
-    assert config.input_check is not None and config.input_check.limit > 0
+    assert config.input_check is not None
     assert "temperature" in capsys.readouterr().out
 
 

@@ -202,7 +202,7 @@ def test_an_evaluation_counts_the_scans_that_pass_the_input_check(data_folder):
     cases = read_cases(data_folder)
     oracle = Oracle(cases)
     assert evaluate(oracle, cases)["oracle"]["input_check"] is None
-    check = InputCheck((0.0,), ((1.0,),), (1.0,), 1.0, 1.0)
+    check = InputCheck((1.0,), 1.0)
     oracle.checkpoints = {"oracle": small_checkpoint("unet", input_check=check)}
     assert evaluate(oracle, cases)["oracle"]["input_check"] == 1
     oracle.notices = (UNLIKE,)
