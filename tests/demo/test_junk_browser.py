@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
+from metaseg.input_check import UNLIKE
 from metaseg.passes import PANELS
 from metaseg.scan.dicom_kind import BODY_PART, MODALITY
 from metaseg.scan.pictures import COLOUR
@@ -22,6 +23,10 @@ DOUBTED = {
     "chest.dcm": MODALITY,
     "spine.dcm": BODY_PART,
     "panels_figure.png": PANELS,
+    "photograph_camera.png": UNLIKE,
+    "drawing_horse.png": UNLIKE,
+    "page_text.png": UNLIKE,
+    "noise_2.png": UNLIKE,
 }
 REFUSED = {
     "letter.txt": b"Dear colleague, thank you for the referral.",
