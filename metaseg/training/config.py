@@ -27,8 +27,6 @@ class TrainingConfig(Variation, Sampling):
     """Use one percentile window per volume instead of one per slice."""
     epochs: int = 12
     """Number of epochs. Each draws ``epoch_slices`` slices with a lesion, and empty ones."""
-    patience: int = 0
-    """Stop after this many epochs without a better validation Dice; 0: never."""
     cool_down: float = 0.2
     """Share of the epochs, the last ones, in which the learning rate falls to zero. It is constant
     before them, so ``--resume`` with more epochs continues from where they began."""

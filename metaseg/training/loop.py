@@ -112,8 +112,6 @@ def train_network(
         history = state["history"]
 
     for epoch in range(len(history), config.epochs):
-        if _has_stalled(history, config.patience):
-            break
         started = time.monotonic()
         torch.manual_seed(config.seed + epoch)
         network.train()
@@ -245,13 +243,6 @@ def _shrink(batch: torch.Tensor, size: int) -> torch.Tensor:
 
 def _shapes(state: dict[str, torch.Tensor]) -> dict[str, torch.Size]:
     return {name: tensor.shape for name, tensor in state.items()}
-
-
-def _has_stalled(history: list[dict], patience: int) -> bool:
-    """Whether the best epoch is at least ``patience`` epochs ago; never with 0."""
-    dice = [entry["dice"] for entry in history]
-    # The first of equals: an unchanged Dice is not an improvement.
-    return bool(patience and dice) and len(dice) - 1 - dice.index(max(dice)) >= patience
 
 
 def _freeze_batch_norm(network: nn.Module) -> None:

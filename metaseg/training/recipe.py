@@ -24,7 +24,7 @@ SHARES = {
 """Fields between 0 and 1."""
 POSITIVE = {"epochs", "batch_size", "learning_rate", "encoder_rate"}
 NOT_NEGATIVE = {
-    "patience", "early_size", "warm_up", "epoch_slices", "empty_share", "weight_decay",
+    "early_size", "warm_up", "epoch_slices", "empty_share", "weight_decay",
     "augmentation", "workers", "seed",
 }  # fmt: skip
 PRECISIONS = ("auto", "bf16", "no")
