@@ -177,7 +177,7 @@ def read_config(folder: Path, name: str | None = None) -> Config:
     try:
         text = (Path(folder) / CONFIG).read_bytes()
     except OSError as error:
-        raise InputError(f"{name} is not a checkpoint: it has no {CONFIG}.") from error
+        raise InputError(f"{name} has no {CONFIG}: name the folder of a checkpoint.") from error
     _check_versions(text, name)
     try:
         return TypeAdapter(Config).validate_json(text, strict=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 TOO_LARGE = "is too large for the memory of this machine: use a smaller one."
 
-_DISK = {
+DISK = {
     errno.ENOSPC: "the disk is full: free some space",
     errno.EDQUOT: "your share of the disk is used up: free some space",
     errno.EFBIG: "a file would be larger than this system allows: raise that limit",
@@ -45,10 +45,10 @@ def disk_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _DISK:
+        if error.errno not in DISK:
             raise
         raise InputError(
-            f"Nothing more could be written: {_DISK[error.errno]}, and run the command again."
+            f"The results could not be written, because {DISK[error.errno]}, and try again."
         ) from error
 
 

@@ -1,9 +1,9 @@
 """Whether a slice looks like those that a network was trained on.
 
-Slices are told from made pictures that are none by the encoder's last features. These are pooled by
-deviation and maximum: their mean differs from sequence to sequence, and a photograph may have that
-of a head. The discriminant is Fisher's (1936, Ann Eugen 7:179), shrunk as Friedman (1989, J Am Stat
-Assoc 84:165) does, because there are hardly more slices than features.
+The encoder's last features distinguish slices from generated pictures that are none. They are
+pooled by deviation and maximum: their mean differs from sequence to sequence, and a photograph may
+have that of a head. The discriminant is Fisher's (1936, Ann Eugen 7:179), shrunk as Friedman (1989,
+J Am Stat Assoc 84:165) does, because there are hardly more slices than features.
 """
 
 from collections.abc import Iterator

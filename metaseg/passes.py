@@ -61,7 +61,7 @@ class Seen:
         slices = len(self.scan.voxels)
         if self.with_tissue < slices:
             left_out = slices - self.with_tissue
-            several = f"{left_out} of {slices} slices contain no tissue and were skipped."
+            several = f"Slices without tissue were skipped: {left_out} of {slices}."
             yield NO_TISSUE if slices == 1 else several
         if self.lettered:
             concerned = f" This concerns {self.lettered} of {slices} slices."
@@ -89,13 +89,13 @@ class Pass:
         self._add_plane()
         if cut.plane == self.scan.plane:
             self.seen = seen
-        self.cut = cut if cut.plane in self.planes else None
+        self.cut = cut
         alone = len(self.planes) == 1
         self.found = self.probability if alone else np.zeros(cut.voxels.shape, np.float32)
 
     def run(self, batch: list[tuple[int, np.ndarray, Geometry]]) -> None:
         """Segment the slices of ``batch``."""
-        if not batch or self.cut is None:
+        if not batch:
             return
         started = time.perf_counter()
         images = np.stack([image for _, image, _ in batch])

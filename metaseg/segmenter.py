@@ -15,7 +15,6 @@ from metaseg.passes import Pass, Seen
 from metaseg.prediction import SENSITIVE, Prediction, check_threshold
 from metaseg.preprocess import (
     Preprocessing,
-    enhance,
     grey_slices,
     network_input,
     prepare,
@@ -114,10 +113,9 @@ class Segmenter:
         """The settings by which slices are shown: those of the first network."""
         return next(iter(self.checkpoints.values())).config.preprocessing
 
-    def view(self, scan: Scan, index: int, enhanced: bool) -> np.ndarray:
-        """One slice as grey levels (H, W) uint8 for showing, as loaded or after CLAHE."""
-        grey = to_grey_levels(scan.voxels[index], scan.eight_bit, self.display)
-        return enhance(grey, self.display) if enhanced else grey
+    def view(self, scan: Scan, index: int) -> np.ndarray:
+        """One slice as grey levels (H, W) uint8 for showing."""
+        return to_grey_levels(scan.voxels[index], scan.eight_bit, self.display)
 
     def predict(
         self,
@@ -153,11 +151,12 @@ class Segmenter:
         for plane, first in progress(steps):
             if first == 0:
                 cut = in_plane(scan, plane)
-                seen = {one.settings: Seen(cut, one.settings) for one in passes}
-                for one in passes:
+                concerned = [one for one in passes if plane in one.planes]
+                seen = {one.settings: Seen(cut, one.settings) for one in concerned}
+                for one in concerned:
                     one.turn_to(cut, seen[one.settings])
             batches = {settings: part.next(size) for settings, part in seen.items()}
-            for one in passes:
+            for one in concerned:
                 with self.turns.take(urgent=not scan.is_volume):
                     one.run(batches[one.settings])
         own = sum(one.seconds for one in passes)

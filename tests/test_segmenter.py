@@ -55,7 +55,7 @@ def test_empty_slices_of_a_volume_are_skipped_and_counted(small_segmenter):
     assert len(passes) == 2
     assert prediction.probability[[0, 2]].max() == 0
     assert np.array_equal(prediction.probability[1], prediction.probability[3])
-    assert prediction.notices == ("2 of 4 slices contain no tissue and were skipped.",)
+    assert prediction.notices == ("Slices without tissue were skipped: 2 of 4.",)
 
 
 def count_passes(segmenter: Segmenter, name: str) -> list:

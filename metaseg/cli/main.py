@@ -11,7 +11,7 @@ from metaseg.version import __version__
 COMMANDS = {
     "predict": "segment slices, volumes or studies into files",
     "evaluate": "evaluate models on a data folder",
-    "calibrate": "fit a checkpoint's temperature and threshold on validation patients",
+    "calibrate": "fit a checkpoint's thresholds, temperature, input check and settings for volumes",
     "data": "check data folders, or make them from public downloads",
     "demo": "serve the page, the API and the MCP tools on this machine",
     "publish": "publish a checkpoint or the demo on the Hub",

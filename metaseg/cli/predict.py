@@ -63,7 +63,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workers",
         type=_workers,
-        help="scans to segment at once, each in a process of its own (default: one a processor)",
+        help="scans to segment at once, each in a process of its own (default: one per processor, "
+        "one on a GPU)",
     )
     parser.add_argument(
         "--ray",

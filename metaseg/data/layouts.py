@@ -68,7 +68,7 @@ def read_layout(
         masked = [one for one in found if one.mask.is_file()]
         if masked:
             without = len(found) - len(masked)
-            remarks = [f"{without} images have no mask and are skipped"] if without else []
+            remarks = [f"images without a mask are skipped: {without}"] if without else []
             described = layout.describe(folder)
             dataset = read_dataset(folder, modality, described)
             if name is None and dataset == described:

@@ -79,6 +79,8 @@ def prepare_cases(
         (
             case.source,
             case.name,
+            case.labels,
+            case.channel,
             case.dataset.model_dump_json(),
             *(_state(path) for path in (case.image, case.mask)),
         )

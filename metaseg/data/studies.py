@@ -45,7 +45,10 @@ def find_studies(paths: Sequence[Path]) -> tuple[list[Study], list[Skipped]]:
             studies.append(Study(path, display_name(path.resolve()), path.name))
             continue
         before = len(studies)
-        own = sorted(path.iterdir())
+        try:
+            own = sorted(path.iterdir())
+        except OSError as error:
+            raise InputError(f"{path.name} cannot be opened: check its permissions.") from error
         if any(_kind(file) == "DICOM" for file in own if file.is_file()):
             _look_into(path, "", studies, skipped)
         else:

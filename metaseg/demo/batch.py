@@ -9,11 +9,12 @@ from pathlib import Path
 import gradio as gr
 import numpy as np
 
+from metaseg.demo.api import NO_SPACE
 from metaseg.demo.batch_table import STYLE, THUMBNAIL, Row, batch_table
 from metaseg.demo.render import alert, chosen_models, number_in
 from metaseg.demo.store import BATCH, store
 from metaseg.demo.workbench import BOTH, Workbench, check_slices
-from metaseg.errors import InputError
+from metaseg.errors import DISK, InputError
 from metaseg.findings.cropping import picture_of, tissue_box
 from metaseg.findings.files import write_results
 from metaseg.findings.matching import Regions, match_regions
@@ -80,6 +81,9 @@ def add_batch_tab(workbench: Workbench) -> None:
                 yield batch_table(rows), gr.update(value=archive, visible=archive is not None)
         except InputError as fault:
             yield alert(fault), gr.update(visible=False)
+        except OSError as fault:
+            log_cause(fault)
+            yield alert(NO_SPACE), gr.update(visible=False)
 
     private = {"api_visibility": "private"}
     start.click(segment_all, [scans, model, threshold], [table, results], **private)
@@ -186,7 +190,7 @@ def _thumbnail(
     segmenter = workbench.segmenter
     colours = [PREDICTION_COLOURS[segmenter.find(name).config.architecture] for name in names]
     masks = [(one.mask[index], colour) for one, colour in zip(found, colours)]
-    grey = segmenter.view(scan, index, enhanced=False)
+    grey = segmenter.view(scan, index)
     box = tissue_box(grey, segmenter.display, masks)
     return picture_of(grey, masks, box, THUMBNAIL, scan.aspect)
 
@@ -195,5 +199,7 @@ def _words(fault: Exception) -> str:
     """One sentence on ``fault``. The log says what nobody foresaw."""
     if isinstance(fault, InputError):
         return str(fault)
+    if isinstance(fault, OSError) and fault.errno in DISK:
+        raise fault  # the scan is not to blame
     log_cause(fault)
     return "This could not be segmented: check the file, and try it alone."

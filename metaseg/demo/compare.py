@@ -44,12 +44,10 @@ def compare_view(
             "positive and what is missed.</p>"
         )
     elif truth.any():
-        lines = [(r.title, r.colour, r.probability) for r in readings]
-        threshold = readings[0].threshold
         parts.append(
             "<h3>Dice by threshold</h3><p class='aside'>Dice is 1 if outline and ground truth are "
-            "equal and 0 if they do not overlap. The vertical line marks the current "
-            f"threshold.</p>{threshold_curve(lines, truth, threshold)}"
+            "equal and 0 if they do not overlap. The dots mark the current threshold.</p>"
+            + threshold_curve(readings, truth)
         )
     else:
         parts.append(

@@ -5,7 +5,8 @@ from html import escape
 
 import numpy as np
 
-from metaseg.demo.figure import Colour, rgb
+from metaseg.demo.figure import rgb
+from metaseg.demo.reading import Reading
 from metaseg.metrics import dice_by_threshold
 
 THRESHOLDS = np.linspace(0, 1, 101)
@@ -14,25 +15,26 @@ DASHES = ("", "7 4")
 """Solid and dashed, so the lines differ without colour as well."""
 
 
-def threshold_curve(
-    readings: Sequence[tuple[str, Colour, np.ndarray]], truth: np.ndarray, threshold: float
-) -> str:
-    """A figure with a line for each (title, colour, probability (H, W)) against ``truth`` (H, W)
-    bool, which must not be empty, and a mark at ``threshold``."""
+def threshold_curve(readings: Sequence[Reading], truth: np.ndarray) -> str:
+    """A figure with a line for each of ``readings`` against ``truth`` (H, W) bool, which must not
+    be empty, and a mark at its threshold."""
     lines, legend, spoken = [], [], []
-    for (title, colour, probability), dash in zip(readings, DASHES):
-        dice = dice_by_threshold(probability, truth, THRESHOLDS)
+    for reading, dash in zip(readings, DASHES):
+        threshold, colour = reading.threshold, reading.colour
+        dice = dice_by_threshold(reading.probability, truth, THRESHOLDS)
         points = " ".join(f"{_x(t):.1f},{_y(d):.1f}" for t, d in zip(THRESHOLDS, dice))
-        (present,) = dice_by_threshold(probability, truth, np.array([threshold]))
+        (present,) = dice_by_threshold(reading.probability, truth, np.array([threshold]))
         best = int(np.argmax(dice))
         style = f"style='color:{rgb(colour)}' stroke-dasharray='{dash}'"
         lines.append(f"<polyline class='line' {style} points='{points}'/>")
+        x = f"{_x(threshold):.1f}"
         lines.append(
-            f"<circle class='dot' style='color:{rgb(colour)}' cx='{_x(threshold):.1f}' "
+            f"<line class='present' x1='{x}' x2='{x}' y1='{_y(1)}' y2='{_y(0)}'/>"
+            f"<circle class='dot' style='color:{rgb(colour)}' cx='{x}' "
             f"cy='{_y(present):.1f}' r='5'/>"
         )
         words = (
-            f"{title}: {present:.3f} at {threshold:g}, "
+            f"{reading.title}: {present:.3f} at {threshold:g}, "
             f"best {dice[best]:.3f} at {THRESHOLDS[best]:.2f}"
         )
         spoken.append(words)
@@ -43,7 +45,7 @@ def threshold_curve(
     label = escape("Dice by threshold. " + "; ".join(spoken) + ".")
     return (
         f"<figure class='curve'><svg role='img' aria-label='{label}' "
-        f"viewBox='0 0 {WIDTH} {HEIGHT}'>{_axes()}{''.join(lines)}{_mark(threshold)}</svg>"
+        f"viewBox='0 0 {WIDTH} {HEIGHT}'>{_axes()}{''.join(lines)}</svg>"
         f"<figcaption><ul class='legend'>{''.join(legend)}</ul></figcaption></figure>"
     )
 
@@ -72,8 +74,3 @@ def _axes() -> str:
         "Dice</text>"
     )
     return "".join(parts)
-
-
-def _mark(threshold: float) -> str:
-    x = _x(threshold)
-    return f"<line class='present' x1='{x:.1f}' x2='{x:.1f}' y1='{_y(1)}' y2='{_y(0)}'/>"

@@ -128,7 +128,7 @@ def _write_figure(
     revisions = ", ".join(f"{one.title} {one.revision}" for one in result.predictions)
     write_paper_figure(
         path,
-        workbench.segmenter.view(scan, index, enhanced=False),
+        workbench.segmenter.view(scan, index),
         [panels[name] for name in wanted],
         part_to_show(workbench, result, index),
         scan.spacing and scan.spacing[1:],

@@ -35,6 +35,7 @@ def explain_view(
     pairs = [(r, e) for r, e in zip(readings, explanations) if e is not None]
     if not pairs:
         return NO_TISSUE
+    between = ", or differ more between the two networks" if len(pairs) == 2 else ""
     sections = [
         _section(
             "How likely is a lesion?",
@@ -51,8 +52,7 @@ def explain_view(
         ),
         _section(
             "Where is the answer unstable?",
-            "Brighter pixels change more when the slice is mirrored, or differ more between the "
-            "two networks.",
+            f"Brighter pixels change more when the slice is mirrored{between}.",
             _instability(pairs, frame),
             ("stable", "unstable"),
         ),

@@ -31,8 +31,6 @@ class Frame:
     width: int
     aspect: float
     """Height of a pixel over its width."""
-    plane: str = ""
-    """The plane of the slice; empty if unknown."""
 
     @property
     def size(self) -> tuple[float, float]:

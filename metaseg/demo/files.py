@@ -107,7 +107,7 @@ def report_of(workbench: Workbench, inputs: Inputs, result: Result, digest: str)
     """The printable report of ``result``, whose scan has the SHA-256 ``digest``."""
     scan, truth = result.opened.scan, result.opened.truth
     index = result.main_slice
-    grey = workbench.segmenter.view(scan, index, enhanced=False)
+    grey = workbench.segmenter.view(scan, index)
     box = part_to_show(workbench, result, index)
     drawn = [("Slice", [])]
     if truth is not None:
@@ -122,7 +122,7 @@ def report_of(workbench: Workbench, inputs: Inputs, result: Result, digest: str)
     for row in result.regions.rows[:MOST_REGIONS]:
         at = row.lesion.diameter_slice
         part = box_around(row, part_to_show(workbench, result, at), scan.aspect)
-        view = workbench.segmenter.view(scan, at, enhanced=False)
+        view = workbench.segmenter.view(scan, at)
         where = f", slice {at + 1}" if scan.is_volume else ""
         caption = f"Region {row.number}{where}, {diameter_of(row.lesion)}"
         picture = picture_of(view, result.outlines(at), part, LESION_SIDE, scan.aspect)
@@ -141,7 +141,7 @@ def report_of(workbench: Workbench, inputs: Inputs, result: Result, digest: str)
 
 def part_to_show(workbench: Workbench, result: Result, index: int) -> Box:
     """The part of slice ``index`` that pictures show: its tissue, and all that is outlined."""
-    grey = workbench.segmenter.view(result.opened.scan, index, enhanced=False)
+    grey = workbench.segmenter.view(result.opened.scan, index)
     return tissue_box(grey, workbench.segmenter.display, result.outlines(index))
 
 

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,17 +12,16 @@ from string import Template
 import numpy as np
 from PIL import Image
 
+from metaseg.demo.tables import SHOWN_METRICS, metric_text
 from metaseg.findings.matching import Region, Regions
 from metaseg.findings.report import RESEARCH_USE, Report
 from metaseg.findings.sizes import UNDEFINED, count_text, diameter_of, extent_of
 from metaseg.findings.verdict import verdict
-from metaseg.metrics import OVERLAP_NAMES, SCORES
+from metaseg.metrics import SCORES
 from metaseg.scan import Scan
 
 MOST_REGIONS = 12
 """Regions with a row and a picture. The table of the zip holds all."""
-SHOWN_METRICS = tuple(name for name in OVERLAP_NAMES if name != "f1")
-"""Without F1, which is the same number as Dice."""
 
 TEMPLATE = Template(Path(__file__).with_suffix(".html").read_text(encoding="utf-8"))
 
@@ -115,7 +113,7 @@ def _networks(reports: Sequence[Report]) -> list[tuple[str, ...]]:
 def _metrics(reports: Sequence[Report]) -> str:
     """The metrics of each network as a table; empty without a ground truth."""
     rows = [
-        [report.model, *(_number(report.metrics[name]) for name in SHOWN_METRICS)]
+        [report.model, *(metric_text(report.metrics[name]) for name in SHOWN_METRICS)]
         for report in reports
         if report.metrics is not None
     ]
@@ -123,10 +121,6 @@ def _metrics(reports: Sequence[Report]) -> str:
         return ""
     head = ["Network", *(SCORES[name] for name in SHOWN_METRICS)]
     return f"<h2>Agreement with the ground truth</h2>{_table(head, rows)}"
-
-
-def _number(value: float) -> str:
-    return UNDEFINED if math.isnan(value) else f"{value:.2f}"
 
 
 def _regions(regions: Regions, in_volume: bool) -> str:

@@ -15,7 +15,7 @@ from metaseg.findings.matching import FOUND, MISSED, Region, Regions
 from metaseg.findings.overlay import PREDICTION_COLOURS, TRUTH_COLOUR
 from metaseg.findings.report import DOUBTFUL, RESEARCH_USE
 from metaseg.findings.review import Review
-from metaseg.findings.sizes import diameter_of, extent_of
+from metaseg.findings.sizes import count_text, diameter_of, extent_of
 from metaseg.findings.verdict import verdict
 from metaseg.input_check import UNLIKE
 from metaseg.passes import NO_TISSUE, PANELS
@@ -75,7 +75,7 @@ def region_list(workbench: Workbench, regions: Regions, in_volume: bool) -> str:
     }
     rows = [_row(row, colours, in_volume) for row in regions.rows[:MOST_REGIONS]]
     rest = len(regions.rows) - MOST_REGIONS
-    more = f"<p class='aside'>{rest} smaller regions are not listed.</p>" if rest > 0 else ""
+    more = f"<p class='aside'>{count_text(rest, 'more region')} not listed.</p>" if rest > 0 else ""
     return f"<ol class='regions'>{''.join(rows)}</ol>{more}" if rows else ""
 
 

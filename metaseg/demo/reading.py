@@ -6,7 +6,6 @@ import numpy as np
 
 from metaseg.demo.figure import Colour
 from metaseg.findings.outlines import Outline
-from metaseg.findings.report import Report
 
 
 @dataclass(frozen=True)
@@ -23,6 +22,5 @@ class Reading:
     outlines: list[Outline]
     numbers: list[int]
     """The lesion that each outline belongs to. In a volume, one lesion may have several."""
-    report: Report
     mask: np.ndarray
     """(H, W) bool."""

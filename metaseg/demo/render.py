@@ -87,7 +87,7 @@ def read_slice(workbench: Workbench, opened: OpenScan, inputs: Inputs) -> tuple[
 def frame_of(opened: OpenScan) -> Frame:
     """The frame for the slices of ``opened``."""
     _, height, width = opened.scan.voxels.shape
-    return Frame(opened.scan.name, height, width, opened.scan.aspect, opened.scan.plane)
+    return Frame(opened.scan.name, height, width, opened.scan.aspect)
 
 
 def present_slice(opened: OpenScan, inputs: Inputs) -> int:

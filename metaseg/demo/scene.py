@@ -50,6 +50,6 @@ def grey_levels(scan: Scan, settings: Preprocessing) -> np.ndarray:
 
 def tissue_box(grey: np.ndarray, settings: Preprocessing) -> list[int]:
     """Top, bottom, left and right of the tissue of ``grey`` (D, H, W) in all slices together."""
-    step = max(1, len(grey) // LOOKED_AT)
+    step = -(-len(grey) // LOOKED_AT)
     found = find_tissue(grey[::step].max(axis=0), settings)
     return list(found or (0, grey.shape[1], 0, grey.shape[2]))

@@ -5,27 +5,23 @@ from collections.abc import Sequence
 from html import escape
 
 from metaseg.findings.report import Report
-from metaseg.metrics import SCORES
+from metaseg.metrics import OVERLAP_NAMES, SCORES
 
-OVERLAPS = ("dice", "iou", "precision", "recall")
+SHOWN_METRICS = tuple(name for name in OVERLAP_NAMES if name != "f1")
 """Without F1, which is the same number as Dice."""
 
 
-def metrics_table(reports: Sequence[Report], volumes: Sequence[Report] = ()) -> str:
-    """Dice, IoU, precision and recall of each report; empty without a ground truth.
-
-    ``volumes`` are the reports of whole volumes, and ``reports`` then those of one slice of each.
-    """
-    named = [(report.model + (", this slice" if volumes else ""), report) for report in reports]
-    named += [(f"{report.model}, whole volume", report) for report in volumes]
+def metrics_table(reports: Sequence[Report]) -> str:
+    """Dice, IoU, precision and recall of each report; empty without a ground truth."""
     rows = [
-        [name, *(_number(report.metrics[key]) for key in OVERLAPS)]
-        for name, report in named
+        [report.model, *(metric_text(report.metrics[key]) for key in SHOWN_METRICS)]
+        for report in reports
         if report.metrics is not None
     ]
     if not rows:
         return ""
-    return _table("Agreement with the ground truth", ["Model", *map(SCORES.get, OVERLAPS)], rows)
+    head = ["Model", *map(SCORES.get, SHOWN_METRICS)]
+    return _table("Agreement with the ground truth", head, rows)
 
 
 def notice_list(notices: list[str]) -> str:
@@ -33,7 +29,8 @@ def notice_list(notices: list[str]) -> str:
     return "".join(f"<p>{escape(notice)}</p>" for notice in dict.fromkeys(notices))
 
 
-def _number(value: float) -> str:
+def metric_text(value: float) -> str:
+    """A metric with two digits, or a dash where it is undefined."""
     return "–" if math.isnan(value) else f"{value:.2f}"
 
 

@@ -26,8 +26,11 @@ def visitor(request: Request) -> str:
 
 async def receive(request: Request) -> Response:
     """Store the files in ``request`` in a new folder, and answer with their paths."""
+    length = request.headers.get("content-length", "")
+    if not length.isdecimal():  # the quota goes by it
+        return PlainTextResponse("The upload does not say how long it is: send it whole.", 411)
     try:
-        folder = store().new_upload(visitor(request), int(request.headers.get("content-length", 0)))
+        folder = store().new_upload(visitor(request), int(length))
     except InputError as refusal:
         return PlainTextResponse(str(refusal), 429)
     except OSError:
@@ -44,6 +47,9 @@ async def receive(request: Request) -> Response:
             return PlainTextResponse("The upload is damaged: send it again.", 400)
         words = f"A file is larger than {MAX_FILE_BYTES >> 20} MB: use a smaller one."
         return PlainTextResponse(words, 413)
+    except TypeError:  # a field that should hold a file holds text
+        shutil.rmtree(folder, ignore_errors=True)
+        return PlainTextResponse("The upload holds no file: send the scan as a file.", 400)
     except TimeoutError:
         shutil.rmtree(folder, ignore_errors=True)
         return PlainTextResponse("The upload was too slow: send it again.", 408)

@@ -22,7 +22,7 @@ def view_of(workbench: Workbench, state: Any, server: str) -> dict:
     if name == "python":
         return {**answered, "text": python_call(workbench, server, inputs)}
     if name not in ("compare", "explain"):
-        raise InputError("There is no such view.")
+        raise InputError("There is no such view: choose compare, explain or python.")
     opened, _ = open_inputs(workbench, inputs)
     index, readings = read_slice(workbench, opened, inputs)
     frame, scan = frame_of(opened), opened.scan
@@ -35,5 +35,5 @@ def view_of(workbench: Workbench, state: Any, server: str) -> dict:
         html = compare_view(frame, readings, truth, spacing and spacing[1] * spacing[2])
     if review_in(state):
         html = f"<p class='aside'>{UNREVIEWED}</p>{html}"
-    grey = workbench.segmenter.view(scan, index, enhanced=False)
+    grey = workbench.segmenter.view(scan, index)
     return {**answered, "html": html, "store": slice_store(grey, frame.aspect)}

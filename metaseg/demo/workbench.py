@@ -158,7 +158,7 @@ class Workbench:
         one = opened.only(index)
         found = self._find_in_slice(opened, whole, threshold, index)
         colour = PREDICTION_COLOURS[self.segmenter.find(model).config.architecture]
-        grey = self.segmenter.view(one.scan, 0, enhanced=False)
+        grey = self.segmenter.view(one.scan, 0)
         return Segmentation(
             title=whole.title,
             overlay=draw_overlay(grey, [(found.mask[0], colour)], one.scan.aspect),
@@ -211,7 +211,6 @@ class Workbench:
             threshold=threshold,
             outlines=outlines,
             numbers=self._numbers(opened, whole.model, threshold, index, outlines),
-            report=found.report,
             mask=found.mask[0],
         )
 

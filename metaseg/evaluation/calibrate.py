@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from metaseg.data.case import Case, read_case
 from metaseg.errors import InputError
@@ -125,9 +125,7 @@ def calibrate(
         temperature = 1.0
     scores = group_dice_by_threshold(seen.pooled, temperature)
     best = int(scores.argmax())
-    sensitive = choose_sensitive(seen.lesions.values())
-    if sensitive is not None and expit(sensitive[0] / temperature) > GRID[best]:
-        sensitive = None
+    sensitive = choose_sensitive(seen.lesions.values(), temperature * logit(GRID[best]))
     at, found, false = (None, None, None) if sensitive is None else sensitive
     return Calibration(
         temperature,
@@ -163,7 +161,13 @@ def check_input(
 
     def look(scans: Iterable[Scan]) -> np.ndarray:
         found = [segmenter.features(scan, model) for scan in scans]
-        return np.concatenate([f for f in found if len(f)])  # without tissue there are none
+        found = [f for f in found if len(f)]  # without tissue there are none
+        if sum(map(len, found)) < 2:
+            raise InputError(
+                "There are too few slices with tissue to fit the input check: use data folders "
+                "with more of them."
+            )
+        return np.concatenate(found)
 
     known, tried = (
         look(read_case(case)[0] for case in progress(_some(cases)))
@@ -182,16 +186,16 @@ def _some(cases: list[Case]) -> list[Case]:
     return chosen
 
 
-def choose_sensitive(lesions: Iterable[Froc]) -> tuple[float, float, float] | None:
-    """Of LOGITS the one that finds most lesions at no more than FALSE_POSITIVES per slice, the
-    highest of equals, and its sensitivity and false positives, all means over ``lesions`` of data
-    folders; None if all have more."""
+def choose_sensitive(lesions: Iterable[Froc], most: float) -> tuple[float, float, float] | None:
+    """Of LOGITS up to ``most`` the one that finds most lesions at no more than FALSE_POSITIVES per
+    slice, the highest of equals, and its sensitivity and false positives, all means over
+    ``lesions`` of data folders; None if all have more."""
     curves = [froc.curve() for froc in lesions if froc.lesions]
     found, false = (
         np.mean([[point[key] for point in curve] for curve in curves], axis=0)
         for key in ("sensitivity", "false_positives_per_slice")
     )
-    allowed = np.flatnonzero(false <= FALSE_POSITIVES)
+    allowed = np.flatnonzero((false <= FALSE_POSITIVES) & (LOGITS <= most))
     if not len(allowed):
         return None
     best = max(allowed, key=lambda k: (found[k], k))

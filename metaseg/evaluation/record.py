@@ -54,7 +54,10 @@ def read_slice_dice(folder: Path) -> list[dict[str, str]]:
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
         if tuple(reader.fieldnames or ()) != SLICE_COLUMNS:
-            raise InputError(f"{SLICE_DICE} of the checkpoint {path.parent.name} is damaged.")
+            raise InputError(
+                f"{SLICE_DICE} of the checkpoint {path.parent.name} is damaged: "
+                "delete it and evaluate again."
+            )
         return list(reader)
 
 

@@ -58,6 +58,6 @@ def _tile(
     size = max(1, round(width * scale)), max(1, round(height * scale))
     tile = cv2.resize(drawn, size, interpolation=cv2.INTER_AREA)
     cv2.putText(
-        tile, str(index), (5, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45, LABEL_COLOUR, 1, cv2.LINE_AA
+        tile, str(index + 1), (5, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45, LABEL_COLOUR, 1, cv2.LINE_AA
     )
     return tile

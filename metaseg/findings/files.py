@@ -50,7 +50,7 @@ def write_results(
         return folder / files[-1]
 
     def view(index: int) -> np.ndarray:
-        return segmenter.view(scan, index, enhanced=False)
+        return segmenter.view(scan, index)
 
     def overlay(index: int) -> np.ndarray:
         return draw_overlay(view(index), [(mask[index], colour)], scan.aspect)

@@ -18,13 +18,13 @@ TEMPLATE = Path(__file__).with_name("card.md.j2")
 UNKNOWN = "not recorded"
 
 
-def write_card(folder: Path, repo_id: str | None = None) -> Path:
+def write_card(folder: Path) -> Path:
     """Write the README.md of the checkpoint in ``folder`` and return its path.
 
     Raises InputError if ``folder`` has no checkpoint or a file is damaged.
     """
     path = Path(folder) / CARD
-    write_whole(path, render_card(folder, repo_id).encode())
+    write_whole(path, render_card(folder).encode())
     return path
 
 

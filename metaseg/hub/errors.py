@@ -84,7 +84,7 @@ def _explain(error: BaseException, place: str) -> str | None:
                 return _BY_STATUS[status].format(place=place)
             if status >= 500:
                 return f"The Hub has an internal error ({status}) for {place}: try again later."
-            return f"The Hub refused {place} ({status})."
+            return f"The Hub refused {place} ({status}): check name and token, or try again later."
         case HFValidationError():
             return f"{place} is not a valid Hub name: use the form USER/NAME."
         case httpx2.TimeoutException() | httpx2.NetworkError() | httpx2.ProxyError():

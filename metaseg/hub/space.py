@@ -116,7 +116,9 @@ def pinned_gradio(root: Path = ROOT) -> str:
     requirements = (root / REQUIREMENTS).read_text(encoding="utf-8")
     found = re.search(r"^gradio(?:\[\w+\])?==(\S+)", requirements, re.MULTILINE)
     if found is None:
-        raise InputError("requirements.txt does not pin gradio, whose version the Space needs.")
+        raise InputError(
+            "requirements.txt does not pin gradio: write gradio==VERSION, which the Space needs."
+        )
     return found[1]
 
 

@@ -4,7 +4,7 @@ from metaseg.preprocess.brain import brain_mask, brain_masks
 from metaseg.preprocess.channels import CHANNELS, network_input, to_channels
 from metaseg.preprocess.geometry import Box, Geometry
 from metaseg.preprocess.grid import prepare
-from metaseg.preprocess.intensity import enhance, grey_slices, standardise, to_grey_levels
+from metaseg.preprocess.intensity import grey_slices, standardise, to_grey_levels
 from metaseg.preprocess.panels import has_panels
 from metaseg.preprocess.screenshot import find_picture
 from metaseg.preprocess.settings import VERSION, Preprocessing
@@ -18,7 +18,6 @@ __all__ = [
     "Preprocessing",
     "brain_mask",
     "brain_masks",
-    "enhance",
     "find_picture",
     "find_tissue",
     "grey_slices",

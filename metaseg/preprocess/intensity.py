@@ -6,7 +6,6 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from metaseg.preprocess.screenshot import find_picture
 from metaseg.preprocess.settings import Preprocessing
 from metaseg.preprocess.tissue import air_level
 from metaseg.scan import Scan
@@ -49,17 +48,6 @@ def to_grey_levels(
         return np.zeros(slice_.shape, np.uint8)
     levels = (slice_.astype(np.float64) - low) * (255 / (high - low))
     return np.clip(np.rint(levels), 0, 255).astype(np.uint8)
-
-
-def enhance(grey: np.ndarray, settings: Preprocessing) -> np.ndarray:
-    """``grey`` (H, W) uint8 after contrast-limited adaptive histogram equalisation, for display.
-
-    The page around a screenshot is excluded and unchanged.
-    """
-    picture = find_picture(grey)
-    enhanced = grey.copy()
-    enhanced[picture] = equalise(grey[picture], settings)
-    return enhanced
 
 
 def equalise(grey: np.ndarray, settings: Preprocessing) -> np.ndarray:

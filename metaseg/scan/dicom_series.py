@@ -81,9 +81,9 @@ def find_series(entries: list[Entry]) -> tuple[list[Series], list[str]]:
             groups[_key(frame)].append(frame)
     notices = []
     if unreadable:
-        notices.append(f"{len(unreadable)} damaged DICOM files were skipped.")
+        notices.append(f"Damaged DICOM files were skipped: {len(unreadable)}.")
     if repeated:
-        notices.append(f"{repeated} duplicate files: one of each was read.")
+        notices.append(f"Duplicate DICOM files were left out: {repeated}.")
     parts = [part for frames in groups.values() for part in _split(frames)]
     series = [Series(_describe(part), _uid(part[0]), part) for part in parts]
     return sorted(series, key=lambda one: (one.description, one.uid)), notices

@@ -47,8 +47,7 @@ def stack_frames(frames: list[Frame]) -> Stack:
     notices = []
     if len(kept) < len(ordered):
         notices.append(
-            f"The series has {len(ordered) - len(kept)} slices at the position of another slice: "
-            "the first of each was read."
+            f"Slices at the position of another slice were left out: {len(ordered) - len(kept)}."
         )
     if len(kept) == 1:
         step = kept[0].thickness or 1.0

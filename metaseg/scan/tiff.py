@@ -77,7 +77,7 @@ def read_tiff(data: bytes, channel: int | None = None) -> Scan:
         height, width = pixels.shape[-2:]
         voxels = pixels.reshape(-1, height, width).astype(np.float32)
     if left_out:
-        notices += (f"The file contains {left_out} more pages of another size or kind: not read.",)
+        notices += (f"Pages of another size or kind were not read: {left_out}.",)
     return Scan(voxels, eight_bit=eight_bit, notices=notices)
 
 

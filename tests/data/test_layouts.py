@@ -133,7 +133,7 @@ def test_brainmetshare_slices(tmp_path):
     assert name == "brainmetshare"
     assert [case.name for case in cases[:2]] == ["Mets_005_000", "Mets_005_001"]
     assert {case.group for case in cases} == {"Mets_005", "Mets_010"}
-    assert "1 images have no mask" in remarks[0]
+    assert "images without a mask are skipped: 1" in remarks[0]
     assert read_case(cases[0])[0].voxels.shape == (1, 24, 20)
 
 
@@ -240,7 +240,7 @@ def test_check_says_what_is_wrong(tmp_path, capsys):
     (folder / "100102A" / "100102A_seg.nii.gz").unlink()
     assert main(["data", "check", str(tmp_path / "ucsf")]) == 2
     out = capsys.readouterr().out
-    assert "note: 1 images have no mask" in out
+    assert "note: images without a mask are skipped: 1" in out
     assert "problem: 100101A: 100101A_T1post.nii.gz is damaged" in out
     assert "problem: 100101B: The ground truth" in out
     assert "2 of 4 cases have a problem." in out

@@ -140,11 +140,26 @@ def test_an_upload_that_breaks_off_leaves_nothing(quick):
         raise ConnectionError
 
     with pytest.raises(ConnectionError):
-        headers = {"Content-Type": "multipart/form-data; boundary=x"}
+        headers = {"Content-Type": "multipart/form-data; boundary=x", "Content-Length": "200000"}
         post(f"{quick}gradio_api/upload", content=parts(), headers=headers)
     wait_until(lambda: set(store().uploads.iterdir()) <= before)
+    del headers["Content-Length"]
     answer = post(f"{quick}gradio_api/upload", content=b"--x--", headers=headers)
     assert set(store().uploads.iterdir()) <= before or answer.json() == []
+
+
+def test_an_upload_of_unknown_length_or_without_a_file_is_a_sentence(quick):
+    before = set(store().uploads.iterdir())
+    answer = post(f"{quick}gradio_api/upload", content=iter([b"--x--"]))
+    assert (answer.status_code, answer.text) == (
+        411,
+        "The upload does not say how long it is: send it whole.",
+    )
+    field = b'--x\r\nContent-Disposition: form-data; name="files"\r\n\r\ntext\r\n--x--\r\n'
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    answer = post(f"{quick}gradio_api/upload", content=field, headers=headers)
+    assert answer.status_code == 400 and "send the scan as a file" in answer.text
+    assert set(store().uploads.iterdir()) <= before
 
 
 def test_a_file_that_is_too_large_is_a_sentence(quick, monkeypatch):

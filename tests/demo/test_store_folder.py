@@ -150,15 +150,18 @@ def test_claims_outside_of_calls_check_the_place_alone(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_server_that_is_told_to_end_leaves_nothing(tmp_path, number):
+@pytest.mark.parametrize(
+    ("command", "number"),
+    [(["app.py"], signal.SIGINT), (["-m", "metaseg", "demo"], signal.SIGTERM)],
+)
+def test_a_server_that_is_told_to_end_leaves_nothing(tmp_path, command, number):
     environment = {
         **os.environ,
         "GRADIO_TEMP_DIR": str(tmp_path),
         "GRADIO_SERVER_PORT": "7931",
         "HF_HUB_OFFLINE": "1",
     }
-    server = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment)
+    server = subprocess.Popen([sys.executable, *command], cwd=ROOT, env=environment)
     url = "http://127.0.0.1:7931/"
     try:
         wait_until(lambda: answers(url), 120)

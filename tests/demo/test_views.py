@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -30,9 +31,7 @@ def read(name: str, title: str, probability: np.ndarray) -> Reading:
     found = find(Scan(probability[None]), prediction, 0.5)
     outlines = outline_lesions(probability, 0.5, found.components)
     numbers = [outline.number for outline in outlines]
-    return Reading(
-        name, title, (1, 2, 3), probability, 0.5, outlines, numbers, found.report, found.mask[0]
-    )
+    return Reading(name, title, (1, 2, 3), probability, 0.5, outlines, numbers, found.mask[0])
 
 
 @pytest.fixture
@@ -89,16 +88,19 @@ def test_titles_are_escaped_everywhere(readings):
 
 def test_the_curve_says_what_it_draws():
     truth = disc(20, 12) >= 0.5
-    tree = parse(threshold_curve([("Net", (0, 0, 0), disc(20, 12))], truth, 0.5))
-    assert "Net: 1.000 at 0.5, best 1.000 at 0.5" in "".join(tree.itertext())
+    one, other = read("one", "Net", disc(20, 12)), read("two", "Other", disc(20, 16))
+    tree = parse(threshold_curve([one, replace(other, threshold=0.7)], truth))
+    words = "".join(tree.itertext())
+    assert "Net: 1.000 at 0.5, best 1.000 at 0.5" in words and " at 0.7, best" in words
     points = [
         tuple(map(float, p.split(","))) for p in tree.find(".//polyline").get("points").split()
     ]
     assert len(points) == 101
     highest = min(points, key=lambda point: point[1])
-    assert highest[0] == pytest.approx(
-        float(tree.find(".//line[@class='present']").get("x1")), abs=8
-    )
+    marks = [float(mark.get("x1")) for mark in tree.findall(".//line[@class='present']")]
+    dots = [float(dot.get("cx")) for dot in tree.findall(".//circle")]
+    assert marks == dots and marks[0] < marks[1]
+    assert highest[0] == pytest.approx(marks[0], abs=8)
 
 
 def test_entropy_is_highest_at_a_coin_toss():

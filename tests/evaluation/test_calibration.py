@@ -73,16 +73,18 @@ def test_the_sensitive_threshold_finds_most_at_half_a_false_positive_per_slice()
         probability[2:5, 2:5], probability[10:13, 10:13] = 0.6, 0.1
         probability[20:22, 20:22], probability[30:32, 30:32] = false, 0.05
         froc.add(prediction_of(probability), truth[None])
-    at, sensitivity, false = choose_sensitive([froc])
+    at, sensitivity, false = choose_sensitive([froc], 9)
     assert 0.05 < expit(at) <= 0.1 and expit(at + 0.25) > 0.1
     assert (sensitivity, false) == (1.0, 0.5)
+    lower, sensitivity, _ = choose_sensitive([froc], at - 0.1)  # of equals, the highest allowed
+    assert lower == at - 0.25 and sensitivity == 1.0
     assert froc.curve()[0]["false_positives_per_slice"] == 1.5
     noisy = Froc(expit(LOGITS))
     everywhere = np.zeros((40, 40), bool)
     everywhere[2, 2] = True
     spots = np.eye(40, dtype=np.float32)[:, ::-1] + 1.0 * (np.indices((40, 40)) % 4 == 0).all(0)
     noisy.add(prediction_of(spots), everywhere[None])
-    assert choose_sensitive([noisy]) is None
+    assert choose_sensitive([noisy], 9) is None
 
 
 def test_the_threshold_is_the_best_one():

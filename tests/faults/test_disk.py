@@ -19,8 +19,8 @@ from tests.findings.test_files import head_volume
 from tests.training.tiny import TINY
 from tests.volumes import affine_of, save
 
-FULL = "the disk is full: free some space, and run the command again."
-READ_ONLY = "the disk is read-only: choose another folder, and run the command again."
+FULL = "the disk is full: free some space, and try again."
+READ_ONLY = "the disk is read-only: choose another folder, and try again."
 SPACE = [
     0,
     *(pytest.param(size, marks=pytest.mark.slow) for size in (4096, 20_000, 60_000, 400_000)),
@@ -62,7 +62,7 @@ def test_predict_on_a_full_disk(disk: Disk, scans, model, capsys, space):
     command = ["predict", str(scans), "--model", str(model), "--output", str(output)]
     disk.fill(space)
     assert main(command) == 2
-    assert sentences(capsys) == [f"metaseg: Nothing more could be written: {FULL}"]
+    assert sentences(capsys) == [f"metaseg: The results could not be written, because {FULL}"]
     assert not half_files(disk.folder)
     disk.free()
     assert main(command) == 0
@@ -100,7 +100,7 @@ def test_every_command_that_writes(disk: Disk, scans, model, tmp_path, capsys, n
         disk.make_read_only()
     assert main(command) == 2
     reason = FULL if fault == "full" else READ_ONLY
-    assert sentences(capsys) == [f"metaseg: Nothing more could be written: {reason}"]
+    assert sentences(capsys) == [f"metaseg: The results could not be written, because {reason}"]
     assert load_checkpoint(disk.folder / "small").config == before
     if fault == "read-only":
         disk.make_read_only(False)
@@ -124,7 +124,7 @@ def test_training_on_a_full_disk(disk: Disk, tmp_path, monkeypatch, capsys, spac
     data = write_data_folder(tmp_path / "heads")
     disk.fill(space)
     assert train_tiny(monkeypatch, data, disk.folder / "run") == 2
-    assert sentences(capsys)[-1] == f"train.py: Nothing more could be written: {FULL}"
+    assert sentences(capsys)[-1] == f"train.py: The results could not be written, because {FULL}"
     assert not half_files(disk.folder)
     folder = disk.folder / "run" / "unet"
     if (folder / "config.json").is_file():
@@ -141,4 +141,4 @@ def test_training_on_a_read_only_disk(disk: Disk, tmp_path, monkeypatch, capsys)
     (disk.folder / "run").mkdir()
     disk.make_read_only()
     assert train_tiny(monkeypatch, data, disk.folder / "run") == 2
-    assert sentences(capsys) == [f"train.py: Nothing more could be written: {READ_ONLY}"]
+    assert sentences(capsys) == [f"train.py: The results could not be written, because {READ_ONLY}"]

@@ -187,5 +187,5 @@ def test_damaged_files_are_input_errors(folder: Path):
         write_card(folder)
     assert not (folder / CARD).exists()
     (folder / CONFIG).unlink()
-    with pytest.raises(InputError, match="not a checkpoint"):
+    with pytest.raises(InputError, match="name the folder of a checkpoint"):
         write_card(folder)

@@ -169,7 +169,7 @@ def test_the_command_line_says_what_is_wrong_and_exits_with_2(hub: Hub, tmp_path
     data = ["--data", write_data_folder(tmp_path / "heads"), "--output", tmp_path / "out"]
     for command, words in [
         ([*publish, "model", folder, "someone/brain"], "You are not logged in to the Hub"),
-        ([*publish, "model", tmp_path, "someone/brain"], "is not a checkpoint"),
+        ([*publish, "model", tmp_path, "someone/brain"], "name the folder of a checkpoint"),
         ([*publish, "space", "someone/demo"], "You are not logged in to the Hub"),
         ([*publish, "space", "someone/demo", "--hardware", "abacus"], 'no hardware "abacus"'),
         (["train.py", "--model", "unet", *data, "--push-to-hub", "me/x"], "You are not logged in"),

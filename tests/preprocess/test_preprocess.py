@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from metaseg.metrics import Counts
 from metaseg.preprocess import (
     Geometry,
-    enhance,
     find_tissue,
     prepare,
     standardise,
     to_grey_levels,
 )
+from metaseg.preprocess.intensity import equalise
 from metaseg.scan import read_scan
 from tests.conftest import EXAMPLES, draw_head, preprocessing
 
@@ -184,4 +184,4 @@ def test_clahe_is_opencvs():
 
     grey, _ = draw_head()
     reference = cv2.createCLAHE(clipLimit=2.0, tileGridSize=(6, 6)).apply(grey)
-    assert np.array_equal(enhance(grey, SETTINGS), reference)
+    assert np.array_equal(equalise(grey, SETTINGS), reference)

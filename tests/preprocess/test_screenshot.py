@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metaseg.preprocess import enhance, prepare
+from metaseg.preprocess import prepare
 from metaseg.preprocess.screenshot import LINE, find_picture
 from tests.conftest import EXAMPLES, preprocessing
 from tests.phantom import head_slice
@@ -83,13 +83,3 @@ def test_an_empty_page_has_no_slice_and_nothing_breaks(level):
     cv2.putText(page, "nothing", (5, 60), cv2.FONT_HERSHEY_SIMPLEX, 0.5, 255 - level, 1)
     prepare(page, SETTINGS)
     assert find_picture(page[:1]) == (slice(0, 1), slice(0, 90))
-
-
-def test_clahe_leaves_the_page_alone():
-    slice_ = head_slice(200)
-    page = np.pad(slice_, 40, constant_values=200)
-    enhanced = enhance(page, SETTINGS)
-    assert (enhanced[:38] == 200).all()
-    inner = np.s_[40 + LINE : 240 - LINE]
-    expected = enhance(slice_[LINE:-LINE, LINE:-LINE], SETTINGS)
-    assert np.array_equal(enhanced[inner, inner], expected)

@@ -103,14 +103,14 @@ def test_the_same_file_twice(tmp_path):
     shutil.copy(file, folder / "copy")
     scan = read_scan(folder)
     assert scan.voxels.shape == (18, 24, 20)
-    assert "duplicate" in scan.notices[0]
+    assert "Duplicate" in scan.notices[0]
 
 
 def test_two_slices_at_one_place(tmp_path):
     slices = series_of(ARRAY, AFFINE)
     slices[4].ImagePositionPatient = slices[5].ImagePositionPatient
     scan = read_scan(save_series(tmp_path / "study", slices))
-    assert "at the position of another slice" in scan.notices[0]
+    assert "at the position of another slice were left out" in scan.notices[0]
     assert "lacks 1 of its 18" in scan.notices[1]
 
 

@@ -58,7 +58,7 @@ def draw_slices(path: Path, networks: Sequence[Network], folder: Path) -> None:
         for column, (rank, (case, index)) in enumerate(ranked.items()):
             entire, truths = read_case(cases[case])
             scan, truth = take_slice(entire, index)[0], truths[index]
-            grey = segmenter.view(scan, 0, enhanced=False)
+            grey = segmenter.view(scan, 0)
             whole = (0, grey.shape[0], 0, grey.shape[1])
             preprocessing = next(iter(settings.values())).preprocessing
             top, bottom, left, right = find_tissue(grey, preprocessing) or whole
