@@ -95,7 +95,7 @@ class Pass:
 
     def run(self, batch: list[tuple[int, np.ndarray, Geometry]]) -> None:
         """Segment the slices of ``batch``."""
-        if not batch:
+        if not batch or self.cut is None:
             return
         started = time.perf_counter()
         images = np.stack([image for _, image, _ in batch])

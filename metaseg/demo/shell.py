@@ -74,11 +74,13 @@ def _config(workbench: Workbench, examples: Sequence[Example]) -> dict:
         }
         for number, (name, checkpoint) in enumerate(workbench.segmenter.checkpoints.items())
     ]
+    display = workbench.segmenter.display
     return {
         "both": BOTH,
         "compared": workbench.compared,
         "networks": networks,
         "truth": rgb(TRUTH_COLOUR),
+        "clahe": {"tiles": display.clahe_tile_grid, "limit": display.clahe_clip_limit},
         "examples": [
             {
                 "title": example.title,

@@ -91,6 +91,32 @@ def test_planes_are_cut_in_the_browser(page, tmp_path):
     assert len(seen) == 3
 
 
+def test_contrast_is_opencvs_clahe_of_the_picture_alone(page):
+    random = np.random.default_rng(0)
+    for height, width in ((120, 96), (121, 97), (60, 61)):
+        grey = cv2.GaussianBlur(random.integers(0, 256, (height, width), np.uint8), (0, 0), 2)
+        found = page.evaluate(
+            """async ([bytes, width, height]) => {
+                const { equalise } = await import("/viewer/clahe.js");
+                return [...equalise(bytes, width, height, { tiles: 6, limit: 2 })];
+            }""",
+            [grey.ravel().tolist(), width, height],
+        )
+        expected = cv2.createCLAHE(2.0, (6, 6)).apply(grey)
+        # OpenCV computes in float32.
+        assert np.abs(np.reshape(found, grey.shape) - expected.astype(int)).max() <= 1
+    give(page, SLICE)
+    before, verdict = drawing(page), page.locator("#verdict").inner_text()
+    page.click("#enhance")
+    enhanced = drawing(page)
+    assert enhanced != before and page.locator("#verdict").inner_text() == verdict
+    expect(page.locator("#enhance")).to_have_attribute("aria-pressed", "true")
+    page.click("[data-action=reset]")
+    assert drawing(page) == before
+    page.keyboard.press("c")
+    assert drawing(page) == enhanced
+
+
 def test_a_second_scan_replaces_the_first_at_once(page, gate):
     gate.set()
     give(page, SLICE, TRUTH)

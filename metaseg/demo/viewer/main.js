@@ -22,6 +22,12 @@ function setLayout(layout) {
   redraw();
 }
 
+function enhance(enhanced) {
+  view.enhanced = enhanced;
+  find("#enhance").setAttribute("aria-pressed", String(enhanced));
+  redraw();
+}
+
 async function fullScreen() {
   if (document.fullscreenElement) await document.exitFullscreen();
   else await find("#viewer").requestFullscreen?.();
@@ -64,8 +70,9 @@ const ACTIONS = {
     fit();
     Object.assign(view, { low: 0, high: 255, opacity: 25, outlined: false });
     find("[data-setting=opacity]").value = view.opacity;
-    redraw();
+    enhance(false);
   },
+  enhance: () => enhance(!view.enhanced),
   full: fullScreen,
   theme: switchTheme,
   previous: () => goTo(view.index - 1),
@@ -123,6 +130,7 @@ const KEYS = {
   "]": () => stepThreshold(0.05), o: () => { view.outlined = !view.outlined; redraw(); },
   v: () => setLayout(view.layout === "one" ? "side" : "one"),
   "+": ACTIONS.in, "-": ACTIONS.out, 0: () => { fit(); redraw(); }, f: fullScreen,
+  c: ACTIONS.enhance,
   p: () => chooseTool("paint"), e: () => chooseTool("erase"), a: () => chooseTool("add"),
   x: () => view.selected && rejectRegion(view.selected.number),
 };

@@ -1,5 +1,6 @@
 // The pictures: one canvas for each, all with the same slice, zoom and window.
 
+import { equalise } from "./clahe.js";
 import { pathOf, ringsOf } from "./contours.js";
 import { shownOf } from "./masks.js";
 import { chosenNetworks, config, find, heldBack, on, open, redraw, view } from "./state.js";
@@ -140,9 +141,10 @@ function linesOf(layer) {
 
 function slicePicture() {
   const { width, height } = cut();
-  const key = `${view.plane} ${view.index} ${view.low} ${view.high}`;
+  const key = `${view.plane} ${view.index} ${view.low} ${view.high} ${view.enhanced}`;
   if (grey.key === key) return grey.canvas;
-  const bytes = open.grey.slice(cut(), view.index);
+  const plain = open.grey.slice(cut(), view.index);
+  const bytes = view.enhanced ? equalise(plain, width, height, config.clahe) : plain;
   const span = Math.max(1, view.high - view.low);
   const table = Uint8ClampedArray.from({ length: 256 },
     (_, level) => ((level - view.low) * 255) / span);
