@@ -99,11 +99,10 @@ def preprocessing(size: int = 96, **changes: object) -> Preprocessing:
     """Settings for a test, those of the shipped networks but for ``changes``."""
     values = {
         "version": VERSION,
-        "channels": ("window",),
-        "window": "slice",
+        "channels": ("window", "clahe", "gamma"),
+        "window": "volume",
         "low_percentile": 0.5,
-        "high_percentile": 99.5,
-        "clahe_at": "source",
+        "high_percentile": 99.9,
         "clahe_clip_limit": 2.0,
         "clahe_tile_grid": 6,
         "minimum_deviation": 8.0,

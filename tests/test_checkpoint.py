@@ -104,7 +104,7 @@ def test_no_field_takes_a_default(tmp_path, name):
         *[("minimum_deviation", value) for value in (0, -1, "x")],
         *[("clahe_clip_limit", value) for value in (0, 1e9)],
         *[("channels", value) for value in ([], ["colour"], "window", ["window"] * 2)],
-        *[("window", "room"), ("clahe_at", "home"), ("low_percentile", 99.9), ("colour", 1)],
+        *[("window", "room"), ("low_percentile", 99.9), ("colour", 1)],
         *[("temperature", value) for value in (0, "x", -1, 1e9)],
         *[("threshold", value) for value in (7, "a", -0.1, None, math.nan)],
         *[("sensitive_threshold", 2), ("rotations", 1), ("input_check", {}), ("training", [])],
@@ -138,7 +138,7 @@ def test_all_faults_are_told_at_once(tmp_path):
 
 
 def test_the_channels_are_the_networks_inputs(tmp_path):
-    settings = preprocessing(64, channels=("window", "clahe", "gamma"), clahe_at="grid")
+    settings = preprocessing(64, channels=("window", "clahe", "gamma"))
     made = small_checkpoint("attention_unet", preprocessing=settings)
     save_checkpoint(tmp_path, made.config, made.network.state_dict())
     loaded = load_checkpoint(tmp_path)

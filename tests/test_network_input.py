@@ -33,9 +33,7 @@ from tests.phantom import head_slice
 from tests.volumes import affine_of
 
 PINNED = Path(__file__).parent / "golden" / "network_input.npz"
-SEVERAL = preprocessing(
-    96, channels=("window", "clahe", "gamma", "local"), window="volume", clahe_at="grid"
-)
+SEVERAL = preprocessing(96, channels=("window", "clahe", "gamma", "local"), window="volume")
 
 
 def volume() -> np.ndarray:
@@ -93,7 +91,7 @@ def test_what_the_network_sees_is_pinned(tmp_path):
 
 UNUSUAL = preprocessing(
     80, channels=("local", "window", "clahe"), window="volume", low_percentile=2.0,
-    high_percentile=98.0, clahe_at="grid", clahe_clip_limit=3.0, clahe_tile_grid=4,
+    high_percentile=98.0, clahe_clip_limit=3.0, clahe_tile_grid=4,
     minimum_deviation=30.0, noise_limit=1.0,
 )  # fmt: skip
 
@@ -145,7 +143,7 @@ def test_one_window_for_the_volume_keeps_its_slices_apart(tmp_path):
 @pytest.mark.parametrize("name", CHANNELS)
 def test_a_channel_is_what_its_name_says(name):
     grey = cv2.resize(head_slice(160), (96, 96))
-    channel = to_channels(grey, preprocessing(channels=(name,), clahe_at="grid"))[0]
+    channel = to_channels(grey, preprocessing(channels=(name,)))[0]
     assert channel.dtype == np.uint8 and channel.shape == grey.shape
     air, values = grey < 8, channel.astype(float)
     if name == "window":
@@ -154,9 +152,7 @@ def test_a_channel_is_what_its_name_says(name):
         expected = cv2.createCLAHE(2.0, (6, 6)).apply(grey)
         assert np.array_equal(channel, expected) and not np.array_equal(channel, grey)
     elif name == "gamma":
-        table = to_channels(
-            np.arange(256, dtype=np.uint8)[None], preprocessing(channels=(name,), clahe_at="grid")
-        )
+        table = to_channels(np.arange(256, dtype=np.uint8)[None], preprocessing(channels=(name,)))
         steps = np.diff(table[0, 0].astype(int))
         assert (steps >= 0).all() and steps[200:].mean() > 2 > 0.2 > steps[:50].mean()
     else:
@@ -164,7 +160,7 @@ def test_a_channel_is_what_its_name_says(name):
         assert not channel[air].any() and abs(np.median(values[~air]) - 128) < 20
         spot = grey.copy()
         cv2.circle(spot, (40, 48), 3, 200, cv2.FILLED)
-        lesion = to_channels(spot, preprocessing(channels=(name,), clahe_at="grid"))[0]
+        lesion = to_channels(spot, preprocessing(channels=(name,)))[0]
         assert lesion[48, 40] > 200 > channel[48, 40]
 
 
@@ -173,7 +169,7 @@ def test_the_input_is_every_channel_standardised_by_itself():
     found = network_input(grey, SEVERAL)
     assert found.dtype == np.float32 and found.shape == (4, 96, 96)
     for n, name in enumerate(SEVERAL.channels):
-        alone = to_channels(grey, preprocessing(channels=(name,), clahe_at="grid"))
+        alone = to_channels(grey, preprocessing(channels=(name,)))
         assert np.array_equal(found[n], standardise(alone, SEVERAL)[0])
 
 

@@ -116,7 +116,7 @@ def test_the_temperature_divides_the_logits_of_the_mean_of_all_rotations(rotatio
     # Answers near 0 and 1, where the order of mean and temperature tells.
     checkpoint.network.head.weight.data *= 400
     warm = replace(checkpoint, config=replace(checkpoint.config, temperature=2.0))
-    images = np.random.default_rng(0).normal(size=(1, 1, 64, 64)).astype(np.float32)
+    images = np.random.default_rng(0).normal(size=(1, 3, 64, 64)).astype(np.float32)
     plain, changed = (
         Segmenter([c], "cpu").runtime("unet").run(images, set())[0] for c in (checkpoint, warm)
     )
@@ -130,7 +130,7 @@ def test_the_temperature_divides_the_logits_of_the_mean_of_all_rotations(rotatio
 @pytest.mark.parametrize("changes", [{}, {"rotations": True, "temperature": 1.5}])
 @pytest.mark.parametrize("channels", [("window",), ("window", "clahe", "local")])
 def test_an_explanation_lies_in_the_scans_grid(name, gates, outputs, changes, channels):
-    settings = preprocessing(64, channels=channels, clahe_at="grid")
+    settings = preprocessing(64, channels=channels)
     checkpoint = small_checkpoint(name, preprocessing=settings, **changes)
     segmenter = Segmenter([checkpoint], "cpu")
     scan = scan_of(draw_head((128, 120))[0])

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from metaseg.preprocess.geometry import Geometry
-from metaseg.preprocess.intensity import denoise, equalise
+from metaseg.preprocess.intensity import denoise
 from metaseg.preprocess.settings import Preprocessing
 from metaseg.preprocess.tissue import find_views
 
@@ -28,8 +28,4 @@ def prepare(
     top, bottom, left, right = box
     tissue = grey[top:bottom, left:right]
     shrink = max(1.0, math.sqrt(tissue.size / (geometry.height * geometry.width)))
-    tissue = denoise(tissue, shrink, settings)
-    if settings.clahe_at == "source":
-        # On the tissue only, so that the amount of air around it does not change its contrast.
-        tissue = equalise(tissue, settings)
-    return geometry.place(tissue), geometry
+    return geometry.place(denoise(tissue, shrink, settings)), geometry

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 
-VERSION = 1
+VERSION = 2
 """Version of the algorithm. Increase it with any change to the network's input under the same
 parameters; checkpoints of another version are refused."""
 
@@ -35,10 +35,6 @@ class Preprocessing:
     """Maps to 0 if the source has more than 8 bits."""
     high_percentile: Percentile
     """Maps to 255 if the source has more than 8 bits."""
-    clahe_at: Literal["source", "grid"]
-    """Where CLAHE is computed: on the network's grid, as the channel ``clahe``, or at the source's
-    resolution within the box of the tissue, before resizing. ``source`` requires ``window`` as the
-    only channel, which then contains the equalised slice."""
     clahe_clip_limit: Annotated[float, Field(gt=0, le=100)]
     """Contrast limit of CLAHE (Zuiderveld 1994), as OpenCV defines it."""
     clahe_tile_grid: Annotated[int, Field(ge=1, le=32)]
@@ -59,6 +55,4 @@ class Preprocessing:
             raise ValueError("low_percentile must be below high_percentile")
         if len(set(self.channels)) < len(self.channels):
             raise ValueError("channels names one twice")
-        if self.clahe_at == "source" and self.channels != ("window",):
-            raise ValueError("clahe_at source needs the one channel window")
         return self

@@ -95,7 +95,6 @@ class TrainingConfig(Variation, Sampling):
             # Air counts too: around a skull-stripped brain, 99.5 would clip the brightest fifth of
             # enhancing tumours, as measured on the training volumes.
             high_percentile=99.9,
-            clahe_at="grid",
             clahe_clip_limit=2.0,
             clahe_tile_grid=6,
             minimum_deviation=8.0,
