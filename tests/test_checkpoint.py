@@ -67,7 +67,7 @@ def seen(**values):
         (lambda f: (f / CONFIG).write_text("{"), "damaged .it is not JSON"),
         (lambda f: (f / CONFIG).write_text("[2]"), "damaged"),
         (lambda f: (f / CONFIG).write_bytes(b"\xff\xfe{}"), "damaged"),
-        (lambda f: (f / CONFIG).unlink(), "not a checkpoint"),
+        (lambda f: (f / CONFIG).unlink(), "name the folder of a checkpoint"),
         (lambda f: (f / WEIGHTS).unlink(), "has no model.safetensors"),
         (lambda f: (f / WEIGHTS).write_bytes(b"x" * 50), "damaged"),
         (lambda f: (f / WEIGHTS).write_bytes((f / WEIGHTS).read_bytes()[:-100]), "damaged"),

@@ -51,7 +51,7 @@ def probability(folder, library: str) -> np.ndarray:
 
 def test_both_libraries_give_the_same_probability_and_features(cache, stored):
     segmenters = [Segmenter([load_checkpoint(stored)], "cpu", name) for name in runtime.LIBRARIES]
-    images = np.random.default_rng(0).normal(size=(3, 1, 64, 64)).astype(np.float32)
+    images = np.random.default_rng(0).normal(size=(3, 3, 64, 64)).astype(np.float32)
     answers = [one.runtime("nested_unet").run(images, set()) for one in segmenters]
     for one, other in zip(*answers):
         assert one.shape == other.shape and one.dtype == other.dtype == np.float32

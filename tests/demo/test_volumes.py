@@ -104,7 +104,8 @@ def test_parts_of_a_lesion_bear_its_number(workbench, volume):
     sizes = dict.fromkeys(range(1, len(found.report.lesions) + 1), 0)
     for index in range(len(opened.scan.voxels)):
         reading = workbench.read(opened, "unet", 0.3, index)
-        for number, lesion in zip(reading.numbers, reading.report.lesions):
+        parts = workbench.segment(opened, "unet", 0.3, index).report.lesions
+        for number, lesion in zip(reading.numbers, parts):
             sizes[number] += lesion.area_px
     assert list(sizes.values()) == [lesion.volume_voxels for lesion in found.report.lesions]
 

@@ -42,7 +42,7 @@ def crowded(room: int) -> tuple[Segmenter, list[int]]:
 )
 def test_a_batch_that_does_not_fit_the_gpu_is_halved(heads, monkeypatch, room, tries):
     segmenter, tried = crowded(room)
-    images = np.random.default_rng(0).normal(size=(6, 1, 64, 64)).astype(np.float32)
+    images = np.random.default_rng(0).normal(size=(6, 3, 64, 64)).astype(np.float32)
     other, short = Segmenter([small_checkpoint("unet")], "cpu"), set()
     expected = other.runtime("unet").run(images, set())
     found = segmenter.runtime("unet").run(images, short)

@@ -74,7 +74,7 @@ def test_dicom_gives_the_prediction_of_the_nifti_it_was_made_from(tmp_path, smal
     for model in ("nested_unet", "attention_unet"):
         expected, found = (small_segmenter.predict(scan, model) for scan in (nifti, dicom))
         np.testing.assert_allclose(found.probability, expected.probability, atol=1e-6)
-        assert "2 of 8 slices contain no tissue" in found.notices[0]
+        assert "without tissue were skipped: 2 of 8" in found.notices[0]
 
 
 def test_smallest_lesion_table_and_every_slice(tmp_path, small_segmenter):

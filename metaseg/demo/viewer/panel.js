@@ -36,8 +36,11 @@ export function showChoice() {
 // The operating points of the chosen networks, each a button that goes there.
 function showTicks() {
   const ticks = new Map();
-  for (const { sensitive } of chosenNetworks()) {
-    if (sensitive !== null) ticks.set(sensitive, `sensitive ${sensitive}`);
+  // The highest of several: at it, none has more false positives than at its own.
+  const sensitive = chosenNetworks().map((network) => network.sensitive).filter(Boolean);
+  if (sensitive.length) {
+    const highest = Math.max(...sensitive);
+    ticks.set(highest, `sensitive ${highest}`);
   }
   // One for all: where their thresholds differ, it stands between them and means each its own.
   const own = new Set(ownThresholds());
