@@ -46,7 +46,7 @@ def take_all(browser: Browser, address: str, folder: Path, scratch: Path) -> Non
     keep(page, folder / "first.webp")
     give(page, EXAMPLES / "metastasis_first.jpg", EXAMPLES / "metastasis_first_truth.png")
     keep(page, folder / "result.webp")
-    page.locator("#regions .reject").nth(4).click()
+    page.locator("#regions .reject").last.click()
     page.get_by_role("button", name="Paint", exact=True).click()
     box = page.locator("#pictures canvas").last.bounding_box()
     x, y = box["x"] + box["width"] * 0.63, box["y"] + box["height"] * 0.49
