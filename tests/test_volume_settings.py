@@ -98,6 +98,7 @@ def test_the_mean_over_three_planes_is_that_of_three_predictions():
     assert prediction.voxel_mm3 == 1.0 and prediction.volume.all_planes
     flat = head_volume((3.0, 1.0, 1.0))
     assert is_isotropic(scan) and not is_isotropic(flat)
+    assert not is_isotropic(replace(scan, voxels=scan.voxels[:8].repeat(2, axis=2)))  # a slab
     np.testing.assert_array_equal(
         averaged.predict(flat, "unet").probability, plain.predict(flat, "unet").probability
     )

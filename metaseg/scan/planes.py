@@ -16,6 +16,8 @@ PLANES: dict[str, Codes] = {
 """Directions of increasing columns, rows and slices. In axial and coronal slices the patient's
 right is on the left, as radiologists expect; in coronal and sagittal ones the head is up."""
 
+SLAB = 8
+"""Times its shortest side that a volume's longest one measures at most to be cut in every plane."""
 ISOTROPIC = 1.5
 """A volume whose spacings differ by no more than this factor can be cut in every plane."""
 
@@ -79,10 +81,11 @@ def in_plane(scan: Scan, plane: str) -> Scan:
 
 def is_isotropic(scan: Scan) -> bool:
     """Whether ``scan`` is a volume that can be cut in every plane: oriented, its voxels no longer
-    than ISOTROPIC times their shortest side."""
+    than ISOTROPIC times their shortest side, and no slab, whose cuts are narrow strips."""
     if not scan.is_volume or scan.spacing is None or scan.orientation is None:
         return False
-    return max(scan.spacing) <= ISOTROPIC * min(scan.spacing)
+    slab = max(scan.voxels.shape) > SLAB * min(scan.voxels.shape)
+    return max(scan.spacing) <= ISOTROPIC * min(scan.spacing) and not slab
 
 
 def array_in_plane(voxels: np.ndarray, scan: Scan, plane: str) -> np.ndarray:
