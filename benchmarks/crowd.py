@@ -34,7 +34,6 @@ SLICE = ROOT / "examples" / "meningioma_axial.jpg"
 BITS, BLOCK = 24, 16
 PATIENCE = 3600
 PART = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
-END = b"\r\n--x--\r\n"
 
 
 @dataclass
@@ -143,12 +142,9 @@ class Crowd:
             for start in range(0, len(data), step):
                 yield data[start : start + step]
                 time.sleep(seconds / 20)
-            yield END
+            yield b"\r\n--x--\r\n"
 
-        kind = {
-            "Content-Type": "multipart/form-data; boundary=x",
-            "Content-Length": str(len(PART) + len(data) + len(END)),
-        }
+        kind = {"Content-Type": "multipart/form-data; boundary=x"}
         url = f"{self.url}gradio_api/upload"
         answer = httpx.post(url, content=body(), headers=kind, timeout=PATIENCE)
         if answer.status_code != 200:
