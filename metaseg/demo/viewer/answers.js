@@ -8,6 +8,7 @@ const PAUSE = 200;
 let wires = {};
 let later = null;
 let loads = new AbortController();
+let loading = [];
 let asking = null;
 let paused = false;
 
@@ -71,6 +72,7 @@ function stop() {
   clearTimeout(later);
   loads.abort();
   loads = new AbortController();
+  loading = [];
   asking = null;
 }
 
@@ -153,13 +155,18 @@ async function receiveNetwork(name, parts, complete) {
   if (!open.findings && view.plane === open.scene.plane) goTo(fullestSlice() ?? view.index, false);
 }
 
-async function load(voxels, parts) {
+// Whether all parts have arrived.
+function load(voxels, parts) {
   const { signal } = loads;
-  try {
-    await voxels.load(parts, signal, () => tell("voxels"));
-  } catch (fault) {
-    if (!signal.aborted) say({ words: fault.message, bad: true });
-  }
+  const loaded = voxels.load(parts, signal, () => tell("voxels")).then(
+    () => true,
+    (fault) => {
+      if (!signal.aborted) say({ words: fault.message, bad: true });
+      return false;
+    },
+  );
+  loading.push(loaded);
+  return loaded;
 }
 
 function sayProgress({ titles, done, count }) {
@@ -168,17 +175,20 @@ function sayProgress({ titles, done, count }) {
   say({ words, busy: true, share: done / count });
 }
 
-function receiveFindings(findings) {
-  if (open.findings === findings) return;
-  const first = !open.findings;
-  open.findings = findings;
+async function receiveFindings(findings) {
+  const { id } = choice;
   receiveDoubts(findings.doubts);
   asking = null;
+  // The verdict appears together with the outlines that it is about.
+  const arrived = await Promise.all(loading);
+  if (id !== choice.id || open.findings === findings) return;
+  const first = !open.findings;
+  open.findings = findings;
   const [largest] = findings.regions;
   if (first && largest && !view.moved && view.plane === open.scene.plane) {
     goTo(largest.slice, false);
   }
-  say(null);
+  if (arrived.every(Boolean)) say(null);
   tell("findings");
   redraw();
 }
