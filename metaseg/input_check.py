@@ -57,9 +57,9 @@ def fit_input_check(
     deviation = np.sqrt(share @ (features - mean) ** 2).clip(1e-9)
     scaled = (features - mean) / deviation
     side = np.repeat([-1.0, 1.0], [len(training), len(learned)])
-    covariance = (scaled * share[:, None]).T @ scaled
+    weighted = (scaled * share[:, None]).T
     weights = np.linalg.solve(
-        covariance + SHRINKAGE * np.eye(len(covariance)), (scaled * share[:, None]).T @ side
+        weighted @ scaled + SHRINKAGE * np.eye(scaled.shape[1]), weighted @ side
     )
     weights = tuple(float(f"{weight:.{DIGITS}g}") for weight in weights / deviation)
     limit = max(

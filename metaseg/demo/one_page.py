@@ -12,12 +12,11 @@ from string import Template
 import numpy as np
 from PIL import Image
 
-from metaseg.demo.tables import SHOWN_METRICS, metric_text
+from metaseg.demo.tables import AGREEMENT, SHOWN_METRICS, metric_rows
 from metaseg.findings.matching import Region, Regions
 from metaseg.findings.report import RESEARCH_USE, Report
 from metaseg.findings.sizes import UNDEFINED, count_text, diameter_of, extent_of
 from metaseg.findings.verdict import verdict
-from metaseg.metrics import SCORES
 from metaseg.scan import Scan
 
 MOST_REGIONS = 12
@@ -112,15 +111,10 @@ def _networks(reports: Sequence[Report]) -> list[tuple[str, ...]]:
 
 def _metrics(reports: Sequence[Report]) -> str:
     """The metrics of each network as a table; empty without a ground truth."""
-    rows = [
-        [report.model, *(metric_text(report.metrics[name]) for name in SHOWN_METRICS)]
-        for report in reports
-        if report.metrics is not None
-    ]
+    rows = metric_rows(reports)
     if not rows:
         return ""
-    head = ["Network", *(SCORES[name] for name in SHOWN_METRICS)]
-    return f"<h2>Agreement with the ground truth</h2>{_table(head, rows)}"
+    return f"<h2>{AGREEMENT}</h2>{_table(['Network', *SHOWN_METRICS.values()], rows)}"
 
 
 def _regions(regions: Regions, in_volume: bool) -> str:

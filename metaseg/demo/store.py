@@ -27,9 +27,10 @@ import gradio as gr
 import gradio.mcp
 
 from metaseg.demo.gallery import EXAMPLES, read_examples
+from metaseg.demo.quota import Quota
 from metaseg.demo.sessions import current_session
 from metaseg.errors import InputError
-from metaseg.limits import KEEP_MINUTES, MAX_UPLOADED_BYTES, MAX_UPLOADS, SWEEP_MINUTES
+from metaseg.limits import KEEP_MINUTES, SWEEP_MINUTES
 
 SCAN, TRUTH, BATCH = "scan", "ground truth", "batch"
 """Uses of files. "Clear" removes the files of one use and keeps those of the others."""
@@ -66,27 +67,24 @@ class Store:
         """
         self._tabs: dict[str, str] = {}
         """The secret of the browser tab that each session runs in, if it named one."""
-        self._sizes: dict[Path, tuple[str, int]] = {}
-        """The visitor who sent each upload, and its announced size in bytes."""
+        self.quota = Quota()
         self._guard = threading.Lock()
         self._examples = {
             Path(os.path.abspath(path)) for one in read_examples() for path in (one.scan, one.truth)
         }
 
     def new_upload(self, visitor: str = "", size: int = 0) -> Path:
-        """An empty folder for one upload of ``size`` bytes. Raises InputError if ``visitor`` has
-        reached a limit."""
+        """An empty folder for one upload, announced to have ``size`` bytes.
+
+        Raises InputError if ``visitor`` has reached a limit.
+        """
         folder = self.uploads / secrets.token_hex(16)
-        with self._guard:
-            self._sizes = {f: known for f, known in self._sizes.items() if f.exists()}
-            kept = [bytes_ for who, bytes_ in self._sizes.values() if who == visitor]
-            if len(kept) >= MAX_UPLOADS or sum(kept) + size > MAX_UPLOADED_BYTES:
-                raise InputError(
-                    f"At most {MAX_UPLOADS} uploads and {MAX_UPLOADED_BYTES >> 20} MB are kept for "
-                    "you at a time: clear some, or try again later."
-                )
-            folder.mkdir(mode=0o700)
-            self._sizes[folder] = (visitor, size)
+        folder.mkdir(mode=0o700)
+        try:
+            self.quota.admit(folder, visitor, size)
+        except InputError:
+            folder.rmdir()
+            raise
         return folder
 
     def new_result(self, use: str) -> Path:

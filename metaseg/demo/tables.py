@@ -5,23 +5,28 @@ from collections.abc import Sequence
 from html import escape
 
 from metaseg.findings.report import Report
+from metaseg.findings.sizes import UNDEFINED
 from metaseg.metrics import OVERLAP_NAMES, SCORES
 
-SHOWN_METRICS = tuple(name for name in OVERLAP_NAMES if name != "f1")
-"""Without F1, which is the same number as Dice."""
+AGREEMENT = "Agreement with the ground truth"
+SHOWN_METRICS = {name: SCORES[name] for name in OVERLAP_NAMES if name != "f1"}
+"""Their titles by name, without F1, which is the same number as Dice."""
 
 
 def metrics_table(reports: Sequence[Report]) -> str:
-    """Dice, IoU, precision and recall of each report; empty without a ground truth."""
-    rows = [
-        [report.model, *(metric_text(report.metrics[key]) for key in SHOWN_METRICS)]
+    """``metric_rows`` as HTML; empty without a ground truth."""
+    rows = metric_rows(reports)
+    return _table(AGREEMENT, ["Model", *SHOWN_METRICS.values()], rows) if rows else ""
+
+
+def metric_rows(reports: Sequence[Report]) -> list[list[str]]:
+    """The model and SHOWN_METRICS of each report with a ground truth, with two digits, or a dash
+    where one is undefined."""
+    return [
+        [report.model, *(_number(report.metrics[key]) for key in SHOWN_METRICS)]
         for report in reports
         if report.metrics is not None
     ]
-    if not rows:
-        return ""
-    head = ["Model", *map(SCORES.get, SHOWN_METRICS)]
-    return _table("Agreement with the ground truth", head, rows)
 
 
 def notice_list(notices: list[str]) -> str:
@@ -29,9 +34,8 @@ def notice_list(notices: list[str]) -> str:
     return "".join(f"<p>{escape(notice)}</p>" for notice in dict.fromkeys(notices))
 
 
-def metric_text(value: float) -> str:
-    """A metric with two digits, or a dash where it is undefined."""
-    return "–" if math.isnan(value) else f"{value:.2f}"
+def _number(value: float) -> str:
+    return UNDEFINED if math.isnan(value) else f"{value:.2f}"
 
 
 def _table(title: str, head: list[str], rows: list[list[str]]) -> str:

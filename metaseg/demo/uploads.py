@@ -1,6 +1,7 @@
 """The upload address. It replaces gradio's own, which puts identical files of different visitors
 into one folder."""
 
+import os
 import shutil
 
 from gradio.route_utils import MultiPartException, upload_fn
@@ -34,31 +35,31 @@ async def receive(request: Request) -> Response:
         return PlainTextResponse(NO_ROOM, 507)
     upload_id = request.query_params.get("upload_id")
     tracked = file_upload_statuses if upload_id else None
+    kept = False
     try:
         paths, _, _ = await upload_fn(
             request, folder, MAX_FILE_BYTES, upload_id, upload_progress=tracked
         )
+        store().quota.weigh(folder, sum(os.path.getsize(path) for path in paths))
+        kept = True
+    except InputError as refusal:
+        return PlainTextResponse(str(refusal), 429)
     except MultiPartException as fault:
-        shutil.rmtree(folder, ignore_errors=True)
         if "maximum allowed size" not in fault.message:
             return PlainTextResponse("The upload is damaged: send it again.", 400)
         words = f"A file is larger than {MAX_FILE_BYTES >> 20} MB: use a smaller one."
         return PlainTextResponse(words, 413)
     except TypeError:  # a field that should hold a file holds text
-        shutil.rmtree(folder, ignore_errors=True)
         return PlainTextResponse("The upload holds no file: send the scan as a file.", 400)
     except TimeoutError:
-        shutil.rmtree(folder, ignore_errors=True)
         return PlainTextResponse("The upload was too slow: send it again.", 408)
     except OSError:
-        shutil.rmtree(folder, ignore_errors=True)
         return PlainTextResponse(NO_ROOM, 507)
     except ClientDisconnect:  # nobody receives the answer
-        shutil.rmtree(folder, ignore_errors=True)
         return Response(status_code=400)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+    finally:
+        if not kept:
+            shutil.rmtree(folder, ignore_errors=True)
     return JSONResponse([str(path) for path in paths])
 
 

@@ -1,6 +1,7 @@
 """What the server lets in, and what it says with every answer."""
 
 import json
+import shutil
 import socket
 import threading
 from pathlib import Path
@@ -133,7 +134,7 @@ def test_a_full_queue_refuses_and_goes_on(small_segmenter, monkeypatch):
 
 
 def test_a_visitor_uploads_so_much_and_another_still_can(tmp_path, monkeypatch):
-    monkeypatch.setattr("metaseg.demo.store.MAX_UPLOADS", 2)
+    monkeypatch.setattr("metaseg.demo.quota.MAX_UPLOADS", 2)
     place = Store(tmp_path)
     first = place.new_upload("one", 10)
     place.new_upload("one", 10)
@@ -147,9 +148,28 @@ def test_a_visitor_uploads_so_much_and_another_still_can(tmp_path, monkeypatch):
 
 
 def test_an_upload_too_many_is_a_sentence(quick, monkeypatch):
-    monkeypatch.setattr("metaseg.demo.store.MAX_UPLOADS", 0)
+    monkeypatch.setattr("metaseg.demo.quota.MAX_UPLOADS", 0)
     answer = post(f"{quick}gradio_api/upload", files={"files": ("a.png", b"0")})
     assert answer.status_code == 429 and "clear some, or try again later" in answer.text
+
+
+def test_an_upload_of_unknown_length_is_counted_as_it_came(quick, monkeypatch):
+    monkeypatch.setattr("metaseg.demo.quota.MAX_UPLOADED_BYTES", 1000)
+    before = set(store().uploads.iterdir())
+    head = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
+
+    def send(size):
+        body = iter([head, bytes(size), b"\r\n--x--\r\n"])
+        kind = {"Content-Type": "multipart/form-data; boundary=x"}
+        return post(f"{quick}gradio_api/upload", content=body, headers=kind)
+
+    assert send(1001).status_code == 429
+    assert set(store().uploads.iterdir()) == before
+    assert send(600).status_code == 200
+    answer = send(600)
+    assert answer.status_code == 429 and "clear some, or try again later" in answer.text
+    (folder,) = set(store().uploads.iterdir()) - before
+    shutil.rmtree(folder)
 
 
 def test_a_volume_has_so_many_slices_and_a_scan_so_much_time(small_segmenter, monkeypatch):

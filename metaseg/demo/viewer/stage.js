@@ -12,6 +12,7 @@ let cuts = {};
 let shown = [];
 const lines = new Map();
 const grey = { key: "", canvas: document.createElement("canvas") };
+const levels = { key: "", bytes: null };
 
 export const cut = () => cuts[view.plane];
 export const panels = () => shown;
@@ -27,6 +28,7 @@ on("voxels", forgetLines);
 function forgetLines() {
   lines.clear();
   grey.key = "";
+  levels.key = "";
   redraw();
 }
 
@@ -139,12 +141,22 @@ function linesOf(layer) {
   return lines.get(key);
 }
 
+// Kept while the window is dragged, which changes none of them.
+function levelsOf(width, height) {
+  const key = `${view.plane} ${view.index} ${view.enhanced}`;
+  if (levels.key !== key) {
+    const plain = open.grey.slice(cut(), view.index);
+    const bytes = view.enhanced ? equalise(plain, width, height, config.clahe) : plain;
+    Object.assign(levels, { key, bytes });
+  }
+  return levels.bytes;
+}
+
 function slicePicture() {
   const { width, height } = cut();
   const key = `${view.plane} ${view.index} ${view.low} ${view.high} ${view.enhanced}`;
   if (grey.key === key) return grey.canvas;
-  const plain = open.grey.slice(cut(), view.index);
-  const bytes = view.enhanced ? equalise(plain, width, height, config.clahe) : plain;
+  const bytes = levelsOf(width, height);
   const span = Math.max(1, view.high - view.low);
   const table = Uint8ClampedArray.from({ length: 256 },
     (_, level) => ((level - view.low) * 255) / span);

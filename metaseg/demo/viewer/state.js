@@ -11,8 +11,8 @@ export const choice = {
 // Known to the browser alone.
 export const view = {
   name: "", intro: true, layout: "side", plane: "", index: 0, moved: false, selected: null,
-  factor: 1, x: 0.5, y: 0.5, low: 0, high: 255, enhanced: false, opacity: 25, outlined: false, anyway: null,
-  tool: null, brush: 4, cursor: null,
+  factor: 1, x: 0.5, y: 0.5, low: 0, high: 255, enhanced: false, opacity: 25,
+  outlined: false, anyway: null, tool: null, brush: 4, cursor: null,
 };
 
 // The open scan: `scene` describes it, the rest are voxels.
