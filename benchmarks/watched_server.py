@@ -15,6 +15,8 @@ import psutil
 
 ROOT = Path(__file__).parent.parent
 KEPT = "metaseg-*/*/**/*"
+STILL = 45
+"""Seconds: what a visitor sent outlives the tab by 30."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,14 @@ def running_server(cache: Path, root: Path = ROOT) -> Iterator[tuple[str, psutil
 
 
 def state_of(when: str, server: psutil.Process, cache: Path, kept: int = 0) -> State:
-    """What is left when no more than ``kept`` files are, or two minutes after the last visitor has
-    gone."""
-    end = time.monotonic() + 120
-    while len(files := _files(cache)) > kept and time.monotonic() < end:
+    """What is left when no more than ``kept`` files are, or none has gone for STILL seconds."""
+    files, since = _files(cache), time.monotonic()
+    while len(files) > kept and time.monotonic() < since + STILL:
         time.sleep(1)
+        fewer = _files(cache)
+        if len(fewer) < len(files):
+            since = time.monotonic()
+        files = fewer
     family = [server, *server.children(recursive=True)]
     return State(
         when,

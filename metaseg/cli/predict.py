@@ -54,7 +54,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="ignore a wrong header: measure in pixels and voxels",
     )
     parser.add_argument(
-        "--series", help="number or description of the DICOM series, if there are several"
+        "--series",
+        help="number or description of the DICOM series or image, if a folder or zip has several",
     )
     parser.add_argument(
         "--volume", type=int, help="volume of a 4-D NIfTI, counted from 0 (default: the first)"

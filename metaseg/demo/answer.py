@@ -22,6 +22,7 @@ from metaseg.demo.workbench import OpenScan, Workbench
 from metaseg.errors import InputError
 from metaseg.findings.review import Review
 from metaseg.passes import Pass
+from metaseg.scan import SeriesChoiceError
 from metaseg.scan.errors import log_cause
 
 FAILED = "This could not be segmented: try again, or give another file."
@@ -80,6 +81,8 @@ def answer(workbench: Workbench, state: Any, waited: bool = False) -> Iterator[d
             yield step
     except UnwantedError:
         return
+    except SeriesChoiceError as several:
+        yield {**step, "progress": None, "choices": list(several.choices)}
     except InputError as error:
         yield {**step, "progress": None, "alert": str(error)}
     except Exception as error:

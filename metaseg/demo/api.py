@@ -49,6 +49,7 @@ def add_api(workbench: Workbench) -> None:
         threshold: float | str | None = None,
         slice_index: int | None = None,
         plane: str | None = None,
+        series: str | None = None,
     ) -> tuple:
         """Outline brain tumours and metastases on one MRI slice with one network.
         Research software, not for diagnosis.
@@ -61,6 +62,7 @@ def add_api(workbench: Workbench) -> None:
 find more lesions with more false positives. Default: the model's own.
             slice_index: Slice of a volume, counted from 0. Default: the middle slice.
             plane: Cut an oriented volume in this plane: axial, coronal or sagittal.
+            series: Which scan of a zip with several: its number or a part of its description.
 
         Returns:
             overlay: The slice with the outlines, as a PNG.
@@ -69,7 +71,8 @@ find more lesions with more false positives. Default: the model's own.
 truth, seconds, notices.
         """
         with workbench.segmenter.turns.ahead():
-            opened = workbench.open(scan, ground_truth, plane or None).only(slice_index)
+            opened = workbench.open(scan, ground_truth, plane or None, series or None)
+            opened = opened.only(slice_index)
             return write_segmentation(workbench.segment(opened, model, threshold))
 
     @in_our_words
@@ -79,6 +82,7 @@ truth, seconds, notices.
         threshold: float | str | None = None,
         slice_index: int | None = None,
         plane: str | None = None,
+        series: str | None = None,
     ) -> list:
         """Run each network once on one MRI slice and compare the results.
         Research software, not for diagnosis.
@@ -90,6 +94,7 @@ truth, seconds, notices.
 find more lesions with more false positives. Default: each model's own.
             slice_index: Slice of a volume, counted from 0. Default: the middle slice.
             plane: Cut an oriented volume in this plane: axial, coronal or sagittal.
+            series: Which scan of a zip with several: its number or a part of its description.
 
         Returns:
             overlay: The slice with this network's outlines, as a PNG.
@@ -97,7 +102,8 @@ find more lesions with more false positives. Default: each model's own.
             report: This network's report, as in /segment.
         """
         with workbench.segmenter.turns.ahead():
-            opened = workbench.open(scan, ground_truth, plane or None).only(slice_index)
+            opened = workbench.open(scan, ground_truth, plane or None, series or None)
+            opened = opened.only(slice_index)
             workbench.predict_each(opened, workbench.compared)
             results = [workbench.segment(opened, name, threshold) for name in workbench.compared]
             return [part for result in results for part in write_segmentation(result)]
@@ -108,6 +114,7 @@ find more lesions with more false positives. Default: each model's own.
         model: str | None = None,
         threshold: float | str | None = None,
         min_lesion_mm3: float | None = None,
+        series: str | None = None,
     ) -> tuple[str, str, dict]:
         """Outline brain tumours and metastases in a whole volume with one network.
         Research software, not for diagnosis.
@@ -118,13 +125,15 @@ find more lesions with more false positives. Default: each model's own.
             threshold: Lowest probability (0 to 1) that counts as lesion, or "sensitive" to \
 find more lesions with more false positives. Default: the model's own.
             min_lesion_mm3: Smallest lesion to report in mm3 (voxels if the file has no spacing).
+            series: Which scan of a zip with several: its number or a part of its description.
 
         Returns:
             mask: The binary mask as NIfTI, 0 and 1, in the volume's own grid.
             lesions: The table of lesions as CSV, one row each.
             report: Model, revision, threshold, measured lesions, seconds, notices.
         """
-        return write_volume(workbench, scan, model, threshold, min_lesion_mm3)
+        opened = workbench.open(scan, None, series=series or None)
+        return write_volume(workbench, opened, model, threshold, min_lesion_mm3)
 
     def models() -> list[dict[str, Any]]:
         """List the loaded networks with their revision and test metrics.
@@ -148,6 +157,7 @@ metrics by test set (null if there are none).
             gr.Number(None, label="threshold"),
             gr.Number(None, label="slice_index"),
             gr.Textbox(None, label="plane"),
+            gr.Textbox(None, label="series"),
         ]
 
     def outputs(of: str = "") -> list[gr.components.Component]:
@@ -171,6 +181,7 @@ metrics by test set (null if there are none).
             gr.Textbox(first_title, label="model"),
             gr.Number(None, label="threshold"),
             gr.Number(0, label="min_lesion_mm3"),
+            gr.Textbox(None, label="series"),
         ]
         offer(segment_volume, volume_inputs, volume_outputs, VOLUMES)
         offer(models, [], [gr.JSON(label="models")], SLICES)

@@ -17,6 +17,7 @@ EXAMPLES: dict[str, Any] = {
     "slice_index": 12,
     "plane": "coronal",
     "min_lesion_mm3": 10,
+    "series": "2",
 }
 """A sensible value of each parameter, instead of gradio's own."""
 

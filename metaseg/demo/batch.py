@@ -34,11 +34,11 @@ OPEN = """
     element.addEventListener("click", (event) => {
       const button = event.target.closest("[data-open]");
       if (!button) return;
-      const detail = { scan: button.dataset.open };
+      const detail = { scan: button.dataset.open, series: button.dataset.series ?? null };
       document.dispatchEvent(new CustomEvent("metaseg:open", { detail }));
     });
 """
-"""A row that is chosen tells the page, which shows ``detail.scan`` in the viewer."""
+"""A row that is chosen tells the page, which shows ``detail.series`` of ``detail.scan``."""
 
 
 def add_batch_tab(workbench: Workbench) -> None:
@@ -113,17 +113,16 @@ def run_batch(
             before = len(rows)
             try:
                 workbench.claim(path, BATCH)
-                for label, read in open_all(path):
+                for series, (label, read) in enumerate(open_all(path), start=1):
                     number += 1
-                    rows.append(
-                        _segment_one(
-                            workbench, label, read, names, thresholds, folder, number, archive
-                        )
+                    row = _segment_one(
+                        workbench, label, read, names, thresholds, folder, number, archive
                     )
+                    rows.append(row if row.failed else replace(row, opens=path, series=series))
             except Exception as error:
                 rows.append(Row(Path(path).name, failed=_words(error)))
-            if len(rows) == before + 1 and not rows[-1].failed:
-                rows[-1] = replace(rows[-1], opens=path)
+            if len(rows) == before + 1:
+                rows[-1] = replace(rows[-1], series=None)
             if time.monotonic() - shown > SHOWN_EVERY:
                 yield rows, None
                 shown = time.monotonic()

@@ -51,11 +51,14 @@ class Row:
     picture: np.ndarray | None = None
     """(h, w, 3) uint8 RGB, its longer side ``THUMBNAIL``."""
     opens: str | None = None
-    """The path of the upload that holds this scan alone, for the viewer."""
+    """The path of the upload that holds this scan, for the viewer."""
+    series: int | None = None
+    """Its number there, from 1; None if it is the only one."""
 
 
 def batch_table(rows: Sequence[Row]) -> str:
-    """``rows`` as HTML. A scan that the viewer can open is a button with ``data-open``."""
+    """``rows`` as HTML. A scan that the viewer can open is a button with ``data-open``, and
+    ``data-series`` if there are several in its file."""
     if not rows:
         return ""
     failed = sum(bool(row.failed) for row in rows)
@@ -78,8 +81,9 @@ def _cell(row: Row, name: str) -> str:
         case "picture":
             return _picture(row)
         case "scan" if row.opens is not None:
+            series = "" if row.series is None else f"data-series='{row.series}' "
             return (
-                f"<button type='button' class='open' data-open='{escape(row.opens)}' "
+                f"<button type='button' class='open' data-open='{escape(row.opens)}' {series}"
                 f"title='Open in the viewer'>{escape(row.scan)}</button>"
             )
         case "notes":

@@ -9,7 +9,7 @@ from metaseg.demo.one_page import MOST_REGIONS, Facts, one_page
 from metaseg.demo.render import Inputs
 from metaseg.demo.result import Result, result_of
 from metaseg.demo.store import SCAN, store
-from metaseg.demo.workbench import Segmentation, Workbench
+from metaseg.demo.workbench import OpenScan, Segmentation, Workbench
 from metaseg.findings.cropping import Box, box_around, picture_of, tissue_box
 from metaseg.findings.files import write_results
 from metaseg.findings.lesions import lesion_table
@@ -147,13 +147,12 @@ def part_to_show(workbench: Workbench, result: Result, index: int) -> Box:
 
 def write_volume(
     workbench: Workbench,
-    scan: str,
+    opened: OpenScan,
     model: str,
     threshold: float | str | None,
     minimum: float,
 ) -> tuple[str, str, dict]:
     """Mask (NIfTI, the scan's own grid), lesion table (CSV) and report of a volume."""
-    opened = workbench.open(scan, None)
     found = workbench.find_in_volume(opened, model, threshold, minimum)
     folder = store().new_result(SCAN)
     write_nifti(folder / "mask.nii.gz", found.mask, opened.scan)

@@ -28,12 +28,15 @@ class Inputs:
     """None is each network's own."""
     position: int | None = None
     """The slice in view; None is the middle one."""
+    series: str | None = None
+    """Which scan of a zip, as ``read_scan`` takes it."""
 
     @classmethod
     def of(cls, state: Any) -> "Inputs":
         """The choices that the browser names. Raises InputError for what it cannot mean."""
         state = state if isinstance(state, dict) else {}
         threshold, position = state.get("threshold"), state.get("position")
+        series = state.get("series")
         if position is not None and (type(position) is not int or position < 0):
             raise InputError("The slice must be a whole number, 0 or more.")
         return cls(
@@ -42,6 +45,7 @@ class Inputs:
             model=str(state.get("model") or BOTH),
             threshold=None if threshold is None else check_threshold(threshold),
             position=position,
+            series=series if isinstance(series, str) else None,
         )
 
 
@@ -70,9 +74,9 @@ def open_inputs(workbench: Workbench, inputs: Inputs) -> tuple[OpenScan, InputEr
 
     Raises InputError if the scan itself cannot be opened.
     """
-    alone = workbench.open(inputs.scan, None)
+    alone = workbench.open(inputs.scan, None, series=inputs.series)
     try:
-        return workbench.open(inputs.scan, inputs.truth), None
+        return workbench.open(inputs.scan, inputs.truth, series=inputs.series), None
     except InputError as fault:
         return alone, fault
 

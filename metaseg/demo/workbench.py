@@ -85,13 +85,20 @@ class Workbench:
         both = [name for name in COMPARED if name in self.segmenter.checkpoints]
         return both or list(self.segmenter.checkpoints)
 
-    def open(self, scan: str | None, truth: str | None, plane: str | None = None) -> OpenScan:
-        """The scan at path ``scan`` with its ground truth, cut in ``plane`` or as acquired."""
+    def open(
+        self,
+        scan: str | None,
+        truth: str | None,
+        plane: str | None = None,
+        series: str | None = None,
+    ) -> OpenScan:
+        """The scan at path ``scan`` with its ground truth, cut in ``plane`` or as acquired;
+        ``series`` is as ``read_scan`` takes it."""
         if not scan:
             raise InputError("No scan was given: pass an MRI slice or volume as `scan`.")
         self.claim(scan, SCAN)
-        key = file_key(scan)
-        source = self._once(("scan", key), lambda: check_slices(read_scan(scan)))
+        key = (*file_key(scan), series)
+        source = self._once(("scan", key), lambda: check_slices(read_scan(scan, series)))
         mask = mask_key = None
         if truth:
             self.claim(truth, TRUTH)

@@ -3,7 +3,7 @@
 Code outside this package never deals with file formats.
 """
 
-from metaseg.scan.dicom_series import SeriesChoiceError
+from metaseg.scan.parts import SeriesChoiceError
 from metaseg.scan.reading import is_readable, read_mask, read_scan
 from metaseg.scan.types import Scan, take_slice
 

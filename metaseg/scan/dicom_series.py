@@ -29,17 +29,6 @@ SPLITTERS = (
 """Attributes that separate images of one series at the same position, in the order tried."""
 
 
-class SeriesChoiceError(FileError):
-    """There are several series and the user must choose one; ``choices`` describes each."""
-
-    def __init__(self, choices: list[str]):
-        self.choices = tuple(choices)
-        listed = "; ".join(f"{number}) {text}" for number, text in enumerate(choices, start=1))
-        super().__init__(
-            f"contains {len(choices)} series: choose one by its number or description: {listed}."
-        )
-
-
 @dataclass(frozen=True)
 class Series:
     """Frames that belong to one stack of slices."""
@@ -87,28 +76,6 @@ def find_series(entries: list[Entry]) -> tuple[list[Series], list[str]]:
     parts = [part for frames in groups.values() for part in _split(frames)]
     series = [Series(_describe(part), _uid(part[0]), part) for part in parts]
     return sorted(series, key=lambda one: (one.description, one.uid)), notices
-
-
-def choose_series(series: list[Series], choice: str | None) -> Series:
-    """One of ``series``: by its number from 1, its instance UID or a part of its description.
-
-    Raises FileError if there are none, SeriesChoiceError if ``choice`` does not name exactly one.
-    """
-    if not series:
-        raise FileError("contains no DICOM images: use a folder or zip of one series.")
-    if choice is None:
-        if len(series) == 1:
-            return series[0]
-        raise SeriesChoiceError([one.description for one in series])
-    wanted = choice.strip().lower()
-    if wanted.isdigit() and 1 <= int(wanted) <= len(series):
-        return series[int(wanted) - 1]
-    found = [one for one in series if wanted in (one.uid, one.description.lower())] or [
-        one for one in series if wanted and wanted in one.description.lower()
-    ]
-    if len(found) != 1:
-        raise SeriesChoiceError([one.description for one in series])
-    return found[0]
 
 
 @decoding()

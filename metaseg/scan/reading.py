@@ -13,9 +13,10 @@ from metaseg.limits import MAX_ASPECT, MAX_FILE_BYTES, MAX_SLICES, SPACING_MM
 from metaseg.scan.archive import HEAD_BYTES, UNOPENED, Entry, is_zip, open_folder_or_zip
 from metaseg.scan.dicom_frames import is_dicom
 from metaseg.scan.dicom_seg import is_dicom_seg, read_dicom_seg
-from metaseg.scan.dicom_series import choose_series, find_series, read_series
+from metaseg.scan.dicom_series import find_series, read_series
 from metaseg.scan.errors import CostError, FileError, about
 from metaseg.scan.nifti import is_nifti, read_nifti
+from metaseg.scan.parts import NO_IMAGE, Part, choose_part
 from metaseg.scan.pictures import check_pixels, read_picture
 from metaseg.scan.planes import in_plane, spacing_of
 from metaseg.scan.tiff import read_tiff
@@ -49,9 +50,9 @@ def read_scan(
 ) -> Scan:
     """Read the file, folder or zip at ``path`` as a Scan. Raises InputError if it cannot be read.
 
-    ``series`` chooses one of several DICOM series by its number from 1, its instance UID or a
-    part of its description; ``volume`` one volume of a 4-D NIfTI and ``channel`` one channel of a
-    colour image, both from 0.
+    ``series`` chooses one of several DICOM series or images by its number from 1, its instance UID
+    or a part of its description; ``volume`` one volume of a 4-D NIfTI and ``channel`` one channel
+    of a colour image, both from 0.
     """
     path = Path(path)
     choice = Choice(series, volume, channel)
@@ -74,7 +75,8 @@ def is_readable(path: str | Path) -> bool:
 def open_all(path: str | Path) -> Iterator[tuple[str, Callable[[], Scan]]]:
     """Yield a label and a reader for every scan in the file or zip at ``path``.
 
-    A zip yields each of its DICOM series and each other image; read each one before advancing.
+    A zip yields each of its DICOM series and each other image, in the order of the numbers that
+    ``read_scan`` takes; read each one before advancing.
     Raises InputError if a zip is damaged or empty. A reader raises InputError if its scan is
     damaged.
     """
@@ -83,16 +85,11 @@ def open_all(path: str | Path) -> Iterator[tuple[str, Callable[[], Scan]]]:
         yield path.name, partial(read_scan, path)
         return
     with opening(path.name), open_folder_or_zip(path) as entries:
-        found, notices = find_series(entries)
-        scans = [(one.description, path.name, partial(read_series, one, notices)) for one in found]
-        for entry in entries:
-            head = entry.head()
-            if _is_image(head) and not is_dicom(head):
-                scans.append((entry.file_name, entry.file_name, partial(_decode, entry, Choice())))
-        if not scans:
-            raise FileError("contains no image: use pictures, volumes or DICOM series.")
-        for name, shown, read in scans:
-            yield f"{path.name}: {name}", partial(_opened, shown, read)
+        parts = _parts(entries, path.name, Choice())
+        if not parts:
+            raise FileError(NO_IMAGE)
+        for part in parts:
+            yield f"{path.name}: {part.description}", partial(_opened, part.name, part.read)
 
 
 @contextmanager
@@ -135,7 +132,7 @@ def _read_one(entry: Entry, name: str, choice: Choice) -> Scan:
 def _decode(entry: Entry, choice: Choice) -> Scan:
     head = entry.head()
     if is_dicom(head):  # first, since its preamble may look like another format
-        return _read_dicom([entry], choice)
+        return choose_part(_parts([entry], entry.file_name, choice), choice.series).read()
     if is_nifti(head):
         return read_nifti(entry.read(), choice.volume)
     for matches, reader in SIGNATURES:
@@ -145,20 +142,22 @@ def _decode(entry: Entry, choice: Choice) -> Scan:
 
 
 def _read_many(entries: list[Entry], name: str, choice: Choice) -> Scan:
-    """Read a folder or a zip: a DICOM series, or one image of another format."""
-    heads = [entry.head() for entry in entries]
-    if any(is_dicom(head) for head in heads):
-        return _opened(name, partial(_read_dicom, entries, choice))
-    images = [entry for entry, head in zip(entries, heads) if _is_image(head)]
-    if len(images) == 1:
-        return _read_one(images[0], images[0].file_name, choice)
-    found = f"{len(images)} images" if images else "no image"
-    raise FileError(f"contains {found}: use one DICOM series or one image.")
+    part = choose_part(_parts(entries, name, choice), choice.series)
+    return _opened(part.name, part.read)
 
 
-def _read_dicom(entries: list[Entry], choice: Choice) -> Scan:
+def _parts(entries: list[Entry], name: str, choice: Choice) -> list[Part]:
+    """Every scan among ``entries``, those of the folder or zip ``name``: first the DICOM series."""
     found, notices = find_series(entries)
-    return read_series(choose_series(found, choice.series), notices)
+    series = [
+        Part(one.description, one.uid, name, partial(read_series, one, notices)) for one in found
+    ]
+    images = [
+        Part(entry.file_name, None, entry.file_name, partial(_decode, entry, choice))
+        for entry in entries
+        if _is_image(head := entry.head()) and not is_dicom(head)
+    ]
+    return series + images
 
 
 def _is_image(head: bytes) -> bool:

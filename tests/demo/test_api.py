@@ -2,6 +2,7 @@ import hashlib
 import json
 import re
 import struct
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -197,9 +198,9 @@ def test_bad_arguments_are_sentences(client, arguments, sentence):
 
 
 PARAMETERS = {
-    "/segment": ["scan", "ground_truth", "model", "threshold", "slice_index", "plane"],
-    "/compare": ["scan", "ground_truth", "threshold", "slice_index", "plane"],
-    "/segment_volume": ["scan", "model", "threshold", "min_lesion_mm3"],
+    "/segment": ["scan", "ground_truth", "model", "threshold", "slice_index", "plane", "series"],
+    "/compare": ["scan", "ground_truth", "threshold", "slice_index", "plane", "series"],
+    "/segment_volume": ["scan", "model", "threshold", "min_lesion_mm3", "series"],
     "/models": [],
 }
 TYPES = {
@@ -210,6 +211,7 @@ TYPES = {
     "slice_index": "int",
     "plane": "str",
     "min_lesion_mm3": "float",
+    "series": "str",
 }
 
 
@@ -227,7 +229,7 @@ def test_the_api_page_shows_the_public_endpoints_alone_and_describes_them(server
             assert part["python_type"]["description"].endswith("."), part
         for part in endpoint["parameters"]:
             assert part["python_type"]["type"] == TYPES[part["parameter_name"]]
-    scan, *_, plane = endpoints["/segment"]["parameters"]
+    scan, *_, plane, _ = endpoints["/segment"]["parameters"]
     assert scan["example_input"]["path"] == "examples/meningioma_axial.jpg"
     assert plane["example_input"] == "coronal"
     names = [part["label"] for part in endpoints["/compare"]["returns"]]
@@ -260,6 +262,21 @@ def test_models_lists_what_is_loaded(client):
 
 def test_models_without_figures_say_null(small_segmenter):
     assert [model["metrics"] for model in list_models(small_segmenter)] == [None] * 3
+
+
+def test_one_scan_of_a_zip(client, tmp_path):
+    study = tmp_path / "study.zip"
+    with zipfile.ZipFile(study, "w") as archive:
+        for name in ("meningioma_axial.jpg", "glioblastoma_axial.png"):
+            archive.write(EXAMPLES / name, name)
+    call = {"scan": handle_file(study), "api_name": "/segment"}
+    with pytest.raises(AppError, match=r"2 images: choose one .*2\) meningioma_axial.jpg"):
+        client.predict(**call)
+    chosen = client.predict(**call, series="glioblastoma")[1]
+    alone = client.predict(
+        scan=handle_file(EXAMPLES / "glioblastoma_axial.png"), api_name="/segment"
+    )[1]
+    assert Path(chosen).read_bytes() == Path(alone).read_bytes()
 
 
 def test_a_slice_of_another_plane(client, tmp_path):

@@ -55,4 +55,13 @@ def test_a_zip_that_mixes_pictures_and_dicom_loses_none(workbench, tmp_path):
         "mixed.zip: T1 post, 2 slices of 20 x 24",
         "mixed.zip: slice.jpg",
     ]
-    assert not any(row.failed or row.opens for row in rows)
+    assert [(row.failed, row.opens, row.series) for row in rows] == [
+        ("", str(path), 1),
+        ("", str(path), 2),
+    ]
+    assert f"data-open='{path}' data-series='2'" in batch_table(rows)
+    chosen = [workbench.open(str(path), None, series=str(row.series)).scan for row in rows]
+    assert [(scan.name, scan.voxels.shape) for scan in chosen] == [
+        ("mixed", (2, 24, 20)),
+        ("slice", (1, 512, 512)),
+    ]

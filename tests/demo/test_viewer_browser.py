@@ -1,6 +1,7 @@
 """Volumes in the viewer, and scans that replace each other, in Chromium."""
 
 import threading
+import zipfile
 from dataclasses import replace
 
 import cv2
@@ -209,6 +210,26 @@ def test_a_body_ct_is_never_an_all_clear(page, served, monkeypatch):
     expect(page.locator("#doubts")).to_contain_text("modality other than MR")
     page.wait_for_timeout(300)
     assert "no region" not in page.locator("#viewer").inner_text()
+
+
+def test_one_of_several_scans_in_a_zip_is_chosen(page, tmp_path):
+    study = tmp_path / "study.zip"
+    with zipfile.ZipFile(study, "w") as archive:
+        for path in (SLICE, OTHER):
+            archive.write(path, path.name)
+    carry(page, "drop", study)
+    expect(page.locator("#notice")).to_contain_text("holds several scans")
+    assert page.locator("#choices button").all_inner_texts() == sorted([SLICE.name, OTHER.name])
+    page.locator("#choices button", has_text=OTHER.name).press("Enter")
+    wait_for(page, OTHER.stem)
+    page.reload()
+    wait_for(page, OTHER.stem)
+    page.get_by_role("tab", name="Batch").click()
+    page.set_input_files("#batch-scans input[type=file]", study)
+    page.locator("#batch-start").click()
+    page.locator("#batch-table").get_by_role("button", name=SLICE.name).click()
+    wait_for(page, "study")
+    expect(page.locator("#verdict")).to_contain_text("region")
 
 
 def test_several_files_go_to_batch(page):

@@ -139,7 +139,11 @@ def test_a_zip_of_slices_is_a_batch_of_its_own(workbench, tmp_path):
     ]
     assert [bool(row.failed) for row in rows] == [True, False, False]
     assert "cut.jpg is damaged" in rows[0].failed and zipped
-    assert not any(row.opens for row in rows), "the viewer opens files that hold one scan"
+    assert [(row.opens, row.series) for row in rows] == [
+        (None, None),
+        (str(path), 2),
+        (str(path), 3),
+    ]
 
 
 def test_a_zip_without_an_image_is_a_row_and_leaves_no_file(workbench, tmp_path):

@@ -11,7 +11,7 @@ from PIL import Image
 
 from metaseg import limits
 from metaseg.errors import InputError
-from metaseg.scan import archive, read_scan
+from metaseg.scan import SeriesChoiceError, archive, read_scan
 from tests.dicom_files import AFFINE, ARRAY, list_series, save_series, series_of
 from tests.volumes import save
 
@@ -46,6 +46,15 @@ def test_one_image_of_another_format(tmp_path):
 def test_no_image_or_several(tmp_path, members):
     with pytest.raises(InputError, match=r"contains (no image|2 images)"):
         read_scan(pack(tmp_path, members))
+
+
+def test_one_of_several_images_is_chosen_by_its_number_or_name(tmp_path):
+    packed = pack(tmp_path, {f"{name}.png": png() for name in "abcdefghijklmn"})
+    with pytest.raises(
+        SeriesChoiceError, match=r"14 images: .*1\) a.png; .*12\) l.png; and 2 more"
+    ):
+        read_scan(packed)
+    assert [read_scan(packed, series=choice).name for choice in ("2", "n.png")] == ["b", "n"]
 
 
 def test_empty_folder(tmp_path):

@@ -57,10 +57,10 @@ export function ask(pause = PAUSE) {
 }
 
 // Another scan: nothing of the one before stays.
-export function begin(scan, truth, name, intro = false) {
+export function begin(scan, truth, name, { intro = false, series = null } = {}) {
   halt();
   paused = false;
-  Object.assign(choice, { scan, truth, position: null });
+  Object.assign(choice, { scan, series, truth, position: null });
   Object.assign(view, { name, intro, moved: false, selected: null, factor: 1 });
   clearScene();
   tell("opened");
@@ -111,6 +111,10 @@ function replied(reply) {
   }
   if (reply.volume) send("ask_volume");
   if (reply.progress) sayProgress(reply.progress);
+  if (reply.choices) {
+    asking = null;
+    say({ words: "This file holds several scans. Choose one:", choices: reply.choices });
+  }
   if (reply.alert) {
     asking = null;
     say({ words: reply.alert, bad: true });

@@ -25,9 +25,9 @@ const showTab = (title) => findAll("#tabs [role=tab]")
   .find((one) => one.textContent.trim() === title)?.click();
 
 // A scan that the server has already: a row of Batch.
-export function openScan(path) {
+export function openScan({ scan, series }) {
   showTab("Scan");
-  begin(path, null, nameOf(path));
+  begin(scan, null, nameOf(scan), { series });
 }
 
 async function openFile(file) {
@@ -61,7 +61,7 @@ async function openTruth(file) {
 export function openExample(number, intro = false) {
   const example = config.examples[number];
   if (!example) return;
-  begin(example.scan, example.truth, example.title, intro);
+  begin(example.scan, example.truth, example.title, { intro });
   // On a phone the examples lie below the picture.
   if (!intro) window.scrollTo({ top: 0 });
 }

@@ -6,6 +6,7 @@ import { forgetTruth, openExample, openScan, watchFiles } from "./files.js";
 import { fit, watchGestures, zoomBy } from "./gestures.js";
 import { chooseNetwork, clear, select, setThreshold, showAnyway, showChoice, stepThreshold } from "./panel.js";
 import { recall } from "./memory.js";
+import "./notice.js";
 import { redo, reject, restore, undo } from "./review.js";
 import { goTo, nextLesion, showPlane } from "./slices.js";
 import { choice, config, find, findAll, on, open, redraw, view } from "./state.js";
@@ -79,7 +80,7 @@ const ACTIONS = {
   next: () => goTo(view.index + 1),
   lesion: nextLesion,
   cancel,
-  again: () => begin(choice.scan, choice.truth, view.name),
+  again: () => begin(choice.scan, choice.truth, view.name, { series: choice.series }),
   anyway: showAnyway,
   clear,
   undo,
@@ -97,12 +98,13 @@ function rejectRegion(number) {
 function clicked(event) {
   const button = event.target.closest?.("button");
   if (!button) return;
-  const { action, layout, plane, example, take, threshold, tool } = button.dataset;
+  const { action, layout, plane, example, choice: series, take, threshold, tool } = button.dataset;
   if (action) ACTIONS[action]?.(button);
   else if (layout) setLayout(layout);
   else if (plane) showPlane(plane);
   else if (example) openExample(Number(example));
   else if (take) takeAway(take);
+  else if (series) begin(choice.scan, choice.truth, button.textContent, { series });
   else if (threshold !== undefined) setThreshold(threshold === "" ? null : Number(threshold));
   else if (tool) chooseTool(tool);
   else if (button.dataset.restore) restore(Number(button.dataset.restore));
@@ -180,7 +182,7 @@ function begun(faults, last) {
   started = true;
   if (last && !choice.id) {
     Object.assign(choice, { model: last.model, threshold: last.threshold });
-    begin(last.scan, last.truth, last.name);
+    begin(last.scan, last.truth, last.name, { series: last.series });
     choice.review = last.review;
     reopened = choice.id;
   }
@@ -214,7 +216,7 @@ function start() {
   showChoice();
   watchGestures();
   watchFiles();
-  document.addEventListener("metaseg:open", ({ detail }) => openScan(detail.scan));
+  document.addEventListener("metaseg:open", ({ detail }) => openScan(detail));
   document.addEventListener("click", clicked);
   document.addEventListener("input", changed);
   document.addEventListener("keydown", pressed);

@@ -34,8 +34,8 @@ export function recall() {
 }
 
 window.addEventListener("pagehide", () => {
-  const { scan, truth, model, threshold, review, tab } = choice;
+  const { scan, series, truth, model, threshold, review, tab } = choice;
   if (!scan || view.intro) return;
-  const last = { scan, truth, model, threshold, review, tab, name: view.name };
+  const last = { scan, series, truth, model, threshold, review, tab, name: view.name };
   stored((storage) => storage.setItem(LAST, JSON.stringify(last)));
 });

@@ -237,26 +237,6 @@ on("reviewed", () => {
   find("#redo").disabled = !after.length;
 });
 
-// ---- what is said over the pictures
-
-let brief = null;
-
-on("notice", (notice) => {
-  const box = find("#notice");
-  box.hidden = !notice;
-  if (!notice) return;
-  box.classList.toggle("bad", Boolean(notice.bad));
-  find("#notice-words").textContent = notice.words;
-  find("#notice-words").setAttribute("role", notice.bad ? "alert" : "status");
-  find("#notice-bar").hidden = notice.share === undefined;
-  find("#notice-bar i").style.width = `${Math.round((notice.share ?? 0) * 100)}%`;
-  find("#cancel").hidden = !notice.busy && !notice.again;
-  find("#cancel").textContent = notice.again ? "Run again" : "Cancel";
-  find("#cancel").dataset.action = notice.again ? "again" : "cancel";
-  clearTimeout(brief);
-  if (notice.brief) brief = setTimeout(() => { box.hidden = true; }, 4000);
-});
-
 // The scan and its ground truth are removed from the server at once.
 export function clear() {
   halt();
@@ -269,5 +249,5 @@ export function clear() {
 
 document.addEventListener("metaseg:forgotten", () => {
   const [first] = config.examples;
-  if (!choice.scan) begin(first.scan, first.truth, first.title, true);
+  if (!choice.scan) begin(first.scan, first.truth, first.title, { intro: true });
 });

@@ -4,7 +4,7 @@ export const config = {};
 
 // Sent to the server.
 export const choice = {
-  id: 0, scan: null, truth: null, model: "", threshold: null, position: null,
+  id: 0, scan: null, series: null, truth: null, model: "", threshold: null, position: null,
   review: null, tab: "",
 };
 
