@@ -133,5 +133,5 @@ class Pass:
                 *sorted(self.notices),
             ),
             self.volume,
-            None if self.scan.spacing is None else float(np.prod(self.scan.spacing)),
+            self.scan.voxel_mm3,
         )

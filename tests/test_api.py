@@ -102,6 +102,7 @@ def test_a_model_is_loaded_once_and_again_when_its_folder_changed(tmp_path: Path
         ({"scan": np.zeros(64)}, "is not a scan"),
         ({"scan": np.zeros((64, 64), complex)}, "is not a scan"),
         ({"scan": np.full((64, 64), np.nan)}, "not finite"),
+        ({"scan": np.full((64, 64), 1e300)}, "not finite"),
         ({"threshold": 2}, "outside 0 to 1"),
         ({"model": "nobody"}, "There is no model"),
         ({"ground_truth": np.zeros((8, 8))}, "a mask of the same size"),

@@ -71,7 +71,7 @@ class Tally:
                 for name, value in surface_measures(mask, real).items():
                     self.surfaces[name].setdefault(group, []).append(value)
         if scan.is_volume:
-            voxel = float(np.prod(scan.spacing)) if scan.spacing else 1.0
+            voxel = scan.voxel_mm3 or 1.0
             self.volumes.setdefault(group, []).append(brats_lesion_dice(masks, truth, voxel))
             for name, value in asdict(challenge_scores(masks, truth, voxel)).items():
                 if not math.isnan(value):

@@ -76,7 +76,7 @@ def choose_volume_settings(
         scan, truth = read_case(case)
         if not scan.is_volume or not truth.any():
             continue
-        voxel = float(np.prod(scan.spacing)) if scan.spacing else 1.0
+        voxel = scan.voxel_mm3 or 1.0
         predictions = {on: segmenter.predict(scan, str(on)) for on in planes}
         rows = []
         for tried in settings:

@@ -14,6 +14,8 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 
+from metaseg.scan import Scan
+
 EIGHT_CONNECTED = np.ones((3, 3), bool)
 TWENTY_SIX_CONNECTED = np.ones((3, 3, 3), bool)
 COORDINATES = {"centroid": ("slice", "row", "column"), "centroid_ras_mm": ("x", "y", "z")}
@@ -97,18 +99,17 @@ class Components:
 
 
 def label_lesions(
-    mask: np.ndarray, minimum: float = 0.0, spacing: tuple[float, float, float] | None = None
+    mask: np.ndarray, minimum: float = 0.0, voxel_mm3: float | None = None
 ) -> Components:
     """The lesions of ``mask`` (D, H, W) bool without those smaller than ``minimum``: mm3, or voxels
-    where ``spacing`` is None."""
+    where ``voxel_mm3`` is None."""
     # Only the box is labelled: labels need four bytes a voxel.
     (box,) = ndimage.find_objects(mask.astype(np.uint8)) or [(slice(0, 1),) * 3]
     labels, count = ndimage.label(mask[box], TWENTY_SIX_CONNECTED)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
     order = np.argsort(-sizes, kind="stable")
-    unit = 1.0 if spacing is None else float(np.prod(spacing))
     # A small tolerance keeps a lesion of exactly the minimum despite rounding.
-    kept = order[sizes[order] * unit >= minimum * (1 - 1e-6)]
+    kept = order[sizes[order] * (voxel_mm3 or 1.0) >= minimum * (1 - 1e-6)]
     numbers = np.zeros(count + 1, np.int32)
     numbers[kept + 1] = np.arange(1, len(kept) + 1)
     depth, height, width = mask.shape
@@ -116,18 +117,12 @@ def label_lesions(
     return Components((depth, height, width), start, numbers[labels])
 
 
-def find_lesions(
-    components: Components,
-    probability: np.ndarray,
-    spacing: tuple[float, float, float] | None,
-    affine: np.ndarray | None = None,
-) -> tuple[Lesion, ...]:
-    """The measures of ``components``, the largest first.
-
-    ``probability`` is (D, H, W) float; ``spacing`` is in mm, or None; ``affine`` goes from
-    (column, row, slice) to patient coordinates.
-    """
+def find_lesions(components: Components, probability: np.ndarray, scan: Scan) -> tuple[Lesion, ...]:
+    """The measures of ``components`` of ``scan``, the largest first; ``probability`` is (D, H, W)
+    float."""
+    spacing = scan.spacing
     depth, height, width = spacing or (1.0, 1.0, 1.0)
+    affine = None if spacing is None else scan.affine
     # Headers hold spacings such as 1.00001.
     thin = spacing is not None and components.shape[0] > 1 and depth <= THIN_MM * (1 + 1e-3)
     lesions = []
@@ -144,7 +139,7 @@ def find_lesions(
                 area_px=area,
                 area_mm2=area * height * width if spacing else None,
                 volume_voxels=len(places),
-                volume_mm3=len(places) * depth * height * width if spacing else None,
+                volume_mm3=len(places) * scan.voxel_mm3 if scan.voxel_mm3 else None,
                 diameter_px=pixels,
                 diameter_mm=longest if spacing else None,
                 diameter_slice=window[0].start + inner,

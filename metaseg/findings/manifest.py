@@ -39,7 +39,17 @@ class Manifest:
         return entry.get("status") == "done" and same and all(file.is_file() for file in files)
 
     def add(self, name: str, digest: str | None, status: str, **values: Any) -> None:
-        """Record one scan as "done" or "failed" and write the file."""
+        """Record one scan as "done" or "failed" and write the file.
+
+        Files of the entry it replaces go unless they are written anew; an input that failed this
+        time keeps those it had.
+        """
+        before = self.scans.get(name, {})
+        if status == "failed" and digest in (None, before.get("input_sha256")):
+            values["files"] = before.get("files", [])
+        for file in set(before.get("files", [])) - set(values.get("files", [])):
+            if Path(file).name == file:
+                (self.path.parent / file).unlink(missing_ok=True)
         self.scans[name] = {
             "status": status,
             "input_sha256": digest,

@@ -120,9 +120,8 @@ def match_regions(
         truth_count = int(truth_labels.max(initial=0))
         merged = _with_missed(merged, truth_labels)
     components = Components(parts[0].shape, start, merged)
-    affine = None if scan.spacing is None else scan.affine
     mean = sum(prediction.probability for prediction in predictions) / len(predictions)
-    lesions = find_lesions(components, mean, scan.spacing, affine)
+    lesions = find_lesions(components, mean, scan)
     rows = []
     for lesion, (window, voxels) in zip(lesions, components):
         inner = tuple(slice(w.start - at, w.stop - at) for w, at in zip(window, start))

@@ -97,7 +97,7 @@ def find(
     """
     minimum = max(minimum, prediction.smallest)
     whole = prediction.mask(threshold) if mask is None else mask
-    components = label_lesions(whole, minimum, scan.spacing)
+    components = label_lesions(whole, minimum, scan.voxel_mm3)
     return findings_of(scan, prediction, threshold, minimum, components, truth)
 
 
@@ -117,8 +117,7 @@ def findings_of(
         notices.append(
             "The spacing is unknown or ignored: all measurements are in pixels and voxels."
         )
-    affine = None if spacing is None else scan.affine
-    lesions = find_lesions(components, prediction.probability, spacing, affine)
+    lesions = find_lesions(components, prediction.probability, scan)
     if doubtful := [str(lesion.number) for lesion in lesions if lesion.doubtful]:
         notices.append(DOUBTFUL.format(", ".join(doubtful)))
     if truth is not None and not truth.any():

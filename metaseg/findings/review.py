@@ -203,9 +203,8 @@ def _added(
         labels[_grown(probability, voxel, mask) & (labels == 0)] = number
     kept = np.unique(labels[labels > 0])
     labels = np.searchsorted(kept, labels, side="left").astype(np.int32) + (labels > 0)
-    affine = None if scan.spacing is None else scan.affine
     components = Components(mask.shape, (0, 0, 0), labels)
-    return labels > 0, find_lesions(components, probability, scan.spacing, affine)
+    return labels > 0, find_lesions(components, probability, scan)
 
 
 def _grown(probability: np.ndarray, click: Voxel, mask: np.ndarray) -> np.ndarray:

@@ -26,9 +26,13 @@ def scan_of_array(array: np.ndarray) -> Scan:
         )
     if voxels.size > MAX_SCAN_VOXELS:
         raise InputError(f"The array has {voxels.size} voxels: use at most {MAX_SCAN_VOXELS}.")
+    with np.errstate(over="ignore"):
+        voxels = voxels.astype(np.float32)
     if not np.isfinite(voxels).all():
-        raise InputError("The array has values that are not finite numbers: replace them.")
-    return Scan(voxels.astype(np.float32), "array", eight_bit=array.dtype == np.uint8)
+        raise InputError(
+            "The array has values that are not finite numbers in 32 bits: replace them."
+        )
+    return Scan(voxels, "array", eight_bit=array.dtype == np.uint8)
 
 
 def mask_of_array(array: np.ndarray, scan: Scan) -> np.ndarray:

@@ -63,6 +63,14 @@ class Frame:
         return all(x is not None for x in (self.position, self.orientation, self.spacing))
 
     @property
+    def number(self) -> int:
+        """The file's place in its series; 0 if it states none."""
+        try:
+            return int(self.header.get("InstanceNumber") or 0)
+        except (TypeError, ValueError):
+            return 0
+
+    @property
     def distance(self) -> float:
         """Position along the normal of the slice, in mm."""
         return float(np.dot(np.cross(self.orientation[:3], self.orientation[3:]), self.position))

@@ -18,7 +18,7 @@ from pydicom.sr.codedict import codes
 from pydicom.uid import generate_uid
 
 from metaseg.scan.archive import Entry
-from metaseg.scan.dicom_frames import Frame, frames_of, is_dicom, parse, read_header
+from metaseg.scan.dicom_frames import Frame, frame_count, frames_of, is_dicom, parse, read_header
 from metaseg.scan.dicom_pixels import stored_pixels
 from metaseg.scan.dicom_stack import TO_RAS, place_affine
 from metaseg.scan.errors import FileError, about, decoding
@@ -38,6 +38,8 @@ LACKS = (
 PATIENT = ("PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex")
 """Patient attributes kept in a DICOM-SEG or a structured report, so that an archive files it with
 its study."""
+PERSONAL = (0x0010, 0x0032, 0x0038)
+"""Groups of attributes: the patient, the request and the visit."""
 
 
 def write_dicom_seg(
@@ -126,11 +128,12 @@ def series_number(headers: list[Dataset], offset: int) -> int:
 
 
 def keep_what_files_it(result: Dataset) -> None:
-    """Remove patient data from ``result`` except ``PATIENT``: comments, other numbers and the like,
-    which no archive needs."""
-    for element in list(result.group_dataset(0x0010)):
-        if element.keyword not in PATIENT:
-            del result[element.tag]
+    """Remove data of the patient and the visit from ``result`` except ``PATIENT``: comments, other
+    numbers and the like, which no archive needs."""
+    for group in PERSONAL:
+        for element in list(result.group_dataset(group)):
+            if element.keyword not in PATIENT:
+                del result[element.tag]
 
 
 def is_dicom_seg(path: Path) -> bool:
@@ -179,15 +182,30 @@ def _in_source_order(mask: np.ndarray, scan: Scan) -> np.ndarray:
 def _referenced(frames: np.ndarray, scan: Scan) -> tuple[list[Dataset], np.ndarray]:
     """The headers to refer to and the pixels (n, rows, columns) uint8 that belong to them."""
     pairs = [(source, frame) for source, frame in zip(scan.sources, frames) if source is not None]
+    headers = {id(source.header): source.header for source, _ in pairs}
     first = pairs[0][0].header
-    if "NumberOfFrames" not in first:
-        pixels = np.stack([frame for _, frame in pairs])
-        return [source.header for source, _ in pairs], pixels.astype(np.uint8)
-    # A multi-frame file: highdicom needs all of its frames, in file order.
-    pixels = np.zeros((int(first.NumberOfFrames), *frames.shape[1:]), np.uint8)
-    for source, frame in pairs:
-        pixels[source.frame] = frame
-    return [first], pixels
+    if len(headers) == 1 and "NumberOfFrames" in first:
+        # A multi-frame file: highdicom needs all of its frames, in file order.
+        pixels = np.zeros((frame_count(first), *frames.shape[1:]), np.uint8)
+        for source, frame in pairs:
+            pixels[source.frame] = frame
+        return [first], pixels
+    if any(
+        "PerFrameFunctionalGroupsSequence" in one or frame_count(one) > 1
+        for one in headers.values()
+    ):
+        raise FileError("is a series of several multi-frame files: a DICOM-SEG refers to one.")
+    pixels = np.stack([frame for _, frame in pairs]).astype(np.uint8)
+    return [_of_one_frame(source.header) for source, _ in pairs], pixels
+
+
+def _of_one_frame(header: Dataset) -> Dataset:
+    """``header`` without the number of its frames, by which highdicom knows multi-frame files."""
+    if "NumberOfFrames" not in header:
+        return header
+    single = Dataset(header)
+    del single.NumberOfFrames
+    return single
 
 
 def _place(mask: np.ndarray, frame: Frame, slice_: np.ndarray, to_scan: np.ndarray) -> None:

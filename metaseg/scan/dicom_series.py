@@ -1,6 +1,6 @@
 """Find the DICOM series in a folder, a zip or a file, and read one of them as a Scan."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -9,7 +9,7 @@ from nibabel import orientations
 
 from metaseg.limits import MAX_SCAN_VOXELS
 from metaseg.scan.archive import Entry
-from metaseg.scan.dicom_frames import Frame, frames_of, is_dicom, read_header
+from metaseg.scan.dicom_frames import Frame, frames_of, is_dicom, macro, read_header
 from metaseg.scan.dicom_kind import odd_kind
 from metaseg.scan.dicom_pixels import is_eight_bit, read_pixels
 from metaseg.scan.dicom_stack import TO_RAS, Stack, stack_frames
@@ -18,15 +18,22 @@ from metaseg.scan.planes import natural_plane, spacing_of, to_plane
 from metaseg.scan.types import Scan, SourceSlice
 
 SPLITTERS = (
-    "EchoTime",
-    "TemporalPositionIdentifier",
-    "AcquisitionNumber",
-    "ImageType",
-    "DiffusionBValue",
-    "FlipAngle",
-    "ContrastBolusAgent",
+    ("", "EchoTime"),
+    ("MREchoSequence", "EffectiveEchoTime"),
+    ("", "TemporalPositionIdentifier"),
+    ("FrameContentSequence", "TemporalPositionIndex"),
+    ("", "AcquisitionNumber"),
+    ("", "ImageType"),
+    ("MRDiffusionSequence", "DiffusionBValue"),
+    ("", "FlipAngle"),
+    ("", "ContrastBolusAgent"),
 )
-"""Attributes that separate images of one series at the same position, in the order tried."""
+"""Attributes that separate images of one series at the same position, in the order tried, at last
+all together, with the functional group that holds them in a multi-frame file."""
+TURNED, STRETCHED = 0.05, 0.01
+"""Slices of one stack differ no more in a direction cosine, and in their spacing by this share."""
+MOST_ALIKE = 20
+"""Stacks of a series that a slice is compared with: the latest."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ def find_series(entries: list[Entry]) -> tuple[list[Series], list[str]]:
 
     Raises FileError if a single file cannot be read, CostError if reading exceeds a limit.
     """
-    groups: dict[tuple, list[Frame]] = defaultdict(list)
+    stacks: dict[tuple, list[list[Frame]]] = defaultdict(list)
     unreadable, seen, repeated = [], set(), 0
     for entry in entries:
         if not is_dicom(entry.head()):
@@ -61,19 +68,24 @@ def find_series(entries: list[Entry]) -> tuple[list[Series], list[str]]:
                 raise
             unreadable.append(entry.name)
             continue
-        instance = str(header.get("SOPInstanceUID", entry.name))
+        # Bad anonymisers give every file the same identifier, or none.
+        instance = (
+            str(header.get("SOPInstanceUID") or entry.name),
+            frames[0].number,
+            _place(frames[0]),
+        )
         if instance in seen:
             repeated += 1
             continue
         seen.add(instance)
         for frame in frames:
-            groups[_key(frame)].append(frame)
+            _add(stacks[_key(frame)], frame)
     notices = []
     if unreadable:
         notices.append(f"Damaged DICOM files were skipped: {len(unreadable)}.")
     if repeated:
         notices.append(f"Duplicate DICOM files were left out: {repeated}.")
-    parts = [part for frames in groups.values() for part in _split(frames)]
+    parts = [part for group in stacks.values() for frames in group for part in _split(frames)]
     series = [Series(_describe(part), _uid(part[0]), part) for part in parts]
     return sorted(series, key=lambda one: (one.description, one.uid)), notices
 
@@ -92,7 +104,8 @@ def read_series(series: Series, notices: Sequence[str]) -> Scan:
     sources = tuple(map(_source, stack.slots))
     if stack.affine is None:
         spacing = None
-        if present[0].spacing is not None:
+        # Without the distance of the slices no volume can be measured.
+        if present[0].spacing is not None and (stack.step or len(stack.slots) == 1):
             spacing = (stack.step or 1.0, *present[0].spacing)
         return Scan(array, "", eight_bit, spacing, notices=notices, sources=sources)
     affine = TO_RAS @ stack.affine
@@ -105,9 +118,24 @@ def read_series(series: Series, notices: Sequence[str]) -> Scan:
 
 
 def _key(frame: Frame) -> tuple:
-    turned = None if frame.orientation is None else tuple(np.round(frame.orientation, 1) + 0.0)
-    size = int(frame.header.Rows), int(frame.header.Columns)
-    return _uid(frame), size, turned
+    return _uid(frame), int(frame.header.Rows), int(frame.header.Columns)
+
+
+def _add(stacks: list[list[Frame]], frame: Frame) -> None:
+    """Add ``frame`` to the one of ``stacks`` with its orientation and spacing, or to a new one."""
+    for stack in reversed(stacks[-MOST_ALIKE:]):
+        if _near(stack[0].orientation, frame.orientation, 0, TURNED) and _near(
+            stack[0].spacing, frame.spacing, STRETCHED, 0
+        ):
+            stack.append(frame)
+            return
+    stacks.append([frame])
+
+
+def _near(one: Sequence | None, other: Sequence | None, relative: float, absolute: float) -> bool:
+    if one is None or other is None:
+        return one is other
+    return np.allclose(one, other, rtol=relative, atol=absolute)
 
 
 def _uid(frame: Frame) -> str:
@@ -116,19 +144,20 @@ def _uid(frame: Frame) -> str:
 
 def _place(frame: Frame) -> tuple | int:
     if frame.position is None:
-        return int(frame.header.get("InstanceNumber") or 0) * 100_000 + frame.index
+        return frame.number * 100_000 + frame.index
     return tuple(np.round(frame.position, 2))
 
 
 def _split(frames: list[Frame]) -> list[list[Frame]]:
     """Separate echoes, time points and the like, which share positions."""
-    if len({_place(frame) for frame in frames}) == len(frames):
-        return [frames]
-    for attribute in SPLITTERS:
-        parts: dict[str, list[Frame]] = defaultdict(list)
+    most = max(Counter(_place(frame) for frame in frames).values())
+    for attributes in (*((one,) for one in SPLITTERS), SPLITTERS):
+        parts: dict[tuple, list[Frame]] = defaultdict(list)
         for frame in frames:
-            parts[str(frame.header.get(attribute))].append(frame)
-        if len(parts) > 1 and _all_unique(parts.values(), _place):
+            values = (macro(frame.header, frame.index, *one) for one in attributes)
+            parts[tuple(map(str, values))].append(frame)
+        # More parts than images at one place would tear a stack apart.
+        if 1 < len(parts) <= most and _all_unique(parts.values(), _place):
             return list(parts.values())
     return [frames]
 
@@ -142,7 +171,7 @@ def _describe(frames: list[Frame]) -> str:
     text = str(header.get("SeriesDescription") or header.get("ProtocolName") or "no description")
     words = " ".join("".join(c if c.isprintable() else " " for c in text).split())[:60]
     echo = header.get("EchoTime")
-    timing = f", echo time {float(echo):g} ms" if echo else ""
+    timing = f", echo time {float(echo):g} ms" if isinstance(echo, float) and echo else ""
     slices = "1 slice" if len(frames) == 1 else f"{len(frames)} slices"
     return f"{words}, {slices} of {header.Columns} x {header.Rows}{timing}"
 
@@ -163,6 +192,7 @@ def _decode(stack: Stack) -> tuple[np.ndarray, Stack]:
             files[id(frame.entry)].append((slot, frame))
     least, slots, damaged = np.inf, list(stack.slots), 0
     for members in files.values():
+        members.sort(key=lambda member: member[1].index)  # compressed frames come one by one
         try:
             for (slot, _), pixels in zip(members, read_pixels([f for _, f in members])):
                 array[slot] = pixels

@@ -39,7 +39,9 @@ def stack_frames(frames: list[Frame]) -> Stack:
     """
     if not all(frame.is_placed for frame in frames):
         return _unplaced(frames)
-    ordered = sorted(frames, key=lambda frame: (frame.distance, _number(frame)))
+    ordered = sorted(
+        frames, key=lambda frame: (round(frame.distance / SAME_PLACE), frame.number, frame.index)
+    )
     kept = [ordered[0]]
     for frame in ordered[1:]:
         if frame.distance - kept[-1].distance > SAME_PLACE:
@@ -86,7 +88,7 @@ def _fill_gaps(frames: list[Frame]) -> tuple[list[Frame | None], list[str]]:
 
 
 def _unplaced(frames: list[Frame]) -> Stack:
-    ordered = sorted(frames, key=lambda frame: (_number(frame), frame.index))
+    ordered = sorted(frames, key=lambda frame: (frame.number, frame.index))
     notices = ()
     if len(frames) > 1:
         notices = (
@@ -94,10 +96,6 @@ def _unplaced(frames: list[Frame]) -> Stack:
             "and orientation is unknown.",
         )
     return Stack(list(ordered), None, frames[0].thickness, notices)
-
-
-def _number(frame: Frame) -> int:
-    return int(frame.header.get("InstanceNumber") or 0)
 
 
 def _normal(frame: Frame) -> np.ndarray:

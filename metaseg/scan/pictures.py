@@ -17,6 +17,8 @@ TOO_MANY_PIXELS = (
 )
 
 COLOUR = "It is a colour image, and MR slices are grey: it was converted to grey."
+ORIENTATION = 0x0112
+"""The tag of Exif and TIFF."""
 SPREAD, COLOURED = 0.1, 0.01
 """A pixel is coloured if its channels differ by this share of the largest value, and an image if
 this share of its pixels is: compression and a viewer's marks colour fewer."""
@@ -33,13 +35,27 @@ def read_picture(data: bytes, channel: int | None = None) -> Scan:
             check_pixels(*picture.size)
             if picture.format == "PNG":
                 # Pillow silently clips 16-bit colour to 8 bits; libpng keeps the values.
-                pixels = imagecodecs.png_decode(data)
+                pixels = upright(imagecodecs.png_decode(data), _orientation(picture))
             else:
                 pixels = _decode(picture)
     except Image.DecompressionBombError as error:
         raise FileError(TOO_MANY_PIXELS.format("")) from error
     notices = (COLOUR,) if channel is None and is_coloured(pixels) else ()
     return Scan(to_grey(pixels, channel)[None], "", pixels.dtype == np.uint8, notices=notices)
+
+
+def _orientation(picture: Image.Image) -> int:
+    # Pillow decodes the whole PNG to look for one behind the pixels, where none writes it.
+    return picture.getexif().get(ORIENTATION, 1) if "exif" in picture.info else 1
+
+
+def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """``pixels`` (H, W, ...) as the Exif or TIFF ``orientation`` (1 to 8) wants them shown."""
+    if orientation in (3, 4, 6, 7):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 7, 8):
+        pixels = pixels[:, ::-1]
+    return pixels.swapaxes(0, 1) if orientation in (5, 6, 7, 8) else pixels
 
 
 def _decode(picture: Image.Image) -> np.ndarray:

@@ -8,7 +8,14 @@ import tifffile
 from metaseg.limits import MAX_SCAN_VOXELS, MAX_SLICES
 from metaseg.scan.code_stream import size_of
 from metaseg.scan.errors import DAMAGED, FileError, decoding
-from metaseg.scan.pictures import COLOUR, check_pixels, is_coloured, to_grey
+from metaseg.scan.pictures import (
+    COLOUR,
+    ORIENTATION,
+    check_pixels,
+    is_coloured,
+    to_grey,
+    upright,
+)
 from metaseg.scan.types import Scan
 
 PLAIN_CODECS = (
@@ -43,7 +50,7 @@ def read_tiff(data: bytes, channel: int | None = None) -> Scan:
     """
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         _check_pages(file.pages)
-        series = file.series[0]
+        series = next((one for one in file.series if not _reduced(one)), file.series[0])
         page = series.keyframe
         check_pixels(page.imagewidth, page.imagelength)
         if series.size > MAX_SCAN_VOXELS * page.samplesperpixel:
@@ -53,7 +60,10 @@ def read_tiff(data: bytes, channel: int | None = None) -> Scan:
         pixels = series.asarray()
         axes, photometric = series.axes, page.photometric
         palette = page.colormap
-        left_out = sum(len(other) for other in file.series[1:] if not _reduced(other))
+        orientation = page.tags.valueof(ORIENTATION, 1)
+        left_out = sum(
+            len(other) for other in file.series if other is not series and not _reduced(other)
+        )
     if pixels.dtype.kind == "c":
         raise FileError("has complex numbers: use their magnitude instead.")
     eight_bit = pixels.dtype in (np.uint8, np.bool_)
@@ -68,9 +78,17 @@ def read_tiff(data: bytes, channel: int | None = None) -> Scan:
     elif photometric == tifffile.PHOTOMETRIC.MINISWHITE and pixels.dtype.kind == "u":
         pixels = np.iinfo(pixels.dtype).max - pixels
     notices = ()
+    if "C" in axes:
+        at = axes.index("C")
+        count, taken = pixels.shape[at], channel or 0
+        if taken >= count:
+            raise FileError(f"has no channel {taken}: choose one from 0 to {count - 1}.")
+        pixels, axes = pixels.take(taken, at), axes.replace("C", "")
+        if channel is None and count > 1:
+            notices = (f"The file has {count} channels: the first was read.",)
     if "S" in axes:
         pixels = np.moveaxis(pixels, axes.index("S"), -1)
-        notices = (COLOUR,) if channel is None and is_coloured(pixels) else ()
+        notices += (COLOUR,) if channel is None and is_coloured(pixels) else ()
         height, width, channels = pixels.shape[-3:]
         voxels = to_grey(pixels.reshape(-1, width, channels), channel).reshape(-1, height, width)
     else:
@@ -78,6 +96,7 @@ def read_tiff(data: bytes, channel: int | None = None) -> Scan:
         voxels = pixels.reshape(-1, height, width).astype(np.float32)
     if left_out:
         notices += (f"Pages of another size or kind were not read: {left_out}.",)
+    voxels = np.moveaxis(upright(np.moveaxis(voxels, 0, -1), orientation), -1, 0)
     return Scan(voxels, eight_bit=eight_bit, notices=notices)
 
 

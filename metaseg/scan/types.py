@@ -67,6 +67,16 @@ class Scan:
         return len(self.voxels) > 1
 
     @property
+    def voxel_mm3(self) -> float | None:
+        """Volume of a voxel; None without a spacing. Slanted axes enclose less than the product of
+        the distances along them."""
+        if self.spacing is None:
+            return None
+        if self.affine is None:
+            return float(np.prod(self.spacing))
+        return float(abs(np.linalg.det(self.affine[:3, :3])))
+
+    @property
     def aspect(self) -> float:
         """Height of a pixel over its width, limited to ``MAX_ASPECT``; 1 without a spacing."""
         if self.spacing is None:

@@ -189,3 +189,35 @@ def test_smallest_lesion_below_zero(tmp_path, model, size, capsys):
     cv2.imwrite(str(picture), np.zeros((40, 40), np.uint8))
     assert predict(picture, tmp_path / "out", model, f"--min-lesion-mm3={size}") == 2
     assert "0 mm3 or more" in capsys.readouterr().err
+
+
+def test_nothing_of_an_earlier_input_stays_beside_its_successor(tmp_path, model, capsys):
+    first, second = tmp_path / "a" / "x.nii.gz", tmp_path / "b" / "x.nii.gz"
+    output = tmp_path / "out"
+    for path, voxels in ((first, head_volume()), (second, head_volume()[:, :, ::-1])):
+        path.parent.mkdir()
+        save(path, voxels, AFFINE)
+    assert predict(first, output, model, "--slices") == 0
+    assert list(output.glob("x_slice*"))
+    assert predict(second, output, model) == 0
+    found = json.loads((output / MANIFEST).read_text())["scans"]["x"]["files"]
+    assert {path.name for path in output.iterdir()} == {*found, MANIFEST}
+    second.write_bytes(b"no scan")
+    assert predict(second, output, model) == 2
+    assert {path.name for path in output.iterdir()} == {MANIFEST}, "the input is another"
+
+
+def test_an_input_that_fails_this_time_keeps_its_results(tmp_path, model, monkeypatch):
+    path, output = tmp_path / "x.nii.gz", tmp_path / "out"
+    save(path, head_volume(), AFFINE)
+    assert predict(path, output, model) == 0
+    before = {file.name for file in output.iterdir()}
+
+    def fail(*args):
+        raise MemoryError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Segmenter, "predict", fail)
+        assert predict(path, output, model, "--threshold", "0.9") == 2
+    assert {file.name for file in output.iterdir()} == before
+    assert predict(path, output, model, "--threshold", "0.9") == 0

@@ -13,6 +13,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
 from metaseg.findings.lesions import Lesion, find_lesions, label_lesions, lesion_table
+from metaseg.scan import Scan
 
 SPACING = (3.0, 1.0, 0.5)
 AFFINE = np.array([[-0.5, 0, 0, 40], [0, -1.0, 0, 30], [0, 0, 3.0, -20], [0, 0, 0, 1]])
@@ -22,7 +23,8 @@ def lesions_of(mask, probability=None, spacing=None, affine=None) -> tuple[Lesio
     """The lesions of ``mask``, a slice (H, W) or a volume (D, H, W)."""
     mask = mask if mask.ndim == 3 else mask[None]
     probability = mask * 1.0 if probability is None else probability.reshape(mask.shape)
-    return find_lesions(label_lesions(mask), probability, spacing, affine)
+    scan = Scan(mask.astype(np.float32), spacing=spacing, affine=affine)
+    return find_lesions(label_lesions(mask), probability, scan)
 
 
 def two_lesions() -> np.ndarray:
@@ -117,7 +119,7 @@ def test_slices_agree_with_opencv_and_diameters_with_brute_force(mask, spacing):
 @given(arrays(bool, (4, 6, 5)), st.integers(0, 12))
 def test_numbers_are_those_of_the_lesions(mask, minimum):
     components = label_lesions(mask, minimum)
-    lesions = find_lesions(components, mask * 0.5, None)
+    lesions = find_lesions(components, mask * 0.5, Scan(mask))
     assert [lesion.number for lesion in lesions] == list(range(1, len(lesions) + 1))
     sizes = [lesion.volume_voxels for lesion in lesions]
     assert sizes == sorted(sizes, reverse=True)
@@ -145,16 +147,24 @@ def test_numbers_are_those_of_the_lesions(mask, minimum):
 )
 def test_minimum_size(spacing, minimum, left):
     mask = two_lesions()
-    components = label_lesions(mask, minimum, spacing)
-    assert len(find_lesions(components, mask * 1.0, spacing)) == left
+    scan = Scan(mask, spacing=spacing)
+    components = label_lesions(mask, minimum, scan.voxel_mm3)
+    assert len(find_lesions(components, mask * 1.0, scan)) == left
     assert components.mask.sum() == {0: 0, 1: 36, 2: 37}[left]
     assert mask.sum() == 37, "the mask handed in is left alone"
+
+
+def test_slanted_axes_enclose_less():
+    slanted = AFFINE.copy()
+    slanted[1, 2] = 4.0  # slices 3 mm apart, each shifted by 4 mm
+    lesion, *_ = lesions_of(two_lesions(), spacing=(5.0, 1.0, 0.5), affine=slanted)
+    assert lesion.volume_mm3 == pytest.approx(36 * 3.0 * 1.0 * 0.5)
 
 
 def test_nothing_found():
     empty = np.zeros((3, 20, 20), bool)
     assert lesions_of(empty, spacing=SPACING) == ()
-    assert not label_lesions(empty, 5, SPACING).mask.any()
+    assert not label_lesions(empty, 5, 1.5).mask.any()
     assert len(lesion_table([]).splitlines()) == 1
 
 

@@ -5,6 +5,7 @@ from metaseg.findings import outlines
 from metaseg.findings.lesions import find_lesions, label_lesions
 from metaseg.findings.outlines import Outline, Ring, outline_mask
 from metaseg.prediction import reaches
+from metaseg.scan import Scan
 
 
 def outline_lesions(values: np.ndarray, threshold: float) -> list[Outline]:
@@ -44,7 +45,9 @@ def test_outlines_are_numbered_as_the_lesions_are(bump):
     values[2:5, 40:46] = 0.9
     values[50, 5] = 0.8
     for threshold in (0.3, 0.5, 0.75):
-        lesions = find_lesions(label_lesions(values[None] >= threshold), values[None], None)
+        lesions = find_lesions(
+            label_lesions(values[None] >= threshold), values[None], Scan(values[None])
+        )
         found = outline_lesions(values, threshold)
         assert [outline.number for outline in found] == list(range(1, len(lesions) + 1))
         for outline, lesion in zip(found, lesions):

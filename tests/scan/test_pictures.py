@@ -8,7 +8,7 @@ import zlib
 import imagecodecs
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from metaseg.errors import InputError
 from metaseg.scan import read_scan
@@ -49,6 +49,17 @@ def test_jpeg_is_turned_upright(tmp_path):
     exif[0x0112] = 6  # the camera was turned by 90 degrees
     path = save(Image.fromarray(GREY), tmp_path / "a.jpg", "JPEG", exif=exif)
     assert read_scan(path).voxels.shape == (1, 50, 40)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_every_orientation_is_turned_upright(tmp_path, kind, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture = Image.fromarray(GREY)
+    scan = read_scan(save(picture, tmp_path / "a", kind, exif=exif))
+    picture.getexif()[0x0112] = orientation
+    np.testing.assert_array_equal(scan.voxels[0], ImageOps.exif_transpose(picture))
 
 
 def test_cmyk_jpeg_is_read(tmp_path):

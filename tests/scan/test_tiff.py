@@ -171,3 +171,26 @@ def test_odd_codec(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", values("u1", 40, 50, 3), compression="webp")
     with pytest.raises(InputError, match="unsupported compression: save it with LZW"):
         read_scan(tmp_path / "a.tif")
+
+
+def test_a_thumbnail_before_the_page_is_not_the_slice(tmp_path):
+    pixels = values("u2", 40, 50)
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        file.write(pixels[::2, ::2], subfiletype=1)
+        file.write(pixels)
+    scan = read_scan(tmp_path / "a.tif")
+    np.testing.assert_array_equal(scan.voxels[0], pixels)
+    assert not scan.notices
+
+
+def test_channels_are_no_slices(tmp_path):
+    pixels = values("u2", 5, 2, 40, 50)
+    tifffile.imwrite(tmp_path / "a.ome.tif", pixels, metadata={"axes": "ZCYX"}, ome=True)
+    scan = read_scan(tmp_path / "a.ome.tif")
+    np.testing.assert_array_equal(scan.voxels, pixels[:, 0])
+    assert scan.notices == ("The file has 2 channels: the first was read.",)
+    second = read_scan(tmp_path / "a.ome.tif", channel=1)
+    np.testing.assert_array_equal(second.voxels, pixels[:, 1])
+    assert not second.notices
+    with pytest.raises(InputError, match="has no channel 2: choose one from 0 to 1"):
+        read_scan(tmp_path / "a.ome.tif", channel=2)
