@@ -8,6 +8,11 @@ from pathlib import Path
 
 import cv2
 
+try:
+    import accelerate  # noqa: F401
+except ModuleNotFoundError:
+    sys.exit("train.py needs more packages: run pip install -r requirements-train.txt.")
+
 from metaseg.cli.options import add_modality
 from metaseg.data.cases import read_cases
 from metaseg.errors import InputError, disk_errors, together

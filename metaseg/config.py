@@ -1,5 +1,7 @@
 """What a checkpoint's ``config.json`` says."""
 
+import hashlib
+import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -68,6 +70,12 @@ class Config:
             "volume": self.volume and to_json(asdict(self.volume)),
         }
         return {"threshold": self.threshold, "temperature": self.temperature, "view": view}
+
+    @property
+    def digest(self) -> str:
+        """Changes with anything besides the weights that determines a result."""
+        parts = {k: v for k, v in asdict(self).items() if k not in ("training", "license")}
+        return hashlib.sha256(json.dumps(to_json(parts)).encode()).hexdigest()[:16]
 
     @property
     def title(self) -> str:

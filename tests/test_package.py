@@ -66,7 +66,8 @@ sys.exit(main(["demo"]))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.returncode == 2, done.stderr
     assert done.stderr.splitlines() == [
-        'metaseg: demo needs gradio, which is not installed: run pip install "metaseg[demo]".'
+        'metaseg: demo needs gradio, which is not installed: run pip install ".[demo]" in a clone '
+        "of MetaSeg."
     ]
 
 

@@ -19,7 +19,7 @@ COMMANDS = {
 """What each command does. The module of the same name implements it."""
 
 EXTRAS = {"data": "train", "demo": "demo", "evaluate": "eval", "predict": "scale"}
-"""The extra that a command needs, as in ``pip install "metaseg[demo]"``."""
+"""The extra that a command needs, as in ``pip install ".[demo]"``."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         print(
             f"metaseg: {arguments[0]} needs {missing}, which is not installed: "
-            f'run pip install "metaseg[{extra}]".',
+            f'run pip install ".[{extra}]" in a clone of MetaSeg.',
             file=sys.stderr,
         )
         return 2

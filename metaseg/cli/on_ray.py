@@ -61,13 +61,18 @@ def on_ray(
     try:
         ray.data.DataContext.get_current().enable_progress_bars = False
         resources = ray.cluster_resources()
-        gpus = int(resources.get("GPU", 0))
+        gpus, cpus = int(resources.get("GPU", 0)), int(resources.get("CPU", 0))
+        if not gpus + cpus:
+            raise InputError(
+                f"The Ray cluster at {address} has no processor yet: wait for its workers, and run "
+                "the command again."
+            )
         dataset = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
             Worker,
             fn_constructor_args=(settings,),
             num_cpus=1,
             num_gpus=1 if gpus else 0,
-            concurrency=min(workers or gpus or int(resources["CPU"]), len(rows)),
+            concurrency=min(workers or gpus or cpus, len(rows)),
         )
         for row in dataset.iter_rows():
             yield row["task"], row["outcome"]

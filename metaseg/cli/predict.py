@@ -4,7 +4,6 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from metaseg.prediction import SENSITIVE
 from metaseg.runtime.threads import threads
 from metaseg.scan.planes import PLANES
 from metaseg.segmenter import Segmenter
+from metaseg.version import __version__
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -89,12 +89,19 @@ def run(options: argparse.Namespace) -> int:
     threshold = segmenter.threshold(checkpoint.name, options.threshold)
     studies, skipped = find_studies(options.scans)
     folder = output_folder(options.output)
+    for path in options.scans:
+        # The next run would take the results for scans.
+        if path.is_dir() and folder.resolve().is_relative_to(path.resolve()):
+            raise InputError(
+                f"The output folder lies in {path.name}, which holds the scans: use one outside."
+            )
     made_by = {
+        "metaseg": __version__,
         "model": checkpoint.name,
         "revision": checkpoint.revision,
+        "settings": checkpoint.config.digest,
         "runtime": segmenter.runtime(checkpoint.name).name,
         "threshold": threshold,
-        "volume_settings": checkpoint.config.volume and asdict(checkpoint.config.volume),
         "plane": options.plane,
         "min_lesion_mm3": options.min_lesion_mm3,
         "ignore_spacing": options.ignore_spacing,
@@ -177,14 +184,18 @@ def _outcomes(
 
 
 def _workers(text: str) -> int:
-    workers = int(text)
-    if workers < 1:
-        raise ValueError
-    return workers
+    if not (text.isdecimal() and int(text)):
+        raise argparse.ArgumentTypeError(f"{text} is not a number of processes: use 1 or more.")
+    return int(text)
 
 
 def _threshold(text: str) -> float | str:
-    return text if text == SENSITIVE else float(text)
+    try:
+        return text if text == SENSITIVE else float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"{text} is not a threshold: use a number from 0 to 1, or {SENSITIVE}."
+        ) from error
 
 
 def output_names(studies: list[Study]) -> list[str]:

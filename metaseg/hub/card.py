@@ -133,7 +133,8 @@ def _value(score: float | dict[str, float]) -> dict[str, Any]:
 
 def _count(part: dict[str, int], groups: str | None) -> str:
     word = "patient" if groups == "patients" else "group"
-    return f"{part['cases']} cases from {part['groups']} {word}{'s' * (part['groups'] != 1)}"
+    cases, of = part["cases"], part["groups"]
+    return f"{cases} case{'s' * (cases != 1)} from {of} {word}{'s' * (of != 1)}"
 
 
 def _epochs(record: dict[str, Any]) -> int:

@@ -77,13 +77,13 @@ def read_tiff(data: bytes, channel: int | None = None) -> Scan:
         eight_bit = pixels.dtype == np.uint8
     elif photometric == tifffile.PHOTOMETRIC.MINISWHITE and pixels.dtype.kind == "u":
         pixels = np.iinfo(pixels.dtype).max - pixels
-    notices = ()
+    notices: tuple[str, ...] = ()
     if "C" in axes:
         at = axes.index("C")
         count, taken = pixels.shape[at], channel or 0
         if taken >= count:
             raise FileError(f"has no channel {taken}: choose one from 0 to {count - 1}.")
-        pixels, axes = pixels.take(taken, at), axes.replace("C", "")
+        pixels, axes = np.moveaxis(pixels, at, 0)[taken], axes.replace("C", "")
         if channel is None and count > 1:
             notices = (f"The file has {count} channels: the first was read.",)
     if "S" in axes:

@@ -18,9 +18,10 @@ def write_curves(folder: Path, title: str, history: list[dict]) -> None:
     left, right = figure.subplots(1, 2)
     left.plot(epochs, [entry["loss"] for entry in history], marker=".")
     left.set(title=f"{title}: training loss", xlabel="epoch", ylabel="loss")
-    for key in history[-1]:
+    # A resumed training may be judged on other folders.
+    for key in dict.fromkeys(key for entry in history for key in entry):
         if key.startswith("dice_"):
-            values = [entry[key] for entry in history]
+            values = [entry.get(key, math.nan) for entry in history]
             right.plot(epochs, values, marker=".", label=key.removeprefix("dice_"))
     right.set(title="validation Dice", xlabel="epoch", ylabel="mean Dice", ylim=(0, 1))
     right.legend()

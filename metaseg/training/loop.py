@@ -97,15 +97,12 @@ def train_network(
         optimizer.optimizer, lambda step: rate(step / steps, config)
     )
     history: list[dict] = []
-    if resume and (state := interrupted(folder, config)):
-        plain = accelerator.unwrap_model(network)
-        same = _shapes(state["network"]) == _shapes(plain.state_dict())
-        if not same or state["steps"] != steps:
-            raise InputError(
-                "--resume needs the same network, batch size and data as the interrupted "
-                "training: use the same, or fine-tune the result with --start."
-            )
-        plain.load_state_dict(state["network"])
+    terms = {
+        "data": record["provenance"]["data"],
+        "start": record["started_from"].get("provenance") if start else None,
+    }
+    if resume and (state := interrupted(folder, config, terms)):
+        accelerator.unwrap_model(network).load_state_dict(state["network"])
         averaged.load_state_dict(state["averaged"])
         optimizer.optimizer.load_state_dict(state["optimizer"])
         schedule.load_state_dict(state["schedule"])
@@ -187,9 +184,8 @@ def train_network(
             "optimizer": optimizer.optimizer.state_dict(),
             "schedule": schedule.state_dict(),
             "history": history,
-            "steps": steps,
         }
-        keep_state(folder, state, config)
+        keep_state(folder, state, config, terms)
 
 
 def _epoch_loader(
@@ -239,10 +235,6 @@ def _shrink(batch: torch.Tensor, size: int) -> torch.Tensor:
     """``batch`` (B, C, S, S) as means over the pixels of a coarser grid: a lesion smaller than one
     of them leaves its share there. Unchanged if ``size`` is S or more."""
     return batch if size >= batch.shape[-1] else functional.interpolate(batch, size, mode="area")
-
-
-def _shapes(state: dict[str, torch.Tensor]) -> dict[str, torch.Size]:
-    return {name: tensor.shape for name, tensor in state.items()}
 
 
 def _freeze_batch_norm(network: nn.Module) -> None:

@@ -221,3 +221,35 @@ def test_an_input_that_fails_this_time_keeps_its_results(tmp_path, model, monkey
         assert predict(path, output, model, "--threshold", "0.9") == 2
     assert {file.name for file in output.iterdir()} == before
     assert predict(path, output, model, "--threshold", "0.9") == 0
+
+
+def test_results_among_the_scans_are_refused(studies, model, capsys):
+    assert predict(studies, studies / "results", model) == 2
+    assert "The output folder lies in studies" in capsys.readouterr().err
+
+
+def test_other_settings_of_a_network_are_another_run(tmp_path, model, monkeypatch):
+    path, output = tmp_path / "x.nii.gz", tmp_path / "out"
+    save(path, head_volume(), AFFINE)
+    runs = count_runs(monkeypatch)
+    changed = str(shutil.copytree(model, tmp_path / "small"))
+    for _ in range(2):
+        assert predict(path, output, changed, "--threshold", "0.3") == 0
+    assert len(runs) == 1
+    config = tmp_path / "small" / "config.json"
+    config.write_text(config.read_text().replace('"temperature": 1.0', '"temperature": 4.0'))
+    assert predict(path, output, changed, "--threshold", "0.3") == 0
+    assert len(runs) == 2
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--workers", "0", "0 is not a number of processes: use 1 or more."),
+        ("--threshold", "half", "half is not a threshold: use a number from 0 to 1, or sensitive."),
+    ],
+)
+def test_an_option_that_is_no_number_is_told(tmp_path, capsys, option, value, words):
+    with pytest.raises(SystemExit):
+        main(["predict", "x.png", "--output", str(tmp_path), option, value])
+    assert words in capsys.readouterr().err

@@ -157,7 +157,7 @@ def test_minimum_size(spacing, minimum, left):
 def test_slanted_axes_enclose_less():
     slanted = AFFINE.copy()
     slanted[1, 2] = 4.0  # slices 3 mm apart, each shifted by 4 mm
-    lesion, *_ = lesions_of(two_lesions(), spacing=(5.0, 1.0, 0.5), affine=slanted)
+    lesion = lesions_of(two_lesions(), spacing=(5.0, 1.0, 0.5), affine=slanted)[0]
     assert lesion.volume_mm3 == pytest.approx(36 * 3.0 * 1.0 * 0.5)
 
 

@@ -1,5 +1,6 @@
 import json
 import math
+import shutil
 from dataclasses import replace
 
 import cv2
@@ -175,9 +176,30 @@ def test_resuming_on_other_terms_is_refused(data_folder, tmp_path):
     train(["unet"], [data_folder], tmp_path / "run", replace(TINY, epochs=2))
     with pytest.raises(InputError, match="trained for 2 of 2 epochs: --resume needs"):
         train(["unet"], [data_folder], tmp_path / "run", replace(TINY, epochs=1), resume=True)
-    wider = replace(TINY, epochs=2, decoder_channels=(16, 16, 16, 16))
-    with pytest.raises(InputError, match="--resume needs the same network"):
+    last = tmp_path / "run" / "unet" / "last.pt"
+    before = last.read_bytes()
+    wider = replace(TINY, epochs=2, decoder_channels=(16, 16, 16, 16), learning_rate=0.5, seed=9)
+    with pytest.raises(InputError, match=r"differ: decoder_channels, learning_rate, seed\.$"):
         train(["unet"], [data_folder], tmp_path / "run", wider, resume=True)
+    shutil.copytree(data_folder, tmp_path / "other")
+    with pytest.raises(InputError, match=r"differ: data\.$"):
+        train(
+            ["unet"], [tmp_path / "other"], tmp_path / "run", replace(TINY, epochs=3), resume=True
+        )
+    assert last.read_bytes() == before
+    last.write_bytes(before[:1000])
+    with pytest.raises(InputError, match=r"unet/last\.pt is damaged or of another version"):
+        train(["unet"], [data_folder], tmp_path / "run", replace(TINY, epochs=2), resume=True)
+
+
+def test_a_resumed_training_may_be_judged_on_another_folder(data_folder, tmp_path):
+    config = replace(TINY, epochs=2, cool_down=0.0)
+    train(["unet"], [data_folder], tmp_path / "run", replace(config, epochs=1))
+    shutil.copytree(data_folder, tmp_path / "other")
+    judge = [tmp_path / "other"]
+    train(["unet"], [data_folder], tmp_path / "run", config, resume=True, judge=judge)
+    curves = json.loads((tmp_path / "run/unet/curves.json").read_text())
+    assert ["dice_other" in entry for entry in curves] == [False, True]
 
 
 @pytest.mark.parametrize("done", [1, 2, 4])
