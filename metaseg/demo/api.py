@@ -40,6 +40,7 @@ def add_api(workbench: Workbench) -> None:
 
     The API page and the MCP tools show the docstrings below.
     """
+    first = workbench.compared[0]
 
     @in_our_words
     def segment(
@@ -73,7 +74,7 @@ truth, seconds, notices.
         with workbench.segmenter.turns.ahead():
             opened = workbench.open(scan, ground_truth, plane or None, series or None)
             opened = opened.only(slice_index)
-            return write_segmentation(workbench.segment(opened, model, threshold))
+            return write_segmentation(workbench.segment(opened, model or first, threshold))
 
     @in_our_words
     def compare(
@@ -133,7 +134,7 @@ find more lesions with more false positives. Default: the model's own.
             report: Model, revision, threshold, measured lesions, seconds, notices.
         """
         opened = workbench.open(scan, None, series=series or None)
-        return write_volume(workbench, opened, model, threshold, min_lesion_mm3)
+        return write_volume(workbench, opened, model or first, threshold, min_lesion_mm3 or 0)
 
     def models() -> list[dict[str, Any]]:
         """List the loaded networks with their revision and test metrics.
@@ -146,7 +147,7 @@ metrics by test set (null if there are none).
         """
         return list_models(workbench.segmenter)
 
-    first_title = workbench.segmenter.titles[workbench.compared[0]]
+    first_title = workbench.segmenter.titles[first]
 
     def inputs(with_model: bool) -> list[gr.components.Component]:
         model = [gr.Textbox(first_title, label="model")] if with_model else []

@@ -24,10 +24,14 @@ from metaseg.findings.sizes import diameter_of, extent_of
 from metaseg.findings.verdict import verdict
 from metaseg.scan import Scan
 from metaseg.scan.errors import log_cause
-from metaseg.scan.reading import open_all
+from metaseg.scan.reading import is_dicom_file, open_all, open_together
 
 SHOWN_EVERY = 2.0
 """Seconds between two views of a growing table."""
+WELCOME = (
+    "<p>Each file becomes a row. DICOM files are sorted into series, and each series becomes a "
+    "row.</p>"
+)
 NOTHING_GIVEN = "<p role='status'>Choose the scans first.</p>"
 
 OPEN = """
@@ -61,6 +65,7 @@ def add_batch_tab(workbench: Workbench) -> None:
             start = gr.Button("Segment all", variant="primary", elem_id="batch-start")
         with gr.Column(scale=3, min_width=320):
             table = gr.HTML(
+                WELCOME,
                 elem_id="batch-table",
                 css_template=STYLE,
                 apply_default_css=False,
@@ -109,18 +114,20 @@ def run_batch(
     number, shown = 0, time.monotonic()
     archive_path = folder / "metaseg.zip"
     with zipfile.ZipFile(archive_path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in progress(paths, desc="Scans"):
+        for source in progress(_sources(workbench, paths, rows), desc="Scans"):
             before = len(rows)
+            # The viewer opens one file; of several it would show a slice.
+            opens = str(source[0]) if len(source) == 1 else None
             try:
-                workbench.claim(path, BATCH)
-                for series, (label, read) in enumerate(open_all(path), start=1):
+                scans = open_all(source[0]) if opens else open_together(source)
+                for series, (label, read) in enumerate(scans, start=1):
                     number += 1
                     row = _segment_one(
                         workbench, label, read, names, thresholds, folder, number, archive
                     )
-                    rows.append(row if row.failed else replace(row, opens=path, series=series))
+                    rows.append(row if row.failed else replace(row, opens=opens, series=series))
             except Exception as error:
-                rows.append(Row(Path(path).name, failed=_words(error)))
+                rows.append(Row(source[0].name, failed=_words(error)))
             if len(rows) == before + 1:
                 rows[-1] = replace(rows[-1], series=None)
             if time.monotonic() - shown > SHOWN_EVERY:
@@ -131,6 +138,19 @@ def run_batch(
         yield rows, None
     else:
         yield rows, str(archive_path)
+
+
+def _sources(workbench: Workbench, paths: Sequence[str], rows: list[Row]) -> list[list[Path]]:
+    """Each of ``paths`` alone, but all DICOM files together, because they are slices. Those that
+    must not be read become ``rows``."""
+    alone, dicom = [], []
+    for path in map(Path, paths):
+        try:
+            workbench.claim(str(path), BATCH)
+            (dicom if is_dicom_file(path) else alone).append(path)
+        except Exception as error:
+            rows.append(Row(path.name, failed=_words(error)))
+    return [[path] for path in alone] + [dicom] * bool(dicom)
 
 
 def _segment_one(

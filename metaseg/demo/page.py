@@ -23,6 +23,7 @@ NOT_TAKEN = (
     "public address."
 )
 FORGOTTEN = "() => { document.dispatchEvent(new Event('metaseg:forgotten')); }"
+UNTAKEN = "() => { document.dispatchEvent(new Event('metaseg:untaken')); }"
 LOST = "() => { document.dispatchEvent(new Event('metaseg:lost')); }"
 
 
@@ -102,7 +103,9 @@ def add_viewer(workbench: Workbench, page: gr.Blocks) -> None:
         asked.failure(None, js=LOST)
     state.look(look, state, view, **last, **EXPLANATIONS)
     state.halt(want, state, queue=False, **private)
-    state.take(pack, state, parcel, **private, **SLICES)
+    # The browser asks for the next one as soon as it has one.
+    taken = state.take(pack, state, parcel, trigger_mode="multiple", **private, **SLICES)
+    taken.failure(None, js=UNTAKEN)
     # What the next scan needs must not be made before this has ended.
     state.forget(lambda: store().forget(SCAN, TRUTH), **private).then(None, js=FORGOTTEN)
     state.forget_truth(lambda: store().forget(TRUTH), **private)

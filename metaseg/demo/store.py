@@ -42,7 +42,7 @@ TAB = re.compile("[0-9a-f]{32}")
 """A tab's secret: 128 random bits."""
 RELOAD_SECONDS = 30
 """How long uploads outlive the session of a browser tab, which a reload ends to begin another."""
-NOT_YOURS = "This file is not one of your uploads: upload it here and try again."
+NOT_YOURS = "This file is not one of your uploads, or was removed: upload it here and try again."
 
 
 class Store:

@@ -20,7 +20,8 @@ def view_of(workbench: Workbench, state: Any, server: str) -> dict:
     name = state.get("view")
     answered = {"id": state.get("id"), "view": name}
     if name == "python":
-        return {**answered, "text": python_call(workbench, server, inputs)}
+        text = python_call(workbench, server, inputs)
+        return {**answered, "text": f"# {UNREVIEWED}\n{text}" if review_in(state) else text}
     if name not in ("compare", "explain"):
         raise InputError("There is no such view: choose compare, explain or python.")
     opened, _ = open_inputs(workbench, inputs)
@@ -33,6 +34,9 @@ def view_of(workbench: Workbench, state: Any, server: str) -> dict:
         truth = None if opened.truth is None else opened.truth[index]
         spacing = scan.spacing
         html = compare_view(frame, readings, truth, spacing and spacing[1] * spacing[2])
+    if scan.is_volume:
+        where = f"{scan.plane.capitalize()} slice {index + 1} of {len(scan.voxels)}."
+        html = f"<p class='aside'>{where}</p>{html}"
     if review_in(state):
         html = f"<p class='aside'>{UNREVIEWED}</p>{html}"
     grey = workbench.segmenter.view(scan, index)

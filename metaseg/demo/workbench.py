@@ -20,7 +20,7 @@ from metaseg.limits import MAX_SERVED_SLICES
 from metaseg.prediction import Prediction
 from metaseg.runtime.threads import threads
 from metaseg.scan import Scan, read_mask, read_scan, take_slice
-from metaseg.scan.planes import array_in_plane, in_plane
+from metaseg.scan.planes import PLANES, array_in_plane, in_plane
 from metaseg.segmenter import Explanation, Segmenter
 
 BOTH = "Both"
@@ -104,7 +104,8 @@ class Workbench:
             self.claim(truth, TRUTH)
             mask_key = ("truth", file_key(truth), key)
             mask = self._once(mask_key, lambda: read_mask(truth, source))
-        if plane is None or plane == source.plane or not source.is_volume:
+        one_slice = plane in PLANES and not source.is_volume
+        if plane is None or plane == source.plane or one_slice:
             return OpenScan(source, mask, key, mask_key)
         turned = self._once(("scan", key, plane), lambda: in_plane(source, plane))
         if mask is not None:

@@ -149,14 +149,16 @@ def apply_review(
     added, added_lesions = _added(review, scan, mean, before.components.mask & ~gone)
     painted, erased = _drawn(review.painted, shape), _drawn(review.erased, shape)
     painted &= ~erased
-    masks = [((found.mask & ~gone) | added | painted) & ~erased for found in findings]
-    edited = np.any(painted | erased, axis=(1, 2))
+    regions = [(found.mask & ~gone) | added for found in findings]
+    masks = [(mask | painted) & ~erased for mask in regions]
+    # A stroke where it changes nothing is none.
+    edited = np.any([old != new for old, new in zip(regions, masks)], axis=0)
     changes = Changes(
         rejected=tuple(row.lesion for row in before.rows if row.number in numbers),
         added=added_lesions,
-        painted_voxels=int(np.count_nonzero(painted)),
-        erased_voxels=int(np.count_nonzero(erased)),
-        edited_slices=tuple(np.flatnonzero(edited).tolist()),
+        painted_voxels=int(np.count_nonzero(painted & edited)),
+        erased_voxels=int(np.count_nonzero(erased & edited)),
+        edited_slices=tuple(np.flatnonzero(edited.any(axis=(1, 2))).tolist()),
     )
     after = tuple(
         findings_of(

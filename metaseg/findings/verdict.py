@@ -9,6 +9,8 @@ from metaseg.findings.sizes import count_text, diameter_of, extent_of
 OVERLAP = 0.1
 """Least intersection over union at which networks agree on a region: what counts as a detection in
 nnDetection (Baumgartner et al. 2021)."""
+CLOSE = 0.5
+"""Least intersection over union at which they agree on its outline, too."""
 
 
 def verdict(regions: Regions, review: Changes | None = None) -> str:
@@ -51,7 +53,8 @@ def _networks(regions: Regions, reviewed: bool) -> str:
         by_networks.setdefault(row.seen_by, []).append(row)
     by_all = by_networks.pop(titles, [])
     apart = [row for row in by_all if row.agreement is not None and row.agreement < OVERLAP]
-    agreed = [row for row in by_all if row.agreement is None or row.agreement >= OVERLAP]
+    differing = [row for row in by_all if OVERLAP <= (row.agreement or 0) < CLOSE]
+    agreed = [row for row in by_all if row.agreement is None or row.agreement >= CLOSE]
     everyone = "both networks" if len(titles) == 2 else f"all {len(titles)} networks"
     if agreed and len(titles) > 1:
         parts.append(f"{everyone} agree on {_which(agreed, rows)}")
@@ -60,8 +63,9 @@ def _networks(regions: Regions, reviewed: bool) -> str:
         (f"{len(some)} seen by {_names(seen_by)} only, {_largest(some, regions)}", some)
         for seen_by, some in sorted(by_networks.items(), key=lambda pair: -len(pair[1]))
     ]
-    if apart:
-        doubts.insert(0, (f"{everyone} outline {_which(apart, rows)}, but hardly overlap", apart))
+    for some, how in ((apart, "but hardly overlap"), (differing, "with different outlines")):
+        if some:
+            doubts.insert(0, (f"{everyone} outline {_which(some, rows)}, {how}", some))
     for words, some in doubts:
         check = "check it" if len(some) == 1 else "check them"
         parts.append(words if reviewed else f"{words}: {check}")

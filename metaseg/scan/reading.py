@@ -1,6 +1,6 @@
 """Read a file of any supported format. Its content decides, never its extension."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -72,6 +72,11 @@ def is_readable(path: str | Path) -> bool:
     return is_zip(head) or is_dicom(head) or _is_image(head)
 
 
+def is_dicom_file(path: Path) -> bool:
+    """Whether the file at ``path`` begins like DICOM."""
+    return is_dicom(_head(path))
+
+
 def open_all(path: str | Path) -> Iterator[tuple[str, Callable[[], Scan]]]:
     """Yield a label and a reader for every scan in the file or zip at ``path``.
 
@@ -90,6 +95,19 @@ def open_all(path: str | Path) -> Iterator[tuple[str, Callable[[], Scan]]]:
             raise FileError(NO_IMAGE)
         for part in parts:
             yield f"{path.name}: {part.description}", partial(_opened, part.name, part.read)
+
+
+def open_together(paths: Sequence[Path]) -> Iterator[tuple[str, Callable[[], Scan]]]:
+    """Yield a label and a reader for every series in the DICOM files at ``paths``; otherwise as
+    ``open_all``."""
+    name = f"{len(paths)} DICOM files"
+    with opening(name):
+        entries = [Entry(path.name, partial(path.open, "rb")) for path in paths]
+        parts = _parts(entries, name, Choice())
+        if not parts:
+            raise FileError(NO_IMAGE)
+        for part in parts:
+            yield part.description, partial(_opened, part.name, part.read)
 
 
 @contextmanager

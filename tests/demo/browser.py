@@ -3,6 +3,7 @@
 import base64
 import mimetypes
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import nibabel
@@ -134,3 +135,19 @@ def save_volume(folder: Path, slices=(0, 1, 1, 0, 1), spacing=(0.5, 0.5, 5.0)) -
     path = folder / "head.nii.gz"
     nibabel.save(nibabel.Nifti1Image(voxels, np.diag([*spacing, 1.0])), path)
     return path
+
+
+def middle_of(place: Locator) -> tuple[float, float]:
+    box = place.bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def touches(page: Page) -> Callable:
+    """Sends an event of touches at some places."""
+    session = page.context.new_cdp_session(page)
+
+    def send(kind: str, *points: tuple[float, float]) -> None:
+        placed = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(points)]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": placed})
+
+    return send

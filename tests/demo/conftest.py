@@ -1,5 +1,6 @@
 """What the tests of the demo share."""
 
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -7,6 +8,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from metaseg.demo.workbench import Workbench
 from metaseg.models import ARCHITECTURES
+from metaseg.passes import Pass
 from metaseg.segmenter import Segmenter
 from tests.conftest import small_checkpoint
 from tests.demo.browser import ARGUMENTS, CHROMIUM, open_page
@@ -38,3 +40,18 @@ def workbench(passes):
     for checkpoint in segmenter.checkpoints.values():
         checkpoint.network.encoder.register_forward_hook(lambda *_: passes.append(1))
     return Workbench(segmenter)
+
+
+@pytest.fixture
+def gate(monkeypatch):
+    """Networks wait at this gate for every slice."""
+    gate = threading.Event()
+    run = Pass.run
+
+    def waiting(self, batch):
+        gate.wait(60)
+        return run(self, batch)
+
+    monkeypatch.setattr(Pass, "run", waiting)
+    yield gate
+    gate.set()

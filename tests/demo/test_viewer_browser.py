@@ -1,15 +1,12 @@
 """Volumes in the viewer, and scans that replace each other, in Chromium."""
 
-import threading
 import zipfile
 from dataclasses import replace
 
 import cv2
 import numpy as np
-import pytest
 from playwright.sync_api import expect
 
-from metaseg.passes import Pass
 from metaseg.scan.dicom_kind import MODALITY
 from metaseg.scan.pictures import COLOUR
 from metaseg.segmenter import Segmenter
@@ -24,34 +21,16 @@ from tests.demo.browser import (
     coloured,
     drawing,
     give,
+    middle_of,
     needs_chromium,
     open_page,
     pictures,
     save_volume,
+    touches,
     wait_for,
 )
 
 pytestmark = needs_chromium
-
-
-@pytest.fixture
-def gate(monkeypatch):
-    """Networks wait at this gate for every slice."""
-    gate = threading.Event()
-    run = Pass.run
-
-    def waiting(self, batch):
-        gate.wait(60)
-        return run(self, batch)
-
-    monkeypatch.setattr(Pass, "run", waiting)
-    yield gate
-    gate.set()
-
-
-def middle_of(place) -> tuple[float, float]:
-    box = place.bounding_box()
-    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
 def test_a_volume_opens_on_its_largest_lesion_and_is_stepped_through(page, tmp_path):
@@ -244,17 +223,7 @@ def test_a_phone_steps_by_swipes_and_zooms_by_pinches(browser, server, tmp_path)
     give(page, save_volume(tmp_path))
     expect(page.locator("#where")).to_contain_text("2 / 5")
     x, y = middle_of(pictures(page).last)
-    touch = page.context.new_cdp_session(page)
-
-    def send(kind: str, *points: tuple[float, float]) -> None:
-        touch.send(
-            "Input.dispatchTouchEvent",
-            {
-                "type": kind,
-                "touchPoints": [{"x": a, "y": b, "id": n} for n, (a, b) in enumerate(points)],
-            },
-        )
-
+    send = touches(page)
     send("touchStart", (x, y))
     for moved in (10, 20, 30):
         send("touchMove", (x - moved, y))

@@ -160,6 +160,10 @@ def test_a_network_agrees_with_itself(mask):
             "1 region; both networks outline it, but hardly overlap: check it.",
         ),
         (
+            ([(0, 5, 5)], [(0, 6, 6)]),
+            "1 region; both networks outline it, with different outlines: check it.",
+        ),
+        (
             ([(0, 5, 5), (2, 20, 20)], [(0, 8, 8), (2, 20, 20)]),
             "2 regions; both networks agree on 1; both networks outline 1, but hardly overlap: "
             "check it.",

@@ -101,7 +101,9 @@ def test_what_a_person_drew_is_not_what_a_network_saw():
     words = verdict(
         regions, apply_review(review, scan, predictions, findings).findings[0].report.review
     )
-    assert words.startswith("Reviewed: outlines changed on 1 slice. 3 regions; both networks agree")
+    assert words.startswith(
+        "Reviewed: outlines changed on 1 slice. 3 regions; both networks outline 1, "
+    )
     assert words.endswith("1 drawn by the reviewer.")
 
 

@@ -1,6 +1,6 @@
 // What the server answers, and what is asked of it.
 
-import { choice, find, on, open, redraw, tell, view } from "./state.js";
+import { choice, find, findAll, on, open, redraw, tell, view } from "./state.js";
 import { fullestSlice, goTo } from "./slices.js";
 import { Voxels } from "./voxels.js";
 
@@ -48,8 +48,9 @@ function has() {
 // Several choices in a moment are asked about once.
 export function ask(pause = PAUSE) {
   clearTimeout(later);
-  if (!choice.scan || paused) return;
-  find("#regions")?.setAttribute("aria-busy", "true");
+  if (!choice.scan) return;
+  for (const box of findAll("#verdict, #regions")) box.setAttribute("aria-busy", "true");
+  if (paused) return;
   later = setTimeout(() => {
     asking = choice.id;
     send("ask");

@@ -85,6 +85,10 @@ on("stroke", ({ place }) => {
   if (stroke) drag(place);
 });
 on("stroke-end", end);
+on("stroke-cancel", () => {
+  stroke?.cancel();
+  stroke = null;
+});
 on("hover", (place) => {
   view.cursor = place;
   redraw();

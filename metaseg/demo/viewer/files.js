@@ -1,8 +1,9 @@
 // Ways in: the buttons, a drop anywhere, a paste, an example, several files at once.
 
 import { ask, begin, send } from "./answers.js";
-import { choice, config, find, findAll, open, tell } from "./state.js";
+import { choice, config, find, findAll, open, tell, view } from "./state.js";
 import { showTruth } from "./panel.js";
+import { zipOf } from "./zip.js";
 
 const say = (words) => tell("notice", { words, bad: true });
 
@@ -30,7 +31,10 @@ export function openScan({ scan, series }) {
   begin(scan, null, nameOf(scan), { series });
 }
 
+let sent = null;
+
 async function openFile(file) {
+  sent = file;
   begin(null, null, nameOf(file.name));
   const { id } = choice;
   try {
@@ -42,6 +46,14 @@ async function openFile(file) {
   } catch (fault) {
     if (choice.id === id) say(fault.message);
   }
+}
+
+// What was cancelled or lost, from the start; a review stays.
+export function runAgain() {
+  const { scan, truth, series, review } = choice;
+  if (!scan && sent) return openFile(sent);
+  begin(scan, truth, view.name, { series });
+  choice.review = review;
 }
 
 async function openTruth(file) {
@@ -79,12 +91,37 @@ function openMany(files) {
   }, 150);
 }
 
-function take(files) {
-  if (files.length > 1) openMany(files);
-  else if (files.length === 1) {
-    showTab("Scan");
-    openFile(files[0]);
+async function isDicom(file) {
+  return await file.slice(128, 132).text() === "DICM";
+}
+
+// Several DICOM files are slices, and go to the viewer together.
+async function take(files) {
+  const slices = files.length > 1 && (await Promise.all(files.map(isDicom))).every(Boolean);
+  if (files.length > 1 && !slices) return openMany(files);
+  const file = slices ? await zipOf(files, `${files.length} DICOM files.zip`) : files[0];
+  if (!file) return;
+  showTab("Scan");
+  openFile(file);
+}
+
+// All files of a drop, those in folders too.
+async function dropped(transfer) {
+  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+  if (!entries.some(({ isDirectory }) => isDirectory)) return [...transfer.files];
+  return (await Promise.all(entries.map(filesIn))).flat();
+}
+
+async function filesIn(entry) {
+  if (entry.isFile) return [await new Promise((done, fail) => entry.file(done, fail))];
+  const reader = entry.createReader();
+  const found = [];
+  for (;;) { // a folder is read some hundred entries at a time
+    const more = await new Promise((done, fail) => reader.readEntries(done, fail));
+    if (!more.length) break;
+    found.push(...more);
   }
+  return (await Promise.all(found.map(filesIn))).flat();
 }
 
 const carriesFiles = (event) => event.dataTransfer?.types?.includes("Files");
@@ -110,7 +147,7 @@ export function watchFiles() {
     event.preventDefault();
     event.stopPropagation();
     if (event.target.closest?.("#truth-row")) openTruth(event.dataTransfer.files[0]);
-    else take([...event.dataTransfer.files]);
+    else dropped(event.dataTransfer).then(take);
   }, true);
   document.addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files ?? [])];

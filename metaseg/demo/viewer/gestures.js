@@ -50,8 +50,10 @@ function pressed(event) {
   if (event.pointerType !== "touch") canvas.setPointerCapture(event.pointerId);
   pointers.set(event.pointerId, { canvas, x: event.clientX, y: event.clientY, start: event });
   travelled = 0;
-  if (pointers.size > 1) pinched = true;
-  tell("stroke-start", { event, place: placeOf(canvas, event) });
+  if (pointers.size > 1) {
+    pinched = true;
+    tell("stroke-cancel");
+  } else tell("stroke-start", { event, place: placeOf(canvas, event) });
 }
 
 function moved(event) {

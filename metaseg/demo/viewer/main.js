@@ -2,13 +2,14 @@
 
 import { begin, cancel, connect } from "./answers.js";
 import { chooseTool, useKey } from "./brush.js";
-import { forgetTruth, openExample, openScan, watchFiles } from "./files.js";
+import { forgetTruth, openExample, openScan, runAgain, watchFiles } from "./files.js";
 import { fit, watchGestures, zoomBy } from "./gestures.js";
-import { chooseNetwork, clear, select, setThreshold, showAnyway, showChoice, stepThreshold } from "./panel.js";
+import { chooseNetwork, clear, setThreshold, showAnyway, showChoice, stepThreshold } from "./panel.js";
 import { recall } from "./memory.js";
 import "./notice.js";
+import { inView, nextLesion, select } from "./regions.js";
 import { redo, reject, restore, undo } from "./review.js";
-import { goTo, nextLesion, showPlane } from "./slices.js";
+import { goTo, showPlane } from "./slices.js";
 import { choice, config, find, findAll, on, open, redraw, view } from "./state.js";
 import { takeAway } from "./takes.js";
 import "./views.js";
@@ -51,10 +52,25 @@ function switchTheme() {
 }
 
 async function copy(text, button) {
-  const before = button.textContent;
-  await navigator.clipboard?.writeText(text);
-  button.textContent = "Copied";
-  setTimeout(() => { button.textContent = before; }, 1500);
+  const label = button.dataset.label ??= button.textContent;
+  let words = "Copied";
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch { // no clipboard without https, and none in frames that may not use it
+    words = copySelected(text) ? words : "Not allowed";
+  }
+  button.textContent = words;
+  setTimeout(() => { button.textContent = label; }, 1500);
+}
+
+function copySelected(text) {
+  const area = document.createElement("textarea");
+  area.value = text;
+  document.body.append(area);
+  area.select();
+  const copied = document.execCommand("copy");
+  area.remove();
+  return copied;
 }
 
 function linkToThis() {
@@ -80,7 +96,7 @@ const ACTIONS = {
   next: () => goTo(view.index + 1),
   lesion: nextLesion,
   cancel,
-  again: () => begin(choice.scan, choice.truth, view.name, { series: choice.series }),
+  again: runAgain,
   anyway: showAnyway,
   clear,
   undo,
@@ -134,7 +150,7 @@ const KEYS = {
   "+": ACTIONS.in, "-": ACTIONS.out, 0: () => { fit(); redraw(); }, f: fullScreen,
   c: ACTIONS.enhance,
   p: () => chooseTool("paint"), e: () => chooseTool("erase"), a: () => chooseTool("add"),
-  x: () => view.selected && rejectRegion(view.selected.number),
+  x: () => inView(view.selected) && rejectRegion(view.selected.number),
 };
 
 const REVIEWS = { z: undo, y: redo, Z: redo };

@@ -2,11 +2,7 @@
 
 import { ask, begin, clearScene, halt, send } from "./answers.js";
 import { offer } from "./takes.js";
-import { zoomTo } from "./gestures.js";
 import { choice, chosenNetworks, config, find, findAll, heldBack, on, open, redraw, tell, view } from "./state.js";
-import { shownOf } from "./masks.js";
-import { cut } from "./stage.js";
-import { goTo, showPlane } from "./slices.js";
 
 // ---- network and threshold
 
@@ -111,31 +107,26 @@ export function showAnyway() {
 
 on("findings", () => {
   const { findings } = open;
-  // The chosen region is known by its peak: its number may have changed.
-  const peak = String(view.selected?.peak);
-  view.selected = findings.regions.find((region) => String(region.peak) === peak) ?? null;
   const held = heldBack();
   find("#verdict").textContent = held ? "" : findings.verdict;
   put("#regions", held ? "" : findings.list);
   put("#rejected", held ? "" : findings.rejected);
   put("#figures", held ? "" : findings.metrics);
   put("#notices", findings.notices);
-  find("#regions").removeAttribute("aria-busy");
+  for (const box of findAll("#verdict, #regions")) box.removeAttribute("aria-busy");
   find("#handover").hidden = held || view.intro;
   offer(findings.downloads, findings.panels);
   find("#more").hidden = held;
   find("#review").hidden = held || view.intro;
-  showSelected();
-  thumbnails();
 });
 
-// The element that had the focus gets it back if it is still there.
+// The element that had the focus gets it back if it is still there, or the verdict does.
 function put(selector, html) {
   const box = find(selector);
   const region = box.contains(document.activeElement)
     ? document.activeElement.closest("[data-region]")?.dataset.region : null;
   box.innerHTML = html;
-  if (region) box.querySelector(`[data-region="${region}"] button`)?.focus();
+  if (region) (box.querySelector(`[data-region="${region}"] button`) ?? find("#verdict")).focus();
 }
 
 on("doubts", () => {
@@ -154,82 +145,6 @@ on("doubts", () => {
   }
   box.replaceChildren(...words);
 });
-
-// ---- regions
-
-export function select(number, arrive = true) {
-  const region = open.findings?.regions.find((one) => one.number === number) ?? null;
-  const again = region && view.selected?.number === number;
-  view.selected = again ? null : region;
-  if (view.selected && arrive) {
-    if (view.plane !== open.scene.plane) showPlane(open.scene.plane);
-    goTo(region.slice);
-    zoomTo(region.box);
-  } else if (again) {
-    view.factor = 1;
-  }
-  showSelected();
-  redraw();
-}
-
-function showSelected() {
-  for (const row of findAll("#regions [data-region]")) {
-    const chosen = Number(row.dataset.region) === view.selected?.number;
-    row.classList.toggle("selected", chosen);
-    row.querySelector(".show").setAttribute("aria-pressed", String(chosen));
-    if (chosen) row.scrollIntoView({ block: "nearest" });
-  }
-}
-
-on("clicked", ([x, y]) => {
-  if (view.plane !== open.scene.plane || !open.findings) return;
-  const area = ({ box: [top, bottom, left, right] }) => (bottom - top) * (right - left);
-  const [hit] = open.findings.regions
-    .filter(({ first, last, box: [top, bottom, left, right] }) => view.index >= first
-      && view.index <= last && y >= top - 1 && y <= bottom + 1 && x >= left - 1 && x <= right + 1)
-    .sort((a, b) => area(a) - area(b));
-  if (hit) select(hit.number, false);
-});
-
-// A picture of each region in its own slice, with what the networks outline there.
-function thumbnails() {
-  if (!open.scene) return;
-  const acquired = { plane: open.scene.plane };
-  for (const row of findAll("#regions [data-region]")) {
-    const region = open.findings.regions.find(({ number }) => number === Number(row.dataset.region));
-    if (region && cut().plane === acquired.plane) drawThumbnail(row.querySelector("canvas"), region);
-  }
-}
-
-function drawThumbnail(canvas, { box: [top, bottom, left, right], slice }) {
-  const side = canvas.width;
-  const { width, height, aspect } = cut();
-  const reach = Math.max(right - left, (bottom - top) * aspect, 16) * 0.9;
-  const [x, y] = [(left + right) / 2, (top + bottom) / 2];
-  const bytes = open.grey.slice(cut(), slice);
-  const picture = new ImageData(side, side);
-  const marked = chosenNetworks().filter(({ name }) => open.networks.has(name)).map((network) => {
-    const { voxels, level } = shownOf(network);
-    return { level, bytes: voxels.slice(cut(), slice), rgb: network.colour.match(/\d+/g).map(Number) };
-  });
-  for (let row = 0, to = 0; row < side; row += 1) {
-    for (let column = 0; column < side; column += 1, to += 4) {
-      const u = Math.floor(x + ((column + 0.5) / side - 0.5) * 2 * reach);
-      const v = Math.floor(y + (((row + 0.5) / side - 0.5) * 2 * reach) / aspect);
-      const inside = u >= 0 && v >= 0 && u < width && v < height;
-      const grey = inside ? bytes[v * width + u] : 0;
-      const pixel = [grey, grey, grey];
-      for (const { level, bytes: values, rgb } of marked) {
-        if (!inside || values[v * width + u] < level) continue;
-        rgb.forEach((value, channel) => { pixel[channel] = pixel[channel] * 0.65 + value * 0.35; });
-      }
-      picture.data.set([...pixel, 255], to);
-    }
-  }
-  canvas.getContext("2d").putImageData(picture, 0, 0);
-}
-
-on("voxels", () => open.findings && thumbnails());
 
 on("reviewed", () => {
   const { before = [], after = [] } = open.review ?? {};

@@ -32,7 +32,7 @@ class Review {
   }
 
   step(from, to) {
-    if (!from.length) return false;
+    if (!from.length || this.drawing) return false;
     to.push(this.now);
     this.show(from.pop());
     return true;
@@ -153,6 +153,7 @@ export function beginStroke(erases) {
   const state = { ...review.now, painted: new Map(review.now.painted),
     erased: new Map(review.now.erased) };
   review.become(state);
+  review.drawing = true;
   const own = (name, slice) => {
     const key = `${name} ${slice}`;
     if (!copies.has(key)) {
@@ -170,7 +171,14 @@ export function beginStroke(erases) {
       if (state[off].has(z)) own(off, z)[at] = 0;
     },
     show: () => review.show(state),
-    end: changed,
+    end() {
+      review.drawing = false;
+      changed();
+    },
+    cancel() {
+      review.drawing = false;
+      review.show(review.before.pop());
+    },
   };
 }
 

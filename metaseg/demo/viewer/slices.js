@@ -51,9 +51,6 @@ function rowsOfMarks() {
 
 // The middle of each run of marked slices, in order.
 function lesionSlices() {
-  if (view.plane === open.scene.plane && open.findings?.regions?.length) {
-    return [...new Set(open.findings.regions.map(({ slice }) => slice))].sort((a, b) => a - b);
-  }
   const marked = [...new Set(rowsOfMarks().flatMap(({ slices }) => slices))].sort((a, b) => a - b);
   const runs = marked.reduce((found, index) => {
     const last = found.at(-1);
@@ -64,8 +61,8 @@ function lesionSlices() {
   return runs.map((run) => run[Math.floor(run.length / 2)]);
 }
 
-export function nextLesion() {
-  if (!open.scene) return;
+// Where no region can be chosen: in another plane, or before the verdict.
+export function nextMarkedSlice() {
   const slices = lesionSlices();
   goTo(slices.find((index) => index > view.index) ?? slices[0] ?? view.index);
 }

@@ -15,6 +15,8 @@ const grey = { key: "", canvas: document.createElement("canvas") };
 const levels = { key: "", bytes: null };
 
 export const cut = () => cuts[view.plane];
+// The cut along the slices of the source.
+export const acquired = () => cuts[open.scene.plane];
 export const panels = () => shown;
 
 on("scene", () => {

@@ -4,6 +4,8 @@ import { send } from "./answers.js";
 import { find, findAll, on } from "./state.js";
 
 const FIRST = ["zip", "report", "dicom"];
+// What is asked for, the first of them under way: the server makes one at a time.
+let wanted = [];
 let number = 0;
 
 export function offer(downloads, panels) {
@@ -33,15 +35,29 @@ function panelChoice([name, title]) {
 }
 
 export function takeAway(kind) {
+  if (wanted.some(({ take }) => take === kind)) return;
   number += 1;
   find(`#take-${kind}`).setAttribute("aria-busy", "true");
   const panels = findAll("#figure-panels :checked").map((box) => box.value);
-  send("take", { take: kind, number, panels });
+  wanted.push({ take: kind, number, panels });
+  if (wanted.length === 1) send("take", wanted[0]);
 }
 
+function settle() {
+  const { take } = wanted.shift();
+  find(`#take-${take}`)?.removeAttribute("aria-busy");
+  if (wanted.length) send("take", wanted[0]);
+}
+
+on("opened", () => {
+  for (const { take } of wanted) find(`#take-${take}`)?.removeAttribute("aria-busy");
+  wanted = [];
+});
+document.addEventListener("metaseg:untaken", () => wanted.length && settle());
+
 on("parcel", async (parcel) => {
-  if (parcel.number !== number) return;
-  find(`#take-${parcel.kind}`)?.removeAttribute("aria-busy");
+  if (parcel.number !== wanted[0]?.number) return;
+  settle();
   const url = new URL(parcel.url, `${window.gradio_config?.root ?? location.origin}/`);
   if (parcel.kind === "report") {
     const page = await (await fetch(url)).text();
