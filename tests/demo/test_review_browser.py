@@ -78,6 +78,7 @@ def test_what_is_painted_and_erased_is_in_the_files(page):
     paint(page, on_picture(page, 0.3, 0.35), on_picture(page, 0.4, 0.35))
     expect(page.locator("#verdict")).to_contain_text("outlines changed on 1 slice")
     expect(page.locator("#verdict")).to_contain_text("1 drawn by the reviewer")
+    expect(page.locator("#regions[aria-busy]")).to_have_count(0)
     page.keyboard.press("Escape")
     painted = drawing(page)
     page.get_by_role("button", name="Erase", exact=True).click()
@@ -86,6 +87,7 @@ def test_what_is_painted_and_erased_is_in_the_files(page):
     expect(page.locator("#verdict")).to_contain_text("2 drawn by the reviewer")
     for button, wanted in (("#undo", painted), ("#undo", untouched), ("#redo", painted)):
         page.locator(button).click()
+        expect(page.locator("#regions[aria-busy]")).to_have_count(0)
         assert drawing(page) == wanted
     expect(page.locator("#redo")).to_be_enabled()
     expect(page.locator("#verdict")).to_contain_text("1 drawn by the reviewer")

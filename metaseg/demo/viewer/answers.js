@@ -49,6 +49,7 @@ function has() {
 export function ask(pause = PAUSE) {
   clearTimeout(later);
   if (!choice.scan) return;
+  open.current = false;
   for (const box of findAll("#verdict, #regions")) box.setAttribute("aria-busy", "true");
   if (paused) return;
   later = setTimeout(() => {
@@ -92,7 +93,7 @@ export function cancel() {
 }
 
 export function clearScene() {
-  Object.assign(open, { scene: null, grey: null, truth: null, truthFor: null, findings: null,
+  Object.assign(open, { scene: null, grey: null, truth: null, truthFor: null, findings: null, current: false,
     doubts: [], review: null });
   open.networks.clear();
   open.complete.clear();
@@ -188,7 +189,7 @@ async function receiveFindings(findings) {
   const arrived = await Promise.all(loading);
   if (id !== choice.id || open.findings === findings) return;
   const first = !open.findings;
-  open.findings = findings;
+  Object.assign(open, { findings, current: true });
   const [largest] = findings.regions;
   if (first && largest && !view.moved && view.plane === open.scene.plane) {
     goTo(largest.slice, false);

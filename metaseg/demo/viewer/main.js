@@ -1,5 +1,6 @@
 // The start, the keys and the buttons.
 
+import { inView } from "./annotations.js";
 import { begin, cancel, connect } from "./answers.js";
 import { chooseTool, useKey } from "./brush.js";
 import { forgetTruth, openExample, openScan, runAgain, watchFiles } from "./files.js";
@@ -7,7 +8,7 @@ import { fit, watchGestures, zoomBy } from "./gestures.js";
 import { chooseNetwork, clear, setThreshold, showAnyway, showChoice, stepThreshold } from "./panel.js";
 import { recall } from "./memory.js";
 import "./notice.js";
-import { inView, nextLesion, select } from "./regions.js";
+import { nextLesion, select } from "./regions.js";
 import { redo, reject, restore, undo } from "./review.js";
 import { goTo, showPlane } from "./slices.js";
 import { choice, config, find, findAll, on, open, redraw, view } from "./state.js";

@@ -1,5 +1,6 @@
 // The list of regions: which one is chosen, and a picture of each.
 
+import { inView } from "./annotations.js";
 import { zoomTo } from "./gestures.js";
 import { shownOf } from "./masks.js";
 import { goTo, nextMarkedSlice, showPlane } from "./slices.js";
@@ -43,10 +44,6 @@ function reveal(row) {
   if (own.bottom > around.bottom) side.scrollTop += own.bottom - around.bottom;
   else if (own.top < around.top) side.scrollTop -= around.top - own.top;
 }
-
-// Whether `region` lies on the slice in view.
-export const inView = (region) => region && view.plane === open.scene?.plane
-  && view.index >= region.first && view.index <= region.last;
 
 // The regions in the order of their slices, one after the other.
 export function nextLesion() {
@@ -118,3 +115,12 @@ function drawThumbnail(canvas, { box: [top, bottom, left, right], slice }) {
 }
 
 on("voxels", () => open.findings && thumbnails());
+
+// The regions on the slice in view stand out in the list.
+on("draw", () => {
+  for (const row of findAll("#regions [data-region]")) {
+    const number = Number(row.dataset.region);
+    const region = open.findings?.regions.find((one) => one.number === number);
+    row.classList.toggle("here", Boolean(inView(region)));
+  }
+});

@@ -1,15 +1,15 @@
 // The pictures: one canvas for each, all with the same slice, zoom and window.
 
+import { drawCursor, drawMarks, drawRegions } from "./annotations.js";
 import { equalise } from "./clahe.js";
 import { pathOf, ringsOf } from "./contours.js";
 import { shownOf } from "./masks.js";
 import { chosenNetworks, config, find, heldBack, on, open, redraw, view } from "./state.js";
-import { cutsOf, positionOf } from "./voxels.js";
+import { cutsOf } from "./voxels.js";
 
 const TRUTH = { name: "truth", title: "Ground truth", dash: [] };
-const SCALE_BARS = [1, 2, 5, 10, 20, 50, 100];
-let cuts = {};
 let shown = [];
+let cuts = {};
 const lines = new Map();
 const grey = { key: "", canvas: document.createElement("canvas") };
 const levels = { key: "", bytes: null };
@@ -192,9 +192,9 @@ function drawPicture({ canvas, drawn }) {
     onScreen.addPath(linesOf(layer), screen);
     drawLines(context, onScreen, layer.colour ?? config.truth, layer.dash, drawn.length);
   }
-  if (view.selected) drawSelected(context, screen, drawn);
-  if (view.tool && view.cursor) drawCursor(context, frame);
-  drawMarks(context, frame);
+  if (drawn.length) drawRegions(context, screen);
+  if (view.tool && view.cursor) drawCursor(context, frame, aspect);
+  drawMarks(context, frame, cut());
 }
 
 function drawLines(context, path, colour, dash, layersHere) {
@@ -215,77 +215,6 @@ function drawLines(context, path, colour, dash, layersHere) {
   context.setLineDash(dash);
   context.stroke(path);
   context.setLineDash([]);
-}
-
-// The corners of a box around the chosen region.
-function drawSelected(context, screen, drawn) {
-  if (!drawn.length || view.plane !== open.scene.plane) return;
-  const { box: [top, bottom, left, right], first, last } = view.selected;
-  if (view.index < first || view.index > last) return;
-  const a = screen.transformPoint({ x: left, y: top });
-  const b = screen.transformPoint({ x: right, y: bottom });
-  const [x0, y0, x1, y1] = [a.x - 7, a.y - 7, b.x + 7, b.y + 7];
-  const arm = Math.min(14, (x1 - x0) / 3, (y1 - y0) / 3);
-  context.strokeStyle = "#fff";
-  context.lineWidth = 2;
-  context.beginPath();
-  for (const [x, y, dx, dy] of [[x0, y0, 1, 1], [x1, y0, -1, 1], [x0, y1, 1, -1], [x1, y1, -1, -1]]) {
-    context.moveTo(x + dx * arm, y);
-    context.lineTo(x, y);
-    context.lineTo(x, y + dy * arm);
-  }
-  context.stroke();
-}
-
-// The brush, or a cross where a click adds a lesion.
-function drawCursor(context, { x, y, scale }) {
-  const [a, b] = [x + view.cursor[0] * scale, y + view.cursor[1] * scale * cut().aspect];
-  const radius = view.tool === "add" ? 6 : Math.max(2, view.brush * scale);
-  context.strokeStyle = "#fff";
-  context.lineWidth = 1.5;
-  context.beginPath();
-  if (view.tool === "add") {
-    context.moveTo(a - radius, b);
-    context.lineTo(a + radius, b);
-    context.moveTo(a, b - radius);
-    context.lineTo(a, b + radius);
-  } else context.arc(a, b, radius, 0, 2 * Math.PI);
-  context.stroke();
-}
-
-// Letters of the patient's sides, the slice's position and a scale bar.
-function drawMarks(context, { w, h, scale }) {
-  const { letters, mm, depth } = cut();
-  context.font = "600 13px system-ui, sans-serif";
-  context.fillStyle = "#e8edf2";
-  context.shadowColor = "#000";
-  context.shadowBlur = 4;
-  context.textBaseline = "middle";
-  if (letters) {
-    context.textAlign = "left";
-    context.fillText(letters.left, 8, h / 2);
-    context.textAlign = "right";
-    context.fillText(letters.right, w - 8, h / 2);
-    context.textAlign = "center";
-    context.fillText(letters.top, w / 2, 40);
-    context.fillText(letters.bottom, w / 2, h - 12);
-  }
-  if (depth > 1) {
-    const words = [`${view.index + 1}/${depth}`, positionOf(open.scene, cut(), view.index)];
-    context.textAlign = "right";
-    context.fillText(words.filter(Boolean).join(" · "), w - 8, h - 14);
-  }
-  if (mm) {
-    const wanted = (w * 0.22 * mm) / scale;
-    const size = SCALE_BARS.filter((bar) => bar <= wanted).pop();
-    if (size) {
-      const length = (size / mm) * scale;
-      context.fillRect(10, h - 12, length, 3);
-      context.textAlign = "left";
-      context.fillText(size >= 10 ? `${size / 10} cm` : `${size} mm`, 10, h - 23);
-    }
-  }
-  context.shadowBlur = 0;
 }
 
 on("draw", () => {

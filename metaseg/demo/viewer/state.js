@@ -17,8 +17,7 @@ export const view = {
 
 // The open scan: `scene` describes it, the rest are voxels.
 export const open = { scene: null, grey: null, truth: null, networks: new Map(), complete: new Set(),
-  findings: null,
-  review: null, doubts: [] };
+  findings: null, current: false, review: null, doubts: [] };
 
 // What may be no brain MRI shows no result until the visitor wants it anyway.
 export const heldBack = () => open.doubts.length > 0 && view.anyway !== choice.id;
