@@ -60,13 +60,14 @@ def _before_and_after(frame: Frame, readings: Sequence[Reading], truth: np.ndarr
     layers = [lesion_layer(r.outlines, r.numbers, r.title, r.colour) for r in readings]
     if truth is not None:
         layers.insert(0, truth_layer(truth)[1])
-    width, height = frame.width, frame.height
+    height = frame.height
+    left, _, width, _ = frame.view
+    middle, ends = left + width / 2, f"data-left='{left}' data-width='{width}'"
     layer = (
-        f"<clipPath id='after'><rect class='after' data-width='{width}' x='{width / 2}' y='0' "
-        f"width='{width}' height='{height}'/></clipPath>"
+        f"<clipPath id='after'><rect class='after' {ends} x='{middle}' y='0' "
+        f"width='{frame.width}' height='{height}'/></clipPath>"
         f"<g class='lines' clip-path='url(#after)'>{''.join(layers)}</g>"
-        f"<line class='divider' data-width='{width}' x1='{width / 2}' x2='{width / 2}' y1='0' "
-        f"y2='{height}'/>"
+        f"<line class='divider' {ends} x1='{middle}' x2='{middle}' y1='0' y2='{height}'/>"
     )
     caption = (
         "<b>Before and after</b> Left of the line: the slice. Right of it: all outlines. "

@@ -15,6 +15,7 @@ import numpy as np
 from metaseg.findings.lesions import label_lesions
 from metaseg.findings.outlines import Outline, Ring, outline_lesions
 from metaseg.findings.overlay import TRUTH_COLOUR
+from metaseg.preprocess import Box
 
 Colour = tuple[int, int, int]
 
@@ -31,11 +32,14 @@ class Frame:
     width: int
     aspect: float
     """Height of a pixel over its width."""
+    box: Box
+    """The part that figures show."""
 
     @property
-    def size(self) -> tuple[float, float]:
-        """Width and height of the figure, in widths of a pixel."""
-        return self.width, self.height * self.aspect
+    def view(self) -> tuple[float, float, float, float]:
+        """Left, top, width and height of that part, in widths of a pixel."""
+        top, bottom, left, right = self.box
+        return left, top * self.aspect, right - left, (bottom - top) * self.aspect
 
 
 def rgb(colour: Colour) -> str:
@@ -64,12 +68,11 @@ def slice_store(grey: np.ndarray, aspect: float) -> str:
 
 def figure(title: str, frame: Frame, layers: str, caption: str, description: str = "") -> str:
     """A panel with the slice under ``layers``; ``caption`` is HTML, the rest plain text."""
-    width, height = frame.size
+    view = " ".join(f"{side:g}" for side in frame.view)
     label = escape(f"{title}, {frame.name}. {description}".strip())
     return (
         f"<figure class='panel'><svg class='scan' role='img' aria-label='{label}' "
-        f"data-width='{width:g}' data-height='{height:g}' data-rows='{frame.height}' "
-        f"viewBox='0 0 {width:g} {height:g}'>"
+        f"data-view='{view}' viewBox='{view}'>"
         f"<use href='#mri' class='mri'/><g transform='scale(1 {frame.aspect:g})'>{layers}</g></svg>"
         f"<figcaption>{caption}</figcaption></figure>"
     )

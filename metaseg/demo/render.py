@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from metaseg.demo.figure import Frame
 from metaseg.demo.gallery import EXAMPLES, read_examples
 from metaseg.demo.reading import Reading
 from metaseg.demo.workbench import BOTH, OpenScan, Workbench
@@ -86,12 +85,6 @@ def read_slice(workbench: Workbench, opened: OpenScan, inputs: Inputs) -> tuple[
     index = present_slice(opened, inputs)
     names = chosen_models(workbench, inputs.model)
     return index, [workbench.read(opened, name, inputs.threshold, index) for name in names]
-
-
-def frame_of(opened: OpenScan) -> Frame:
-    """The frame for the slices of ``opened``."""
-    _, height, width = opened.scan.voxels.shape
-    return Frame(opened.scan.name, height, width, opened.scan.aspect)
 
 
 def present_slice(opened: OpenScan, inputs: Inputs) -> int:

@@ -4,11 +4,13 @@ from typing import Any
 
 from metaseg.demo.compare import compare_view
 from metaseg.demo.explain import explain_view
-from metaseg.demo.figure import slice_store
+from metaseg.demo.figure import Frame, slice_store
 from metaseg.demo.handover import python_call
-from metaseg.demo.render import Inputs, frame_of, open_inputs, read_slice, review_in
+from metaseg.demo.render import Inputs, open_inputs, read_slice, review_in
 from metaseg.demo.workbench import Workbench
 from metaseg.errors import InputError
+from metaseg.findings.cropping import tissue_box
+from metaseg.findings.overlay import TRUTH_COLOUR
 
 UNREVIEWED = "This shows what the networks themselves outline, without the changes of your review."
 
@@ -26,12 +28,17 @@ def view_of(workbench: Workbench, state: Any, server: str) -> dict:
         raise InputError("There is no such view: choose compare, explain or python.")
     opened, _ = open_inputs(workbench, inputs)
     index, readings = read_slice(workbench, opened, inputs)
-    frame, scan = frame_of(opened), opened.scan
+    scan = opened.scan
+    grey = workbench.segmenter.view(scan, index)
+    truth = None if opened.truth is None else opened.truth[index]
+    marked = [(reading.mask, reading.colour) for reading in readings]
+    marked += [] if truth is None else [(truth, TRUTH_COLOUR)]
+    box = tissue_box(grey, workbench.segmenter.display, marked)
+    frame = Frame(scan.name, *grey.shape, scan.aspect, box)
     if name == "explain":
         explanations = [workbench.explain(opened, reading.name, index) for reading in readings]
         html = explain_view(frame, readings, explanations)
     else:
-        truth = None if opened.truth is None else opened.truth[index]
         spacing = scan.spacing
         html = compare_view(frame, readings, truth, spacing and spacing[1] * spacing[2])
     if scan.is_volume:
@@ -39,5 +46,4 @@ def view_of(workbench: Workbench, state: Any, server: str) -> dict:
         html = f"<p class='aside'>{where}</p>{html}"
     if review_in(state):
         html = f"<p class='aside'>{UNREVIEWED}</p>{html}"
-    grey = workbench.segmenter.view(scan, index)
     return {**answered, "html": html, "store": slice_store(grey, frame.aspect)}

@@ -17,7 +17,7 @@ from metaseg.prediction import Prediction
 from metaseg.scan import Scan
 from metaseg.segmenter import Explanation
 
-FRAME = Frame("head & <neck>", 40, 30, 2.0)
+FRAME = Frame("head & <neck>", 40, 30, 2.0, (0, 40, 0, 30))
 
 
 def disc(row: float, column: float, radius: float = 6) -> np.ndarray:

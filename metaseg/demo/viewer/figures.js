@@ -14,15 +14,17 @@ function set(element, name, value) {
 
 function draw() {
   for (const svg of findAll("svg.scan")) {
-    const [w, h] = [Number(svg.dataset.width), Number(svg.dataset.height)];
+    const [left, top, w, h] = svg.dataset.view.split(" ").map(Number);
     const [vw, vh] = [w / zoom.factor, h / zoom.factor];
-    set(svg, "viewBox", `${w * zoom.x - vw / 2} ${h * zoom.y - vh / 2} ${vw} ${vh}`);
+    const [x, y] = [left + w * zoom.x - vw / 2, top + h * zoom.y - vh / 2];
+    set(svg, "viewBox", `${x} ${y} ${vw} ${vh}`);
     svg.classList.toggle("zoomed", zoom.factor > 1);
   }
-  for (const rect of findAll("rect.after")) set(rect, "x", (rect.dataset.width * split) / 100);
+  const at = ({ dataset: { left, width } }) => Number(left) + (width * split) / 100;
+  for (const rect of findAll("rect.after")) set(rect, "x", at(rect));
   for (const line of findAll("line.divider")) {
-    set(line, "x1", (line.dataset.width * split) / 100);
-    set(line, "x2", (line.dataset.width * split) / 100);
+    set(line, "x1", at(line));
+    set(line, "x2", at(line));
   }
 }
 
