@@ -1,9 +1,8 @@
 """What people do in haste or by accident, in Chromium: nothing is lost and nothing stays."""
 
-import numpy as np
+import pytest
 from playwright.sync_api import expect
 
-from metaseg.scan import read_scan
 from tests.demo.browser import (
     OTHER,
     PHONE,
@@ -20,9 +19,8 @@ from tests.demo.browser import (
     touches,
     wait_for,
 )
-from tests.dicom_files import save_series, series_of
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.slow]
 THUMBNAIL = """canvas => canvas.getContext("2d").getImageData(0, 0, 56, 56).data
     .filter((_, at) => at % 4 < 3).reduce((sum, value) => sum + value, 0)"""
 
@@ -153,19 +151,3 @@ def test_a_review_outlives_a_cancelled_run(page, gate):
     page.locator("#cancel", has_text="Run again").click()
     expect(page.locator("#verdict")).to_contain_text("Reviewed: 1 region rejected.")
     expect(page.locator("#notice")).to_be_hidden()
-
-
-def test_the_files_of_a_series_become_one_volume(page, tmp_path):
-    slice_ = read_scan(SLICE).voxels[0].T.astype(np.uint16)
-    array = np.stack([slice_ * on for on in (0, 1, 1, 0)], axis=-1)
-    folder = save_series(tmp_path / "s", series_of(array, np.diag([0.5, 0.5, 5.0, 1.0])))
-    carry(page, "drop", *sorted(folder.iterdir()))
-    wait_for(page, "4 DICOM files")
-    expect(page.locator("#where")).to_contain_text("/ 4")
-    expect(page.locator("#regions .show").first).to_contain_text("cm³")
-    page.get_by_role("tab", name="Batch").click()
-    page.set_input_files("#batch-scans input[type=file]", [*folder.iterdir(), OTHER])
-    page.locator("#batch-start").click()
-    table = page.locator("#batch-table")
-    expect(table).to_contain_text("2 scans, none failed.")
-    expect(table).to_contain_text("T1 post, 4 slices of 512 x 512")

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from playwright.sync_api import expect
 
+from metaseg.scan import read_scan
 from metaseg.scan.dicom_kind import MODALITY
 from metaseg.scan.pictures import COLOUR
 from metaseg.segmenter import Segmenter
@@ -29,6 +30,7 @@ from tests.demo.browser import (
     touches,
     wait_for,
 )
+from tests.dicom_files import save_series, series_of
 
 pytestmark = needs_chromium
 
@@ -209,6 +211,22 @@ def test_one_of_several_scans_in_a_zip_is_chosen(page, tmp_path):
     page.locator("#batch-table").get_by_role("button", name=SLICE.name).click()
     wait_for(page, "study")
     expect(page.locator("#verdict")).to_contain_text("region")
+
+
+def test_the_files_of_a_series_become_one_volume(page, tmp_path):
+    slice_ = read_scan(SLICE).voxels[0].T.astype(np.uint16)
+    array = np.stack([slice_ * on for on in (0, 1, 1, 0)], axis=-1)
+    folder = save_series(tmp_path / "s", series_of(array, np.diag([0.5, 0.5, 5.0, 1.0])))
+    carry(page, "drop", *sorted(folder.iterdir()))
+    wait_for(page, "4 DICOM files")
+    expect(page.locator("#where")).to_contain_text("/ 4")
+    expect(page.locator("#regions .show").first).to_contain_text("cm³")
+    page.get_by_role("tab", name="Batch").click()
+    page.set_input_files("#batch-scans input[type=file]", [*folder.iterdir(), OTHER])
+    page.locator("#batch-start").click()
+    table = page.locator("#batch-table")
+    expect(table).to_contain_text("2 scans, none failed.")
+    expect(table).to_contain_text("T1 post, 4 slices of 512 x 512")
 
 
 def test_several_files_go_to_batch(page):
