@@ -90,11 +90,8 @@ def open_all(path: str | Path) -> Iterator[tuple[str, Callable[[], Scan]]]:
         yield path.name, partial(read_scan, path)
         return
     with opening(path.name), open_folder_or_zip(path) as entries:
-        parts = _parts(entries, path.name, Choice())
-        if not parts:
-            raise FileError(NO_IMAGE)
-        for part in parts:
-            yield f"{path.name}: {part.description}", partial(_opened, part.name, part.read)
+        for title, read in _each(entries, path.name):
+            yield f"{path.name}: {title}", read
 
 
 def open_together(paths: Sequence[Path]) -> Iterator[tuple[str, Callable[[], Scan]]]:
@@ -102,12 +99,15 @@ def open_together(paths: Sequence[Path]) -> Iterator[tuple[str, Callable[[], Sca
     ``open_all``."""
     name = f"{len(paths)} DICOM files"
     with opening(name):
-        entries = [Entry(path.name, partial(path.open, "rb")) for path in paths]
-        parts = _parts(entries, name, Choice())
-        if not parts:
-            raise FileError(NO_IMAGE)
-        for part in parts:
-            yield part.description, partial(_opened, part.name, part.read)
+        yield from _each([Entry(path.name, partial(path.open, "rb")) for path in paths], name)
+
+
+def _each(entries: list[Entry], name: str) -> Iterator[tuple[str, Callable[[], Scan]]]:
+    parts = _parts(entries, name, Choice())
+    if not parts:
+        raise FileError(NO_IMAGE)
+    for part in parts:
+        yield part.description, partial(_opened, part.name, part.read)
 
 
 @contextmanager
