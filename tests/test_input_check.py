@@ -7,6 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from metaseg import input_check
 from metaseg.checkpoint import load_checkpoint, read_config, save_checkpoint, write_config
+from metaseg.demo.workbench import COMPARED
 from metaseg.files import to_json
 from metaseg.hub.resolve import load_models
 from metaseg.input_check import (
@@ -143,7 +144,8 @@ def test_the_check_travels_in_the_checkpoint(tmp_path, checked):
 
 @pytest.mark.slow
 def test_the_shipped_networks_flag_what_is_no_slice_of_a_head(tmp_path):
-    """At least 95 of 100 such files, and none of the gallery."""
+    """At least 95 of 100 such files by the networks that the page compares, 90 by the baseline, and
+    none of the gallery."""
     paths = write_samples(tmp_path)
     assert len(paths) >= 40
     segmenter = Segmenter(load_models(), "cpu")
@@ -151,6 +153,7 @@ def test_the_shipped_networks_flag_what_is_no_slice_of_a_head(tmp_path):
     assert with_check
     for name in with_check:
         silent = [p.name for p in paths if not segmenter.predict(read_scan(p), name).notices]
-        assert len(silent) <= 0.05 * len(paths), silent
+        allowed = 0.05 if name in COMPARED else 0.1
+        assert len(silent) <= allowed * len(paths), silent
         for picture in EXAMPLES.glob("*.jpg"):
             assert segmenter.predict(read_scan(picture), name).notices == (), picture.name
