@@ -174,7 +174,9 @@ def test_an_upload_of_unknown_length_is_counted_as_it_came(quick, monkeypatch):
 
 def test_a_volume_has_so_many_slices_and_a_scan_so_much_time(small_segmenter, monkeypatch):
     voxels = np.stack([draw_head()[0]] * 20).astype(np.float32)
-    monkeypatch.setattr("metaseg.demo.workbench.read_scan", lambda path: Scan(voxels, "long"))
+    monkeypatch.setattr(
+        "metaseg.demo.workbench.read_scan", lambda path, series: Scan(voxels, "long")
+    )
     workbench = Workbench(small_segmenter)
     opened = workbench.open(str(SLICE), None)
     monkeypatch.setattr("metaseg.demo.sessions.MAX_MINUTES", 0)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
+import pytest
 from playwright.sync_api import expect
 
 from metaseg.scan import read_scan
@@ -193,6 +194,7 @@ def test_a_body_ct_is_never_an_all_clear(page, served, monkeypatch):
     assert "no region" not in page.locator("#viewer").inner_text()
 
 
+@pytest.mark.slow
 def test_one_of_several_scans_in_a_zip_is_chosen(page, tmp_path):
     study = tmp_path / "study.zip"
     with zipfile.ZipFile(study, "w") as archive:
