@@ -3,7 +3,7 @@
 import io
 from dataclasses import asdict
 from pathlib import Path
-from pickle import UnpicklingError
+from pickle import UnpicklingError  # nosec B403
 from typing import Any
 
 import torch
@@ -63,6 +63,7 @@ def interrupted(
             state = torch.load(path, map_location="cpu", weights_only=True)
             (trunk, epochs), before = state["epochs"], state["terms"]
             done = len(state["history"])
+        # pickle is imported for what torch raises alone; weights_only keeps objects out.
         except (RuntimeError, EOFError, KeyError, TypeError, ValueError, UnpicklingError) as error:
             raise InputError(
                 f"{folder.name}/{path.name} is damaged or of another version: delete it and train "
