@@ -23,6 +23,7 @@ try:
 except ImportError:
     from metaseg.sources import load_models  # pyright: ignore[reportMissingImports]
 
+MODELS = ("attention_unet", "nested_unet")
 REPEATS = 15
 VOLUME = (155, 240, 240)
 LARGE = (400, 512, 512)
@@ -43,8 +44,12 @@ def peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def one_pass(segmenter: Segmenter, name: str, image: np.ndarray):
-    """What runs the network on ``image`` (1, C, S, S) with all its rotations."""
+def one_pass(segmenter: Segmenter, name: str):
+    """What runs the network on noise (1, C, S, S) with all its rotations."""
+    preprocessing = segmenter.find(name).config.preprocessing
+    channels = len(getattr(preprocessing, "channels", "1"))
+    shape = (1, channels, preprocessing.size, preprocessing.size)
+    image = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     if hasattr(segmenter, "runtime"):
         runtime = segmenter.runtime(name)
         return lambda: runtime.run(image, set())
@@ -71,9 +76,8 @@ def measure_volume(segmenter: Segmenter, shape: tuple[int, int, int], names: lis
 def main() -> None:
     """Measure what the first argument names: ``network``, ``volume`` or ``memory``."""
     segmenter = Segmenter(load_models(), "cpu")
-    names = list(segmenter.checkpoints)
-    image = np.random.default_rng(0).normal(size=(1, 1, 192, 192)).astype(np.float32)
-    passes = {name: one_pass(segmenter, name, image) for name in names}
+    names = list(MODELS)
+    passes = {name: one_pass(segmenter, name) for name in names}
     scan = read_scan(SLICE)
     for name, run in passes.items():
         run()

@@ -6,7 +6,6 @@ and without test-time augmentation. MetaSeg's run once in the same way, then as 
 
 import json
 
-import numpy as np
 import segmentation_models_pytorch as smp
 import torch
 from dynamic_network_architectures.architectures.unet import (  # pyright: ignore[reportMissingImports]
@@ -22,15 +21,17 @@ from metaseg.segmenter import Segmenter
 SIDE = 192
 
 
-def peers(encoder: str) -> dict[str, nn.Module]:
-    """Untrained networks of others; ``encoder`` is that of MetaSeg's."""
+def peers(encoder: str, channels: int) -> dict[str, nn.Module]:
+    """Untrained networks of others; ``encoder`` and ``channels`` are those of MetaSeg's."""
     widths = (32, 64, 128, 256, 512, 512)
     return {
-        f"SMP U-Net++, {encoder}": smp.UnetPlusPlus(encoder, encoder_weights=None, in_channels=1),
-        "MONAI AttentionUnet": AttentionUnet(2, 1, 1, widths[:5], (2, 2, 2, 2)),
-        "MONAI BasicUNetPlusPlus": BasicUNetPlusPlus(2, 1, 1),
+        f"SMP U-Net++, {encoder}": smp.UnetPlusPlus(
+            encoder, encoder_weights=None, in_channels=channels
+        ),
+        "MONAI AttentionUnet": AttentionUnet(2, channels, 1, widths[:5], (2, 2, 2, 2)),
+        "MONAI BasicUNetPlusPlus": BasicUNetPlusPlus(2, channels, 1),
         "nnU-Net 2-D, default plan": PlainConvUNet(
-            1,
+            channels,
             len(widths),
             widths,
             nn.Conv2d,
@@ -51,9 +52,10 @@ def peers(encoder: str) -> dict[str, nn.Module]:
 def main() -> None:
     """Seconds a slice by network, and millions of weights."""
     checkpoints = load_models()
-    image = np.random.default_rng(0).normal(size=(1, 1, SIDE, SIDE)).astype(np.float32)
-    tensor = torch.from_numpy(image)
-    networks = peers(checkpoints[0].config.encoder)
+    config = checkpoints[0].config
+    channels = len(config.preprocessing.channels)
+    tensor = torch.randn(1, channels, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    networks = peers(config.encoder, channels)
     networks |= {f"MetaSeg {one.config.title}": one.network for one in checkpoints}
     result = {}
     for name, network in networks.items():
@@ -67,7 +69,7 @@ def main() -> None:
         runtime = segmenter.runtime(one.name)
         name = f"MetaSeg {one.config.title}, {runtime.name}, all rotations"
         weights = sum(parameter.numel() for parameter in one.network.parameters())
-        seconds = repeated(one_pass(segmenter, one.name, image), 9)
+        seconds = repeated(one_pass(segmenter, one.name), 9)
         result[name] = {"seconds": seconds, "weights": weights}
     print(json.dumps(result))
 

@@ -26,7 +26,7 @@ def document(facts: dict[str, str], results: dict[str, dict]) -> str:
             (f"{title}: a slice, without reading it", ("network", "slice", name)),
         ]
     rows += [
-        ("155 x 240 x 240 through both networks", ("volume", "all")),
+        ("155 x 240 x 240 through both networks, in as many planes as they use", ("volume", "all")),
         ("400 x 512 x 512 through one network", ("memory", "all")),
     ]
     parts.append(section("In one process", rows, before, after))
