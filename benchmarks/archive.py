@@ -15,7 +15,8 @@ from pathlib import Path
 from drawn import write_volume
 
 STUDIES = 32
-SHAPE = (40, 256, 256)
+SHAPE, THICKNESS = (40, 256, 256), 4.0
+"""Thick slices, as most archives have: such volumes are not cut in three planes."""
 
 
 def main() -> None:
@@ -25,7 +26,7 @@ def main() -> None:
         folder = Path(temporary)
         (folder / "studies").mkdir()
         for number in range(STUDIES):
-            write_volume(folder / "studies" / f"study{number}.nii", SHAPE)
+            write_volume(folder / "studies" / f"study{number}.nii", SHAPE, THICKNESS)
         helped = subprocess.run([*command, "--help"], capture_output=True, text=True).stdout
         result = {}
         ways = {

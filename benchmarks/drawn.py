@@ -23,8 +23,9 @@ def new_slices(folder: Path) -> Iterator[Path]:
         number += 1
 
 
-def write_volume(path: Path, shape: tuple[int, int, int]) -> Path:
-    """An ellipsoid of noise with bright spots, (slices, rows, columns), as 16-bit NIfTI."""
+def write_volume(path: Path, shape: tuple[int, int, int], thickness: float = 1.0) -> Path:
+    """An ellipsoid of noise with bright spots, (slices, rows, columns), as 16-bit NIfTI; its slices
+    are ``thickness`` mm apart."""
     random = np.random.default_rng(0)
     grid = np.ogrid[tuple(slice(-1, 1, complex(0, size)) for size in shape)]
     volume = np.zeros(shape, np.int16)
@@ -36,5 +37,6 @@ def write_volume(path: Path, shape: tuple[int, int, int]) -> Path:
     for centre in random.uniform(0.35, 0.65, (8, 3)):
         window = tuple(slice(int(c * s), int(c * s) + 8) for c, s in zip(centre, shape))
         volume[window] = 1900
-    nibabel.save(nibabel.Nifti1Image(volume.transpose(2, 1, 0), np.diag([-1.0, -1, 1, 1])), path)
+    affine = np.diag([-1.0, -1, thickness, 1])
+    nibabel.save(nibabel.Nifti1Image(volume.transpose(2, 1, 0), affine), path)
     return path
