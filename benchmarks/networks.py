@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from drawn import SLICE, write_volume
+from tables import TITLES
 
 sys.path.insert(0, str(Path.cwd()))
 
@@ -23,7 +24,6 @@ try:
 except ImportError:
     from metaseg.sources import load_models  # pyright: ignore[reportMissingImports]
 
-MODELS = ("attention_unet", "nested_unet")
 REPEATS = 15
 VOLUME = (155, 240, 240)
 LARGE = (400, 512, 512)
@@ -76,7 +76,7 @@ def measure_volume(segmenter: Segmenter, shape: tuple[int, int, int], names: lis
 def main() -> None:
     """Measure what the first argument names: ``network``, ``volume`` or ``memory``."""
     segmenter = Segmenter(load_models(), "cpu")
-    names = list(MODELS)
+    names = list(TITLES)
     passes = {name: one_pass(segmenter, name) for name in names}
     scan = read_scan(SLICE)
     for name, run in passes.items():

@@ -12,12 +12,12 @@ import httpx
 import psutil
 from drawn import new_slices, write_volume
 from gradio_client import Client, handle_file
+from tables import TITLES
 from watched_server import running_server
 
 REPEATS = 12
 SMALL = (24, 256, 256)
 LONG = (400, 256, 256)
-MODELS = {"attention_unet": "Attention U-Net", "nested_unet": "Nested U-Net"}
 
 
 def seconds_of(call) -> float:
@@ -47,7 +47,7 @@ def measure_slices(visitor: Client, folder: Path) -> dict:
     """New slices, and one slice at other thresholds, for each network."""
     fresh = new_slices(folder)
     result = {}
-    for name, title in MODELS.items():
+    for name, title in TITLES.items():
 
         def segment(path: Path, threshold: float = 0.5, title: str = title) -> None:
             visitor.predict(

@@ -75,9 +75,10 @@ def python_call(workbench: Workbench, server: str, inputs: Inputs) -> str:
         arguments["model"] = json.dumps(checkpoint.config.title)
     if inputs.threshold is not None:
         arguments["threshold"] = f"{check_threshold(inputs.threshold):g}"
-    opened = workbench.open(inputs.scan, None, series=inputs.series)
-    if inputs.position is not None and opened.scan.is_volume:
-        arguments["slice_index"] = f"{inputs.position:g}"
+    if inputs.position is not None:
+        opened = workbench.open(inputs.scan, None, series=inputs.series)
+        if opened.scan.is_volume:
+            arguments["slice_index"] = f"{inputs.position:g}"
     if inputs.series is not None:
         arguments["series"] = json.dumps(inputs.series)
     arguments["api_name"] = '"/compare"' if inputs.model == BOTH else '"/segment"'

@@ -1,7 +1,7 @@
 """Find the DICOM series in a folder, a zip or a file, and read one of them as a Scan."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -150,20 +150,23 @@ def _place(frame: Frame) -> tuple | int:
 
 def _split(frames: list[Frame]) -> list[list[Frame]]:
     """Separate echoes, time points and the like, which share positions."""
-    most = max(Counter(_place(frame) for frame in frames).values())
+    if _apart(frames):
+        return [frames]
+    most = max(Counter(map(_place, frames)).values())
     for attributes in (*((one,) for one in SPLITTERS), SPLITTERS):
         parts: dict[tuple, list[Frame]] = defaultdict(list)
         for frame in frames:
             values = (macro(frame.header, frame.index, *one) for one in attributes)
             parts[tuple(map(str, values))].append(frame)
         # More parts than images at one place would tear a stack apart.
-        if 1 < len(parts) <= most and _all_unique(parts.values(), _place):
+        if 1 < len(parts) <= most and all(map(_apart, parts.values())):
             return list(parts.values())
     return [frames]
 
 
-def _all_unique(parts, place: Callable[[Frame], object]) -> bool:
-    return all(len({place(frame) for frame in part}) == len(part) for part in parts)
+def _apart(frames: list[Frame]) -> bool:
+    """Whether no two of ``frames`` share a place."""
+    return len(set(map(_place, frames))) == len(frames)
 
 
 def _describe(frames: list[Frame]) -> str:

@@ -57,6 +57,7 @@ def interrupted(
     the new cool-down would have begun before that, if ``config`` or ``terms`` differ from those of
     the interrupted training, or for a damaged file.
     """
+    now = {**_fixed(config), **terms}
     states = [folder / name for name in (LAST, BEFORE_COOL_DOWN) if (folder / name).is_file()]
     for path in states:
         try:
@@ -69,7 +70,6 @@ def interrupted(
                 f"{folder.name}/{path.name} is damaged or of another version: delete it and train "
                 "again, or fine-tune the result with --start."
             ) from error
-        now = {**_fixed(config), **terms}
         if differing := [key for key in {**before, **now} if before.get(key) != now.get(key)]:
             raise InputError(
                 f"--resume needs the same settings as the interrupted training of {folder.name}, "

@@ -151,3 +151,11 @@ def touches(page: Page) -> Callable:
         session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": placed})
 
     return send
+
+
+def pinch(send: Callable, x: float, y: float) -> None:
+    """Two fingers around a place move apart."""
+    send("touchStart", (x - 30, y), (x + 30, y))
+    for apart in (40, 60, 80):
+        send("touchMove", (x - apart, y), (x + apart, y))
+    send("touchEnd")

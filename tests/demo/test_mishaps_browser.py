@@ -14,6 +14,7 @@ from tests.demo.browser import (
     needs_chromium,
     open_page,
     pictures,
+    pinch,
     save_volume,
     set_threshold,
     touches,
@@ -77,10 +78,7 @@ def test_two_fingers_do_not_paint(browser, server):
     x, y = middle_of(pictures(page).last)
     send = touches(page)
     send("touchStart", (x - 30, y))
-    send("touchStart", (x - 30, y), (x + 30, y))
-    for apart in (40, 60, 80):
-        send("touchMove", (x - apart, y), (x + apart, y))
-    send("touchEnd")
+    pinch(send, x, y)
     page.wait_for_timeout(300)
     assert page.locator("#zoom").text_content() != "100 %"
     expect(page.locator("#undo")).to_be_disabled()

@@ -27,6 +27,7 @@ from tests.demo.browser import (
     needs_chromium,
     open_page,
     pictures,
+    pinch,
     save_volume,
     touches,
     wait_for,
@@ -249,10 +250,7 @@ def test_a_phone_steps_by_swipes_and_zooms_by_pinches(browser, server, tmp_path)
         send("touchMove", (x - moved, y))
     send("touchEnd")
     expect(page.locator("#where")).to_contain_text("3 / 5")
-    send("touchStart", (x - 30, y), (x + 30, y))
-    for apart in (40, 60, 80):
-        send("touchMove", (x - apart, y), (x + apart, y))
-    send("touchEnd")
+    pinch(send, x, y)
     page.wait_for_timeout(200)
     assert page.locator("#zoom").text_content() != "100 %"
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]

@@ -1,14 +1,10 @@
 // What is drawn over the outlines: the numbers of the regions, the chosen one, the brush, and the
 // marks that say where one looks.
 
-import { heldBack, open, view } from "./state.js";
+import { heldBack, inView, open, view } from "./state.js";
 import { positionOf } from "./voxels.js";
 
 const SCALE_BARS = [1, 2, 5, 10, 20, 50, 100];
-
-// Whether `region` lies on the slice in view.
-export const inView = (region) => region && view.plane === open.scene?.plane
-  && view.index >= region.first && view.index <= region.last;
 
 // The number of each region, as the list has it, and corners around the chosen one.
 export function drawRegions(context, screen) {

@@ -93,8 +93,8 @@ export function cancel() {
 }
 
 export function clearScene() {
-  Object.assign(open, { scene: null, grey: null, truth: null, truthFor: null, findings: null, current: false,
-    doubts: [], review: null });
+  Object.assign(open, { scene: null, grey: null, truth: null, truthFor: null, findings: null,
+    current: false, doubts: [], review: null });
   open.networks.clear();
   open.complete.clear();
   choice.review = null;

@@ -1,6 +1,5 @@
 // The start, the keys and the buttons.
 
-import { inView } from "./annotations.js";
 import { begin, cancel, connect } from "./answers.js";
 import { chooseTool, useKey } from "./brush.js";
 import { forgetTruth, openExample, openScan, runAgain, watchFiles } from "./files.js";
@@ -11,7 +10,7 @@ import "./notice.js";
 import { nextLesion, select } from "./regions.js";
 import { redo, reject, restore, undo } from "./review.js";
 import { goTo, showPlane } from "./slices.js";
-import { choice, config, find, findAll, on, open, redraw, view } from "./state.js";
+import { choice, config, find, findAll, inView, on, open, redraw, view } from "./state.js";
 import { takeAway } from "./takes.js";
 import "./views.js";
 

@@ -1,11 +1,10 @@
 // The list of regions: which one is chosen, and a picture of each.
 
-import { inView } from "./annotations.js";
 import { zoomTo } from "./gestures.js";
 import { shownOf } from "./masks.js";
 import { goTo, nextMarkedSlice, showPlane } from "./slices.js";
 import { acquired } from "./stage.js";
-import { chosenNetworks, find, findAll, on, open, redraw, view } from "./state.js";
+import { chosenNetworks, find, findAll, inView, on, open, redraw, view } from "./state.js";
 
 export function select(number, arrive = true) {
   const region = open.findings?.regions.find((one) => one.number === number) ?? null;
@@ -51,9 +50,10 @@ export function nextLesion() {
   const { regions = [] } = open.findings ?? {};
   if (view.plane !== open.scene.plane || !regions.length) return nextMarkedSlice();
   const order = [...regions].sort((a, b) => a.slice - b.slice || a.number - b.number);
-  const at = inView(view.selected) ? order.findIndex(({ number }) => number === view.selected.number)
-    : order.findIndex(({ slice }) => slice >= view.index) - 1;
-  view.selected = order[(Math.max(at, -1) + 1) % order.length];
+  const next = inView(view.selected)
+    ? order.findIndex(({ number }) => number === view.selected.number) + 1
+    : order.findIndex(({ slice }) => slice >= view.index);
+  view.selected = order[Math.max(next, 0) % order.length];
   show(view.selected);
   showSelected();
   redraw();
@@ -71,7 +71,7 @@ on("clicked", ([x, y]) => {
   if (view.plane !== open.scene.plane || !open.findings) return;
   const area = ({ box: [top, bottom, left, right] }) => (bottom - top) * (right - left);
   const [hit] = open.findings.regions
-    .filter((region) => inView(region))
+    .filter(inView)
     .filter(({ box: [top, bottom, left, right] }) => y >= top - 1 && y <= bottom + 1 && x >= left - 1 && x <= right + 1)
     .sort((a, b) => area(a) - area(b));
   if (hit) select(hit.number, false);

@@ -22,6 +22,10 @@ export const open = { scene: null, grey: null, truth: null, networks: new Map(),
 // What may be no brain MRI shows no result until the visitor wants it anyway.
 export const heldBack = () => open.doubts.length > 0 && view.anyway !== choice.id;
 
+// Whether `region` lies on the slice in view.
+export const inView = (region) => region && view.plane === open.scene?.plane
+  && view.index >= region.first && view.index <= region.last;
+
 export function chosenNetworks() {
   const names = choice.model === config.both ? config.compared : [choice.model];
   return config.networks.filter((network) => names.includes(network.name));
