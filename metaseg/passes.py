@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -21,7 +20,7 @@ from metaseg.preprocess import (
 from metaseg.runtime import Runtime
 from metaseg.scan import Scan
 from metaseg.scan.burnt_in import has_letters
-from metaseg.scan.planes import PLANES, in_plane, is_isotropic
+from metaseg.scan.planes import PLANES, array_in_plane, is_isotropic
 
 PANELS = (
     "This may be a figure of several pictures: cut out one slice, because the network sees one at "
@@ -86,12 +85,11 @@ class Pass:
 
     def turn_to(self, cut: Scan, seen: Seen) -> None:
         """Go on with the slices of another plane, in the grid of ``cut``."""
-        self._add_plane()
         if cut.plane == self.scan.plane:
             self.seen = seen
         self.cut = cut
-        alone = len(self.planes) == 1
-        self.found = self.probability if alone else np.zeros(cut.voxels.shape, np.float32)
+        # A view: whatever is added to it is added to the mean.
+        self.mean = array_in_plane(self.probability, self.scan, cut.plane)
 
     def run(self, batch: list[tuple[int, np.ndarray, Geometry]]) -> None:
         """Segment the slices of ``batch``."""
@@ -103,18 +101,11 @@ class Pass:
         if self.cut.plane == self.scan.plane:
             self.features += list(features)
         for (index, _, geometry), output in zip(batch, outputs):
-            self.found[index] = geometry.inverse(output).clip(0, 1)
+            self.mean[index] += geometry.inverse(output).clip(0, 1) / len(self.planes)
         self.seconds += time.perf_counter() - started
-
-    def _add_plane(self) -> None:
-        """Take the plane that is done into the mean."""
-        if self.cut is not None and len(self.planes) > 1:
-            done = in_plane(replace(self.cut, voxels=self.found), self.scan.plane)
-            self.probability += done.voxels / len(self.planes)
 
     def prediction(self, shared: float) -> Prediction:
         """The result; preparing the slices took ``shared`` seconds."""
-        self._add_plane()
         check = self.checkpoint.config.input_check
         unlike: Iterable[str] = ()
         if check is not None and self.features:

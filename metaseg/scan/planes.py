@@ -63,7 +63,8 @@ def from_plane(
 
 
 def in_plane(scan: Scan, plane: str) -> Scan:
-    """``scan`` cut into slices of another plane ("axial", "coronal" or "sagittal").
+    """``scan`` cut into slices of another plane ("axial", "coronal" or "sagittal"); its voxels are a
+    view of those of ``scan``, no copy.
 
     Raises InputError if the plane is unknown, or the scan is not a volume of known orientation.
     """
@@ -73,8 +74,11 @@ def in_plane(scan: Scan, plane: str) -> Scan:
         return scan
     if scan.affine is None or scan.orientation is None or not scan.is_volume:
         raise InputError(f"{scan.name} cannot be cut in another plane: use an oriented volume.")
-    array, affine = from_plane(scan.voxels, scan.affine, scan.orientation, scan.plane)
-    voxels, affine = to_plane(array, affine, scan.orientation, plane)
+    # Every volume that was read is in one of the three planes, so this is a turn by 90 degrees.
+    turn = _turn(PLANES[scan.plane], PLANES[plane])
+    array = scan.voxels.transpose(2, 1, 0)
+    affine = scan.affine @ orientations.inv_ornt_aff(turn, array.shape)
+    voxels = orientations.apply_orientation(array, turn).transpose(2, 1, 0)
     spacing = None if scan.spacing is None else spacing_of(affine)
     return replace(scan, voxels=voxels, affine=affine, spacing=spacing, plane=plane)
 
@@ -89,7 +93,7 @@ def is_isotropic(scan: Scan) -> bool:
 
 
 def array_in_plane(voxels: np.ndarray, scan: Scan, plane: str) -> np.ndarray:
-    """``voxels`` (D, H, W), in the grid of ``scan``, cut like ``in_plane(scan, plane)``."""
+    """``voxels`` (D, H, W), in the grid of ``scan``, cut like ``in_plane(scan, plane)``: a view."""
     return in_plane(replace(scan, voxels=voxels), plane).voxels
 
 
