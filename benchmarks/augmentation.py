@@ -1,48 +1,63 @@
-"""What test-time augmentation is worth: one, two, four and eight views of each validation slice.
+"""What test-time augmentation is worth: how many views of a slice to average.
 
-python benchmarks/augmentation.py DATA... [--model NAME] [--every N]
+python benchmarks/augmentation.py DATA... [--model NAME]
 
-One view is the slice as it is; two add its mirror image; four are its rotations by 90 degrees, as
-``rotations`` in a checkpoint's config means; eight mirror these as well. Every N-th validation
-slice is segmented as it is and altered as users may send it. Prints a Markdown table for each
-network: Dice on slices with a lesion, lesions found, false positives per slice, and the mean and
-the worst drop of Dice over the alterations. Thresholds and temperatures are those of the
-checkpoint, fitted on four views.
+Every set of views gets the temperature and the thresholds that ``metaseg calibrate`` would choose
+for it on the validation patients of the data folders: one threshold for all would favour few views,
+because a mean of many needs a lower one. Prints a Markdown table for each network: Dice by patient;
+sensitivity and false positives at the sensitive threshold; Dice on one slice of every second case
+with a lesion, and how much lower it is, on average and at most, on copies altered as users may send
+them.
 """
 
 import argparse
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import openvino
-from scipy.special import expit
+from scipy.special import expit, logit
 from tables import table
 from tqdm import tqdm
 
 from metaseg.augmented import calibrate
 from metaseg.checkpoint import Checkpoint
-from metaseg.data.case import read_case
+from metaseg.data.case import Case, read_case
 from metaseg.data.cases import cases_of_split, hold_out_validation
-from metaseg.evaluation.lesionwise import match_lesions
+from metaseg.evaluation.calibrate import GRID, Outputs, choose_sensitive, group_dice_by_threshold
 from metaseg.evaluation.perturbations import perturbations
+from metaseg.evaluation.pixels import PixelHistogram
 from metaseg.hub.resolve import load_models
 from metaseg.metrics import Counts
-from metaseg.prediction import reaches
-from metaseg.preprocess import grey_slices, network_input, prepare
+from metaseg.prediction import Prediction, reaches
+from metaseg.preprocess import brain_masks, grey_slices, network_input, prepare
 from metaseg.runtime.exports import DECODER, ENCODER, exported
 from metaseg.runtime.threads import threads
+from metaseg.scan import Scan
+from metaseg.synthesis.validation import slices_with_metastases
 
 VIEWS = [(turns, mirrored) for mirrored in (False, True) for turns in range(4)]
-SETS = {1: [0], 2: [0, 4], 4: [0, 1, 2, 3], 8: list(range(8))}
+SETS = {
+    "1, as it is": [0],
+    "2, with its mirror image": [0, 4],
+    "2, with a quarter turn": [0, 1],
+    "4, turned by 90 degrees": [0, 1, 2, 3],
+    "4, mirrored and upside down": [0, 2, 4, 6],
+    "8, all of these": list(range(8)),
+}
 """Which of ``VIEWS`` are averaged, by their number."""
+HEAD = [
+    "views", "Dice by patient", "sensitivity", "false positives per slice", "calibration error",
+    "Dice of a slice", "mean drop", "largest drop",
+]  # fmt: skip
 
 
 class Viewer:
     """A network that answers each of the eight views of a slice."""
 
     def __init__(self, checkpoint: Checkpoint):
-        self.config = checkpoint.config
+        self.settings = checkpoint.config.preprocessing
         core = openvino.Core()
         options = {"INFERENCE_NUM_THREADS": threads(), "NUM_STREAMS": min(threads(), len(VIEWS))}
         encoder, decoder = (
@@ -52,13 +67,12 @@ class Viewer:
         self.encoders = [encoder.create_infer_request() for _ in VIEWS]
         self.decoders = [decoder.create_infer_request() for _ in VIEWS]
 
-    def masks(self, grey: np.ndarray) -> dict[int, np.ndarray]:
-        """Masks (H, W) of ``grey`` (H, W) uint8, by the number of views averaged."""
-        settings = self.config.preprocessing
-        prepared = prepare(grey, settings)
+    def look(self, grey: np.ndarray, aspect: float = 1.0) -> dict[str, np.ndarray]:
+        """Mean probabilities (H, W) of ``grey`` (H, W) uint8 by each of SETS, uncalibrated."""
+        prepared = prepare(grey, self.settings, aspect)
         if prepared is None:
-            return {count: np.zeros(grey.shape, bool) for count in SETS}
-        image = network_input(prepared[0], settings)
+            return {name: np.zeros(grey.shape, np.float32) for name in SETS}
+        image = network_input(prepared[0], self.settings)
         for encoder, (turns, mirrored) in zip(self.encoders, VIEWS):
             view = np.rot90(image[..., ::-1] if mirrored else image, turns, (1, 2))
             encoder.start_async([np.ascontiguousarray(view)[None]])
@@ -72,52 +86,80 @@ class Viewer:
             decoder.wait()
             upright = np.rot90(expit(decoder.get_output_tensor(0).data[0]), -turns)
             answers.append(upright[:, ::-1] if mirrored else upright)
-        masks = {}
-        for count, chosen in SETS.items():
-            mean = np.mean([answers[view] for view in chosen], axis=0)
-            probability = prepared[1].inverse(calibrate(mean, self.config.temperature))
-            masks[count] = reaches(probability, self.config.threshold)
-        return masks
+        means = {name: np.mean([answers[v] for v in views], axis=0) for name, views in SETS.items()}
+        return {name: prepared[1].inverse(mean).clip(0, 1) for name, mean in means.items()}
 
 
-def measure(viewer: Viewer, slices: list[tuple[np.ndarray, np.ndarray]]) -> list[list[str]]:
-    """Rows of the table for ``slices``, each grey (H, W) uint8 and its mask."""
-    changes = perturbations(viewer.config.preprocessing)
-    dice: dict[int, list[float]] = defaultdict(list)
-    changed: dict[int, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    found: dict[int, list[bool]] = defaultdict(list)
-    false: dict[int, int] = defaultdict(int)
-    for grey, truth in tqdm(slices, unit="slice"):
-        plain = {}
-        for count, mask in viewer.masks(grey).items():
-            matched = match_lesions(mask, truth)
-            found[count] += matched.found.tolist()
-            false[count] += matched.false_positives
-            if truth.any():
-                plain[count] = Counts.of(mask, truth).dice
-                dice[count].append(plain[count])
-        if not truth.any():
-            continue
-        for name, change in changes.items():
+def look_at_cases(viewer: Viewer, cases: list[Case]) -> dict[str, Outputs]:
+    """What each of SETS sees of ``cases`` and of copies with synthetic metastases."""
+    seen = {name: Outputs() for name in SETS}
+
+    def look(case: Case, scan: Scan, truth: np.ndarray, brains: list | None = None) -> None:
+        slices = [viewer.look(grey, scan.aspect) for grey in grey_slices(scan, viewer.settings)]
+        for name, one in seen.items():
+            probability = np.stack([means[name] for means in slices])
+            one.add(case, Prediction(probability, name, name, "", 0), truth)
+            if brains is not None:
+                one.add_brain(case, probability, truth, brains)
+
+    for case in tqdm(cases, unit="case"):
+        scan, truth = read_case(case)
+        look(case, scan, truth, list(brain_masks(scan, viewer.settings)))
+    for made in tqdm(list(slices_with_metastases(cases, viewer.settings)), unit="slice"):
+        look(*made)
+    return seen
+
+
+def slices_to_alter(viewer: Viewer, cases: list[Case]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The middle slice (H, W) uint8 of those with a lesion, and its mask, of every second case."""
+    chosen = []
+    for case in cases:
+        scan, truth = read_case(case)
+        shown = np.flatnonzero(truth.any(axis=(1, 2)))
+        if len(shown):
+            middle = int(shown[len(shown) // 2])
+            grey = list(grey_slices(scan, viewer.settings))[middle]
+            chosen.append((grey, truth[middle]))
+    return chosen[::2]
+
+
+def measure(checkpoint: Checkpoint, cases: list[Case]) -> list[list[str]]:
+    """The table's rows for one network."""
+    viewer = Viewer(checkpoint)
+    points, rows = {}, {}
+    for name, seen in look_at_cases(viewer, cases).items():
+        brain = sum(seen.brains.values(), PixelHistogram())
+        temperature = brain.fit_temperature()
+        scores = group_dice_by_threshold(seen.pooled, temperature)
+        best = int(scores.argmax())
+        points[name] = temperature, GRID[best]
+        found = choose_sensitive(seen.lesions.values(), temperature * logit(GRID[best]))
+        _, sensitivity, false = found or (float("nan"),) * 3
+        error = brain.calibration_error(temperature)
+        rows[name] = [f"{scores[best]:.3f}", f"{sensitivity:.3f}", f"{false:.2f}", f"{error:.4f}"]
+
+    def dice_of(grey: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+        return {
+            name: Counts.of(reaches(calibrate(mean, points[name][0]), points[name][1]), truth).dice
+            for name, mean in viewer.look(grey).items()
+        }
+
+    plain: dict[str, list[float]] = defaultdict(list)
+    drops: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for grey, truth in tqdm(slices_to_alter(viewer, cases), unit="slice"):
+        before = dice_of(grey, truth)
+        for name, dice in before.items():
+            plain[name].append(dice)
+        for kind, change in perturbations(viewer.settings).items():
             if (altered := change(grey, truth)) is not None:
-                for count, mask in viewer.masks(altered[0]).items():
-                    drop = plain[count] - Counts.of(mask, altered[1]).dice
-                    changed[count][name].append(drop)
-    rows = []
-    for count in SETS:
-        drops = {name: float(np.mean(values)) for name, values in changed[count].items()}
-        worst = max(drops, key=drops.__getitem__)
-        rows.append(
-            [
-                str(count),
-                f"{np.mean(dice[count]):.4f}",
-                f"{np.mean(found[count]):.3f}",
-                f"{false[count] / len(slices):.3f}",
-                f"{np.mean(list(drops.values())):.4f}",
-                f"{drops[worst]:.4f} ({worst})",
-            ]
-        )
-    return rows
+                for name, dice in dice_of(*altered).items():
+                    drops[name][kind].append(before[name] - dice)
+    for name, row in rows.items():
+        means = {kind: float(np.mean(values)) for kind, values in drops[name].items()}
+        worst = max(means, key=means.__getitem__)
+        row += [f"{np.mean(plain[name]):.3f}", f"{np.mean(list(means.values())):.3f}"]
+        row += [f"{means[worst]:.3f} ({worst.replace('_', ' ')})"]
+    return [[name, *row] for name, row in rows.items()]
 
 
 def main() -> None:
@@ -125,24 +167,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", nargs="+", type=Path, help="data folders")
     parser.add_argument("--model", action="append", default=[], help="default: all shipped")
-    parser.add_argument("--every", type=int, default=1, help="take every N-th slice")
     options = parser.parse_args()
     for checkpoint in load_models(options.model):
-        settings = checkpoint.config.training.get("config", {})
+        config = checkpoint.config
+        plain = replace(checkpoint, config=replace(config, temperature=1.0, volume=None))
+        settings = config.training.get("config", {})
         _, validation = hold_out_validation(
             cases_of_split(options.data, "train", None),
             settings.get("validation_share", 0.1),
             settings.get("validation_by", "group"),
         )
-        slices = []
-        for case in validation[:: options.every]:
-            scan, truth = read_case(case)
-            greys = list(grey_slices(scan, checkpoint.config.preprocessing))
-            slices.append((greys[len(greys) // 2], truth[len(greys) // 2]))
-        lesions = sum(truth.any() for _, truth in slices)
-        print(f"{checkpoint.config.title}, {len(slices)} slices, {lesions} of them with a lesion\n")
-        head = ["views", "Dice", "lesions found", "false positives per slice", "mean drop", "worst"]
-        print(table(head, measure(Viewer(checkpoint), slices)))
+        print(f"{config.title}, {len(validation)} validation cases\n")
+        print(table(HEAD, measure(plain, validation)), flush=True)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 Runs on earlier versions too, whose modules had other names.
 """
 
+import inspect
 import json
 import resource
 import sys
@@ -45,14 +46,16 @@ def peak_mib() -> float:
 
 
 def one_pass(segmenter: Segmenter, name: str):
-    """What runs the network on noise (1, C, S, S) with all its rotations."""
+    """What runs the network on noise (1, C, S, S) with all its views."""
     preprocessing = segmenter.find(name).config.preprocessing
     channels = len(getattr(preprocessing, "channels", "1"))
     shape = (1, channels, preprocessing.size, preprocessing.size)
     image = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     if hasattr(segmenter, "runtime"):
         runtime = segmenter.runtime(name)
-        return lambda: runtime.run(image, set())
+        if "mirrored" in inspect.signature(runtime.run).parameters:
+            return lambda: runtime.run(image, segmenter.find(name).config.mirrored, set())
+        return lambda: runtime.run(image, set())  # pyright: ignore
     return lambda: segmenter._forward(name, image[:, 0])  # pyright: ignore
 
 

@@ -67,7 +67,7 @@ def main() -> None:
     segmenter = Segmenter(checkpoints, "cpu")
     for one in checkpoints:
         runtime = segmenter.runtime(one.name)
-        name = f"MetaSeg {one.config.title}, {runtime.name}, all rotations"
+        name = f"MetaSeg {one.config.title}, {runtime.name}, with the mirror image"
         weights = sum(parameter.numel() for parameter in one.network.parameters())
         seconds = repeated(one_pass(segmenter, one.name), 9)
         result[name] = {"seconds": seconds, "weights": weights}

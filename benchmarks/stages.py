@@ -30,7 +30,7 @@ MODEL = "nested_unet"
 STAGES = {
     "read the file": ("/scan/", "read_scan"),
     "prepare it for the network": (("/passes.py", "next"), ("/preprocess.py", "prepare")),
-    "network, all rotations": (("/runtime/openvino.py", "run"), ("/segmenter.py", "_forward")),
+    "network, all views": (("/runtime/openvino.py", "run"), ("/segmenter.py", "_forward")),
     "lesions and their measures": (("/findings/report.py", "find"), ("/report.py", "build_report")),
     "draw the outlines": ("/overlay.py", "draw_overlay"),
     "write the PNG files": ("/files.py", "write_segmentation"),

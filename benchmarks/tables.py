@@ -22,7 +22,7 @@ def document(facts: dict[str, str], results: dict[str, dict]) -> str:
     rows = []
     for name, title in TITLES.items():
         rows += [
-            (f"{title}: network, all rotations", ("network", "network", name)),
+            (f"{title}: network, all views", ("network", "network", name)),
             (f"{title}: a slice, without reading it", ("network", "slice", name)),
         ]
     rows += [

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from metaseg.models import Network
 
-FORMAT = 3
+FORMAT = 4
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 METRICS = "metrics.json"
 """Metrics of the evaluation: one object per data set."""

@@ -48,8 +48,8 @@ class Config:
     determined."""
     temperature: Annotated[float, Field(ge=0.01, le=100)]
     """Divides the logits to calibrate the probabilities (Guo et al. 2017)."""
-    rotations: bool
-    """Test-time augmentation: average over four 90-degree rotations of a slice."""
+    mirrored: bool
+    """Test-time augmentation: average over a slice and its mirror image."""
     input_check: InputCheck | None
     """What says that a slice is unlike those of the training; None if none was fitted."""
     volume: VolumeSettings | None
@@ -58,7 +58,7 @@ class Config:
     """The training's record: configuration, data, provenance and outcome."""
     license: str
     """SPDX-like name of the weights' licence, which follows from the data."""
-    format: Literal[3]
+    format: Literal[4]
 
     @property
     def conditions(self) -> dict[str, Any]:
@@ -66,7 +66,7 @@ class Config:
         holds preprocessing, test-time augmentation and the settings for volumes."""
         view = {
             "preprocessing": to_json(asdict(self.preprocessing)),
-            "rotations": self.rotations,
+            "mirrored": self.mirrored,
             "volume": self.volume and to_json(asdict(self.volume)),
         }
         return {"threshold": self.threshold, "temperature": self.temperature, "view": view}

@@ -77,6 +77,8 @@ class Pass:
         self.planes = [scan.plane]
         if self.volume is not None and self.volume.all_planes and is_isotropic(scan):
             self.planes += [plane for plane in PLANES if plane != scan.plane]
+        # Planes are views enough: docs/volumes.md.
+        self.mirrored = checkpoint.config.mirrored and len(self.planes) == 1
         self.probability = np.zeros(scan.voxels.shape, np.float32)
         self.features: list[np.ndarray] = []
         self.notices = {notice} if notice else set()
@@ -97,7 +99,7 @@ class Pass:
             return
         started = time.perf_counter()
         images = np.stack([image for _, image, _ in batch])
-        outputs, features = self.runtime.run(images, self.notices)
+        outputs, features = self.runtime.run(images, self.mirrored, self.notices)
         if self.cut.plane == self.scan.plane:
             self.features += list(features)
         for (index, _, geometry), output in zip(batch, outputs):

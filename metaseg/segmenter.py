@@ -172,13 +172,13 @@ class Segmenter:
         shown = few_of([found[0] for found in prepared if found is not None])
         runtime = self.runtime(model)
         with self.turns.take(urgent=not scan.is_volume):
-            found = [runtime.run(network_input(g, settings)[None], set())[1] for g in shown]
+            found = [runtime.run(network_input(g, settings)[None], False, set())[1] for g in shown]
         return np.concatenate(found) if found else np.empty((0, 1), np.float32)
 
     def explain(self, scan: Scan, model: str) -> Explanation | None:
         """Internal maps of ``model`` for ``scan``, one slice; None without tissue.
 
-        Takes one forward pass over the slice, its mirror image and the rotations of the config.
+        Takes one forward pass over the slice and its mirror image.
         """
         checkpoint = self.find(model)
         settings = checkpoint.config.preprocessing

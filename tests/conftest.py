@@ -122,7 +122,7 @@ def config_of(architecture: str, **changes: object) -> Config:
         "threshold": 0.5,
         "sensitive_threshold": None,
         "temperature": 1.0,
-        "rotations": False,
+        "mirrored": False,
         "input_check": None,
         "volume": None,
         "training": {},

@@ -55,9 +55,9 @@ def seen(**values):
 @pytest.mark.parametrize(
     ("damage", "sentence"),
     [
-        (lambda f: change(f, format=2), "format 2 .* reads format 3: fetch it again, or train"),
-        (lambda f: change(f, format=4), "format 4 .* reads format 3: update MetaSeg"),
-        (lambda f: change(f, ["preprocessing"], format=4), "format 4 .* reads format 3"),
+        (lambda f: change(f, format=3), "format 3 .* reads format 4: fetch it again, or train"),
+        (lambda f: change(f, format=5), "format 5 .* reads format 4: update MetaSeg"),
+        (lambda f: change(f, ["preprocessing"], format=5), "format 5 .* reads format 4"),
         (lambda f: change(f, format="2"), "damaged .format cannot be "),
         (seen(version=VERSION - 1), f"under version {VERSION - 1} .* fetch it again, or train"),
         (seen(version=VERSION + 1), f"under version {VERSION + 1} .* update MetaSeg"),
@@ -107,7 +107,7 @@ def test_no_field_takes_a_default(tmp_path, name):
         *[("window", "room"), ("low_percentile", 99.9), ("colour", 1)],
         *[("temperature", value) for value in (0, "x", -1, 1e9)],
         *[("threshold", value) for value in (7, "a", -0.1, None, math.nan)],
-        *[("sensitive_threshold", 2), ("rotations", 1), ("input_check", {}), ("training", [])],
+        *[("sensitive_threshold", 2), ("mirrored", 1), ("input_check", {}), ("training", [])],
         *[
             ("volume", value)
             for value in ({}, 1, {"all_planes": 1, "growth": 1, "smallest_mm3": 0})
@@ -157,7 +157,7 @@ def test_figures_count_for_the_weights_and_settings_they_were_measured_with(fold
         {"revision": "0" * 64},
         {"threshold": 0.4},
         {"temperature": 2.0},
-        {"view": own["view"] | {"rotations": True}},
+        {"view": own["view"] | {"mirrored": True}},
         {"view": own["view"] | {"preprocessing": {}}},
     )
     measured = {"own": own} | {f"other{n}": own | other for n, other in enumerate(others)}

@@ -33,8 +33,8 @@ def cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def stored(tmp_path):
-    """The folder of a small checkpoint that averages over rotations."""
-    made = small_checkpoint("nested_unet", rotations=True, temperature=1.5)
+    """The folder of a small checkpoint that sees the mirror image too."""
+    made = small_checkpoint("nested_unet", mirrored=True, temperature=1.5)
     made.network.heads[-1].weight.data *= 150  # answers from 0 to 1
     save_checkpoint(tmp_path / "nested_unet", made.config, made.network.state_dict())
     return tmp_path / "nested_unet"
@@ -52,7 +52,7 @@ def probability(folder, library: str) -> np.ndarray:
 def test_both_libraries_give_the_same_probability_and_features(cache, stored):
     segmenters = [Segmenter([load_checkpoint(stored)], "cpu", name) for name in runtime.LIBRARIES]
     images = np.random.default_rng(0).normal(size=(3, 3, 64, 64)).astype(np.float32)
-    answers = [one.runtime("nested_unet").run(images, set()) for one in segmenters]
+    answers = [one.runtime("nested_unet").run(images, True, set()) for one in segmenters]
     for one, other in zip(*answers):
         assert one.shape == other.shape and one.dtype == other.dtype == np.float32
         np.testing.assert_allclose(one, other, atol=0.05)  # in bf16 where there is bf16

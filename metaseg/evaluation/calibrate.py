@@ -57,7 +57,7 @@ class Calibration:
     """Slices with synthetic metastases, which have no part in the temperature."""
 
 
-class _Seen:
+class Outputs:
     """A network's outputs on the validation slices, in compact form."""
 
     def __init__(self) -> None:
@@ -103,7 +103,7 @@ def calibrate(
     config = segmenter.find(model).config
     if config.temperature != 1 or config.volume is not None:
         raise ValueError(f"{model} is calibrated already")
-    seen = _Seen()
+    seen = Outputs()
 
     def look(case: Case, scan: Scan, truth: np.ndarray) -> np.ndarray:
         prediction = segmenter.predict(scan, model)

@@ -30,10 +30,13 @@ class Runtime(Protocol):
     batch: int
     """How many slices to give it at a time."""
 
-    def run(self, images: np.ndarray, notices: set[str]) -> tuple[np.ndarray, np.ndarray]:
+    def run(
+        self, images: np.ndarray, mirrored: bool, notices: set[str]
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Of standardised ``images`` (N, C, S, S) float32: the calibrated probabilities (N, S, S),
-        the mean over all rotations, and the encoder's last features (N, F), pooled over each
-        upright image. ``notices`` receives what a reader of the result should know."""
+        the mean over each image and its mirror image if ``mirrored``, and the encoder's last
+        features (N, F), pooled over each image as it is. ``notices`` receives what a reader of the
+        result should know."""
         ...
 
 

@@ -5,7 +5,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from metaseg.augmented import calibrate, rotations_of
+from metaseg.augmented import calibrate
 from metaseg.checkpoint import Checkpoint
 from metaseg.models import AttentionUNet, Network
 from metaseg.zero_gpu import lend_gpu
@@ -31,28 +31,29 @@ class PyTorch:
         self.batch = CUDA_BATCH if self.device.type == "cuda" else 1
         precision = "bf16" if has_bf16(self.device) else "fp32"
         self.name = f"PyTorch {torch.__version__.partition('+')[0]}, {precision}, {device}"
-        self._rotations = rotations_of(checkpoint.config)
         self._run = lend_gpu(self._forward)
         self._look = lend_gpu(self._look_inside)
 
-    def run(self, images: np.ndarray, notices: set[str]) -> tuple[np.ndarray, np.ndarray]:
+    def run(
+        self, images: np.ndarray, mirrored: bool, notices: set[str]
+    ) -> tuple[np.ndarray, np.ndarray]:
         """As ``Runtime.run``. If the GPU runs out of memory, the batch is halved. If one slice is
         too large, it and the rest run on the processor, and ``notices`` says so."""
         if ON_PROCESSOR in notices:
-            parts = [self._spare._forward(image[None]) for image in images]
+            parts = [self._spare._forward(image[None], mirrored) for image in images]
             return _joined(parts)
         try:
-            return self._run(images)
+            return self._run(images, mirrored)
         except torch.OutOfMemoryError:
             if len(images) == 1:
                 notices.add(ON_PROCESSOR)
         # Outside the handler: its traceback keeps the failed tensors in memory.
         halves = np.array_split(images, min(2, len(images)))
-        return _joined([self.run(half, notices) for half in halves])
+        return _joined([self.run(half, mirrored, notices) for half in halves])
 
     def look_inside(self, image: np.ndarray) -> Maps:
-        """What one forward pass shows of a standardised ``image`` (C, S, S), its mirror image and
-        its rotations."""
+        """What one forward pass shows of a standardised ``image`` (C, S, S) and of its mirror
+        image."""
         try:
             return self._look(image)
         except torch.OutOfMemoryError:
@@ -65,19 +66,21 @@ class PyTorch:
         copy.load_state_dict(self.network.state_dict())
         return PyTorch(self.checkpoint, "cpu", copy.eval())
 
-    def _forward(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        batch = _rotated(torch.from_numpy(images).to(self.device), self._rotations)
+    def _forward(self, images: np.ndarray, mirrored: bool) -> tuple[np.ndarray, np.ndarray]:
+        batch = torch.from_numpy(images).to(self.device)
+        if mirrored:
+            batch = torch.cat([batch, batch.flip(-1)])
         batch = batch.contiguous(memory_format=torch.channels_last)
         with torch.inference_mode(), self._autocast():
             logits, last = self.network.forward_with_features(batch)
-        answers = _rotated_back(torch.sigmoid(logits[:, -1:].float()), self._rotations)
-        mean = answers.mean(0)[:, 0].cpu().numpy()
+        upright, *others = torch.sigmoid(logits[:, -1].float()).split(len(images))
+        mean = torch.stack([upright, *(part.flip(-1) for part in others)]).mean(0).cpu().numpy()
         pooled = self.network.pool(last[: len(images)].float()).cpu().numpy()
         return calibrate(mean, self.checkpoint.config.temperature), pooled
 
     def _look_inside(self, image: np.ndarray) -> Maps:
         upright = torch.from_numpy(image)[None].to(self.device)
-        batch = torch.cat([_rotated(upright, self._rotations), upright.flip(-1)])
+        batch = torch.cat([upright, upright.flip(-1)])
         batch = batch.contiguous(memory_format=torch.channels_last)
         with torch.inference_mode(), self._autocast():
             if isinstance(self.network, AttentionUNet):
@@ -86,13 +89,12 @@ class PyTorch:
             else:
                 logits = self.network(batch)
                 attention = logits.new_empty(0, *image.shape[1:])
-        probability = torch.sigmoid(logits.float())
-        uprights = _rotated_back(probability[:-1], self._rotations)[:, 0]
-        pair = torch.stack([uprights[0, -1:], probability[-1, -1:].flip(-1)])
+        one, other = torch.sigmoid(logits.float())
+        pair = torch.stack([one, other.flip(-1)]).cpu().numpy()
         temperature = self.checkpoint.config.temperature
-        supervised = calibrate(uprights.mean(0).cpu().numpy(), temperature)
-        one, mirrored = calibrate(pair.cpu().numpy(), temperature)
-        return attention.float().cpu().numpy(), supervised, np.abs(one - mirrored)
+        mean = pair.mean(0) if self.checkpoint.config.mirrored else pair[0]
+        difference = np.abs(np.subtract(*calibrate(pair[:, -1:], temperature)))
+        return attention.float().cpu().numpy(), calibrate(mean, temperature), difference
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=has_bf16(self.device))
@@ -103,17 +105,6 @@ def has_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
-
-
-def _rotated(images: torch.Tensor, rotations: range) -> torch.Tensor:
-    """``images`` (N, C, S, S) as (R * N, C, S, S), grouped by rotation."""
-    return torch.cat([images.rot90(k, (2, 3)) for k in rotations])
-
-
-def _rotated_back(answers: torch.Tensor, rotations: range) -> torch.Tensor:
-    """Undo ``_rotated`` on outputs ``answers`` (R * N, K, S, S). Returns (R, N, K, S, S)."""
-    parts = answers.chunk(len(rotations))
-    return torch.stack([part.rot90(-k, (2, 3)) for part, k in zip(parts, rotations)])
 
 
 def _joined(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:

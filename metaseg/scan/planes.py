@@ -63,8 +63,8 @@ def from_plane(
 
 
 def in_plane(scan: Scan, plane: str) -> Scan:
-    """``scan`` cut into slices of another plane ("axial", "coronal" or "sagittal"); its voxels are a
-    view of those of ``scan``, no copy.
+    """``scan`` cut into slices of another plane ("axial", "coronal" or "sagittal"); its voxels
+    are a view of those of ``scan``, no copy.
 
     Raises InputError if the plane is unknown, or the scan is not a volume of known orientation.
     """

@@ -64,9 +64,9 @@ class TrainingConfig(Variation, Sampling):
     """bf16, no (float32), or auto: bf16 where the GPU or the processor computes in it."""
     workers: int = 0
     """Processes that load slices for each training process; they do not change the result."""
-    rotations: bool = False
-    """Test-time augmentation: average over four 90-degree rotations (4x inference cost). Makes the
-    model insensitive to scan orientation. Validation during training does not use it."""
+    mirrored: bool = False
+    """Test-time augmentation: average over a slice and its mirror image, at twice the inference
+    cost. Validation during training does not use it."""
     validation_share: float = 0.1
     """Share of each data folder's training patients that is held out to choose the best epoch."""
     validation_by: str = "group"

@@ -167,7 +167,7 @@ def train_network(
                 threshold=0.5,
                 sensitive_threshold=None,
                 temperature=1.0,
-                rotations=config.rotations,
+                mirrored=config.mirrored,
                 input_check=None,
                 volume=None,
                 training=outcome,

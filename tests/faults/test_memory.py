@@ -44,8 +44,8 @@ def test_a_batch_that_does_not_fit_the_gpu_is_halved(heads, monkeypatch, room, t
     segmenter, tried = crowded(room)
     images = np.random.default_rng(0).normal(size=(6, 3, 64, 64)).astype(np.float32)
     other, short = Segmenter([small_checkpoint("unet")], "cpu"), set()
-    expected = other.runtime("unet").run(images, set())
-    found = segmenter.runtime("unet").run(images, short)
+    expected = other.runtime("unet").run(images, False, set())
+    found = segmenter.runtime("unet").run(images, False, short)
     for array, wanted in zip(found, expected):
         np.testing.assert_allclose(array, wanted, atol=2e-3)
     assert tried == tries and not short

@@ -94,9 +94,9 @@ def test_the_card_says_how_a_slice_is_seen(folder: Path):
     text = render_card(folder)
     assert "Test-time augmentation: none." in text and "not calibrated" in text
     config = json.loads((folder / CONFIG).read_text())
-    (folder / CONFIG).write_text(json.dumps(config | {"rotations": True, "temperature": 1.625}))
+    (folder / CONFIG).write_text(json.dumps(config | {"mirrored": True, "temperature": 1.625}))
     text = render_card(folder)
-    assert "Test-time augmentation: rotation by 90, 180 and 270 degrees." in text
+    assert "Test-time augmentation: the mirror image." in text
     assert "A temperature of 1.62, fitted on validation patients" in text
     assert "Whole volumes: each slice of a volume is judged alone." in text
     settings = {"all_planes": True, "growth": 0.5, "smallest_mm3": 0.0}

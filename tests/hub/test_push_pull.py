@@ -112,7 +112,7 @@ def test_a_damaged_cache_is_mended(hub: Hub, client: Client, folder: Path, tmp_p
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"format": 4}, "has format 4 and this MetaSeg reads format 3: update MetaSeg"),
+        ({"format": 5}, "has format 5 and this MetaSeg reads format 4: update MetaSeg"),
         ({"architecture": "transformer"}, "architecture transformer is unknown"),
         ({"architecture": "unet"}, "belong to another architecture"),
         ({"encoder": "no-such-encoder"}, "names a network that MetaSeg cannot build"),

@@ -21,11 +21,11 @@ from tests.training.tiny import TINY
 
 @pytest.mark.parametrize("model", ARCHITECTURES)
 def test_training_leaves_a_checkpoint_that_loads(data_folder, tmp_path, model):
-    train([model], [data_folder], tmp_path / "run", replace(TINY, epochs=1, rotations=True))
+    train([model], [data_folder], tmp_path / "run", replace(TINY, epochs=1, mirrored=True))
     folder = tmp_path / "run" / model
     checkpoint = load_checkpoint(folder)
     assert checkpoint.config.architecture == model
-    assert checkpoint.config.preprocessing.size == 64 and checkpoint.config.rotations
+    assert checkpoint.config.preprocessing.size == 64 and checkpoint.config.mirrored
     record = checkpoint.config.training
     assert record["config"]["loss"] == "bce+dice" and record["best"]["epoch"] == 1
     (data,) = record["data"]
