@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -20,7 +21,7 @@ from metaseg.preprocess import (
 from metaseg.runtime import Runtime
 from metaseg.scan import Scan
 from metaseg.scan.burnt_in import has_letters
-from metaseg.scan.planes import PLANES, array_in_plane, is_isotropic
+from metaseg.scan.planes import PLANES, array_in_plane, in_plane, is_isotropic
 
 PANELS = (
     "This may be a figure of several pictures: cut out one slice, because the network sees one at "
@@ -31,6 +32,18 @@ LETTERS = (
     "share the picture."
 )
 NO_TISSUE = "No tissue was found in this slice, so it was not analysed."
+
+
+EVERY = 2
+"""Of the slices of other planes than a volume's own, every second is seen: docs/volumes.md."""
+
+
+def cut_in(scan: Scan, plane: str) -> Scan:
+    """The slices of ``scan`` in ``plane`` that a network sees: all of them in its own."""
+    if plane == scan.plane:
+        return scan
+    cut = in_plane(scan, plane)
+    return replace(cut, voxels=cut.voxels[::EVERY], volume=cut.voxels)
 
 
 class Seen:
@@ -77,8 +90,9 @@ class Pass:
         self.planes = [scan.plane]
         if self.volume is not None and self.volume.all_planes and is_isotropic(scan):
             self.planes += [plane for plane in PLANES if plane != scan.plane]
-        # Planes are views enough: docs/volumes.md.
-        self.mirrored = checkpoint.config.mirrored and len(self.planes) == 1
+        # Of the mean: a slice, its mirror image and its cuts in other planes weigh the same.
+        self.mirrored = checkpoint.config.mirrored
+        self.weight = 1 / (len(self.planes) + self.mirrored)
         self.probability = np.zeros(scan.voxels.shape, np.float32)
         self.features: list[np.ndarray] = []
         self.notices = {notice} if notice else set()
@@ -86,7 +100,7 @@ class Pass:
         self.cut: Scan | None = None
 
     def turn_to(self, cut: Scan, seen: Seen) -> None:
-        """Go on with the slices of another plane, in the grid of ``cut``."""
+        """Go on with the slices of another plane, as ``cut_in`` gives them."""
         if cut.plane == self.scan.plane:
             self.seen = seen
         self.cut = cut
@@ -99,12 +113,26 @@ class Pass:
             return
         started = time.perf_counter()
         images = np.stack([image for _, image, _ in batch])
-        outputs, features = self.runtime.run(images, self.mirrored, self.notices)
-        if self.cut.plane == self.scan.plane:
+        own = self.cut.plane == self.scan.plane
+        outputs, features = self.runtime.run(images, own and self.mirrored, self.notices)
+        if own:
             self.features += list(features)
         for (index, _, geometry), output in zip(batch, outputs):
-            self.mean[index] += geometry.inverse(output).clip(0, 1) / len(self.planes)
+            probability = self.weight * geometry.inverse(output).clip(0, 1)
+            if own:
+                self.mean[index] += (1 + self.mirrored) * probability
+            else:
+                self._interpolate(EVERY * index, probability)
         self.seconds += time.perf_counter() - started
+
+    def _interpolate(self, index: int, probability: np.ndarray) -> None:
+        """Add what a slice of another plane gives to itself and to the slices around it that were
+        left out."""
+        depth = len(self.mean)
+        for offset in range(1 - EVERY, EVERY):
+            if 0 <= index + offset < depth:
+                alone = offset > 0 and index + EVERY >= depth  # no slice follows
+                self.mean[index + offset] += probability * (1 if alone else 1 - abs(offset) / EVERY)
 
     def prediction(self, shared: float) -> Prediction:
         """The result; preparing the slices took ``shared`` seconds."""

@@ -18,8 +18,8 @@ class VolumeSettings:
     """How a checkpoint judges volumes. A single slice has none of it."""
 
     all_planes: bool
-    """Average the probability over axial, coronal and sagittal slices, where voxels are isotropic;
-    the network then runs three times."""
+    """Average the probability over axial, coronal and sagittal slices, where voxels are isotropic.
+    Every second slice of the other planes is seen, once; the network runs about twice as often."""
     growth: Annotated[float, Field(gt=0, le=1)]
     """Hysteresis (Canny 1986, IEEE PAMI 8:679) in three dimensions: a lesion holds every voxel that
     reaches this share of the threshold and is connected with one that reaches the threshold

@@ -11,7 +11,7 @@ import numpy as np
 from metaseg.checkpoint import Checkpoint
 from metaseg.errors import InputError
 from metaseg.input_check import few_of
-from metaseg.passes import Pass, Seen
+from metaseg.passes import Pass, Seen, cut_in
 from metaseg.prediction import SENSITIVE, Prediction, check_threshold
 from metaseg.preprocess import (
     Preprocessing,
@@ -23,7 +23,6 @@ from metaseg.preprocess import (
 from metaseg.runtime import Runtime, choose_device, choose_library, open_runtime
 from metaseg.runtime.turns import Turns
 from metaseg.scan import Scan
-from metaseg.scan.planes import in_plane
 
 if TYPE_CHECKING:
     from metaseg.runtime.pytorch import PyTorch
@@ -146,11 +145,11 @@ class Segmenter:
         begun(passes)
         size = max(one.runtime.batch for one in passes)
         planes = max((one.planes for one in passes), key=len)
-        depths = {plane: len(in_plane(scan, plane).voxels) for plane in planes}
+        depths = {plane: len(cut_in(scan, plane).voxels) for plane in planes}
         steps = [(plane, first) for plane in planes for first in range(0, depths[plane], size)]
         for plane, first in progress(steps):
             if first == 0:
-                cut = in_plane(scan, plane)
+                cut = cut_in(scan, plane)
                 concerned = [one for one in passes if plane in one.planes]
                 seen = {one.settings: Seen(cut, one.settings) for one in concerned}
                 for one in concerned:
