@@ -21,7 +21,7 @@ from scipy.special import expit, logit
 from tables import table
 from tqdm import tqdm
 
-from metaseg.augmented import calibrate
+from metaseg.calibration import calibrate
 from metaseg.checkpoint import Checkpoint
 from metaseg.data.case import Case, read_case
 from metaseg.data.cases import cases_of_split, hold_out_validation

@@ -34,8 +34,8 @@ LETTERS = (
 NO_TISSUE = "No tissue was found in this slice, so it was not analysed."
 
 
-EVERY = 2
-"""Of the slices of other planes than a volume's own, every second is seen: docs/volumes.md."""
+EVERY = 3
+"""Of the slices of other planes than a volume's own, every third is seen: docs/volumes.md."""
 
 
 def cut_in(scan: Scan, plane: str) -> Scan:

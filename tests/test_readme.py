@@ -33,6 +33,12 @@ def test_the_snippet_runs(server, monkeypatch, capsys):
     assert 0 <= float(dice) <= 1 and "area_px" in lesions
 
 
+def test_the_snippet_for_many_calls_runs(server, capsys):
+    exec(block("quick snippet").replace("http://127.0.0.1:7860", server), {})
+    thresholds = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
+    assert thresholds and all(0 < threshold < 1 for threshold in thresholds)
+
+
 def test_the_package_snippet_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     exec(block("package snippet").replace('"examples/', f'"{ROOT}/examples/'), {})

@@ -11,7 +11,7 @@ import numpy as np
 import openvino
 from scipy.special import expit
 
-from metaseg.augmented import calibrate
+from metaseg.calibration import calibrate
 from metaseg.checkpoint import Checkpoint
 from metaseg.runtime.exports import DECODER, ENCODER, exported
 from metaseg.runtime.threads import threads

@@ -5,7 +5,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from metaseg.augmented import calibrate
+from metaseg.calibration import calibrate
 from metaseg.checkpoint import Checkpoint
 from metaseg.models import AttentionUNet, Network
 from metaseg.zero_gpu import lend_gpu
