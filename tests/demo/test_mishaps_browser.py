@@ -135,6 +135,22 @@ def test_a_lost_upload_is_sent_again(page):
     wait_for(page, OTHER.stem)
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_files_that_the_browser_cannot_read_are_told(page, count):
+    """A file that was moved after it was chosen: whatever asks for its bytes fails."""
+    page.route("**/upload*", lambda route: route.abort())
+    page.evaluate(
+        """count => {
+            const gone = new DataTransfer();
+            for (let n = 0; n < count; n++) gone.items.add(new File(["x"], `slice${n}.dcm`));
+            Blob.prototype.text = () => Promise.reject(new DOMException("gone", "NotFoundError"));
+            document.dispatchEvent(new DragEvent("drop", { dataTransfer: gone, bubbles: true }));
+        }""",
+        count,
+    )
+    expect(page.locator("#notice")).to_contain_text("could not be sent: check that it is still")
+
+
 def test_a_review_outlives_a_cancelled_run(page, gate):
     gate.set()
     page.get_by_role("radio", name="Attention U-Net").check()

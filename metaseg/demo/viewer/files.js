@@ -5,14 +5,19 @@ import { choice, config, find, findAll, open, tell, view } from "./state.js";
 import { showTruth } from "./panel.js";
 import { zipOf } from "./zip.js";
 
+class Refusal extends Error {}
+
 const say = (words) => tell("notice", { words, bad: true });
+// The server answers in words; whatever the browser itself says is of no help.
+const sayFault = (fault) => say(fault instanceof Refusal ? fault.message
+  : "The file could not be sent: check that it is still there and that you are online, then try again.");
 
 async function upload(file) {
   const { root, api_prefix: prefix = "" } = window.gradio_config ?? {};
   const body = new FormData();
   body.append("files", file, file.name);
   const response = await fetch(`${root ?? location.origin}${prefix}/upload`, { method: "POST", body });
-  if (!response.ok) throw new Error(await response.text());
+  if (!response.ok) throw new Refusal(await response.text());
   const [path] = await response.json();
   return path;
 }
@@ -44,7 +49,7 @@ async function openFile(file) {
     showTruth();
     ask(0);
   } catch (fault) {
-    if (choice.id === id) say(fault.message);
+    if (choice.id === id) sayFault(fault);
   }
 }
 
@@ -66,7 +71,7 @@ async function openTruth(file) {
     showTruth();
     ask(0);
   } catch (fault) {
-    say(fault.message);
+    sayFault(fault);
   }
 }
 
@@ -147,18 +152,18 @@ export function watchFiles() {
     event.preventDefault();
     event.stopPropagation();
     if (event.target.closest?.("#truth-row")) openTruth(event.dataTransfer.files[0]);
-    else dropped(event.dataTransfer).then(take);
+    else dropped(event.dataTransfer).then(take).catch(sayFault);
   }, true);
   document.addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files ?? [])];
     if (!files.length) return;
     event.preventDefault();
-    take(files);
+    take(files).catch(sayFault);
   });
   document.addEventListener("change", (event) => {
     const { target } = event;
     if (target.type !== "file" || !target.files.length) return;
-    if (target.closest("#scan")) take([...target.files]);
+    if (target.closest("#scan")) take([...target.files]).catch(sayFault);
     else if (target.closest("#ground-truth")) openTruth(target.files[0]);
     else return;
     // The same file may be chosen again.
