@@ -18,6 +18,24 @@ STUDIES = 32
 SHAPE, THICKNESS = (40, 256, 256), 4.0
 """Thick slices, as most archives have: such volumes are not cut in three planes."""
 
+PRODUCTS = """import numpy
+a = numpy.ones((500, 500), numpy.float32)
+for _ in range(600): a = a @ a * 1e-9"""
+
+
+def two_at_once() -> float:
+    """How many times as much two processes of matrix products do as one: what is to be had here."""
+
+    def seconds(count: int) -> float:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        started = time.perf_counter()
+        command = [sys.executable, "-c", PRODUCTS]
+        for one in [subprocess.Popen(command, env=environment) for _ in range(count)]:
+            one.wait()
+        return time.perf_counter() - started
+
+    return 2 * seconds(1) / seconds(2)
+
 
 def main() -> None:
     """Time the command with one worker and with two."""
@@ -28,7 +46,7 @@ def main() -> None:
         for number in range(STUDIES):
             write_volume(folder / "studies" / f"study{number}.nii", SHAPE, THICKNESS)
         helped = subprocess.run([*command, "--help"], capture_output=True, text=True).stdout
-        result = {}
+        result = {"two_at_once": two_at_once()}
         ways = {
             "one thread": ["--workers", "1"], "1": ["--workers", "1"], "2": ["--workers", "2"],
         }  # fmt: skip

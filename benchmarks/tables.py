@@ -70,6 +70,10 @@ def document(facts: dict[str, str], results: dict[str, dict]) -> str:
         ("archive, two processes", ("archive", "2")),
     ]
     parts.append(section("An archive of studies (`metaseg predict`)", rows, before, after))
+    if at_once := find(after, ("archive", "two_at_once")):
+        parts.append(
+            f"Two processes of matrix products do {at_once:.2f} times as much as one here.\n"
+        )
     parts.append(memory_section(before, after))
     if after.get("peers"):
         peers = [

@@ -57,5 +57,6 @@ def _slices_of(
         levels, mask = add_metastases(
             grey, truth[index], brain, pixel_mm, random, case.dataset.modality, enhancement=KATO
         )
-        made = Scan(levels[None].astype(np.float32), f"{case.name}-{index}", eight_bit=True)
+        name = f"{case.name}-{index}"
+        made = Scan(levels[None].astype(np.float32), name, eight_bit=True, spacing=scan.spacing)
         yield made, mask[None]

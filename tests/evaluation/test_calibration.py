@@ -58,6 +58,19 @@ def test_synthetic_metastases_are_added_to_validation_slices(tmp_path):
     assert list(slices_with_metastases(unknown, preprocessing())) == []
 
 
+def test_synthetic_metastases_leave_the_shape_of_pixels(tmp_path, monkeypatch):
+    from metaseg.synthesis.folder import write_synthetic_folder
+
+    def read_oblong(case):
+        scan, truth = read_case(case)
+        return replace(scan, spacing=(1.0, 2.0, 1.0)), truth
+
+    monkeypatch.setattr("metaseg.synthesis.validation.read_case", read_oblong)
+    cases = read_cases(write_synthetic_folder(tmp_path / "drawn", groups=1, slices=2))
+    made = list(slices_with_metastases(cases, preprocessing()))
+    assert made and all(scan.aspect == 2 for _, scan, _ in made)
+
+
 def prediction_of(probability: np.ndarray) -> Prediction:
     """Of one slice (H, W)."""
     return Prediction(probability[None], "n", "N", "0", 0.0)
