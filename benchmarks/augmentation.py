@@ -12,12 +12,11 @@ them.
 
 import argparse
 from collections import defaultdict
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import openvino
-from scipy.special import expit, logit
+from scipy.special import expit
 from tables import table
 from tqdm import tqdm
 
@@ -25,9 +24,8 @@ from metaseg.calibration import calibrate
 from metaseg.checkpoint import Checkpoint
 from metaseg.data.case import Case, read_case
 from metaseg.data.cases import cases_of_split, hold_out_validation
-from metaseg.evaluation.calibrate import GRID, Outputs, choose_sensitive, group_dice_by_threshold
+from metaseg.evaluation.calibrate import Calibration, Outputs
 from metaseg.evaluation.perturbations import perturbations
-from metaseg.evaluation.pixels import PixelHistogram
 from metaseg.hub.resolve import load_models
 from metaseg.metrics import Counts
 from metaseg.prediction import Prediction, reaches
@@ -90,8 +88,8 @@ class Viewer:
         return {name: prepared[1].inverse(mean).clip(0, 1) for name, mean in means.items()}
 
 
-def look_at_cases(viewer: Viewer, cases: list[Case]) -> dict[str, Outputs]:
-    """What each of SETS sees of ``cases`` and of copies with synthetic metastases."""
+def look_at_cases(viewer: Viewer, cases: list[Case]) -> dict[str, Calibration]:
+    """What is chosen for each of SETS on ``cases`` and on copies with synthetic metastases."""
     seen = {name: Outputs() for name in SETS}
 
     def look(case: Case, scan: Scan, truth: np.ndarray, brains: list | None = None) -> None:
@@ -104,10 +102,11 @@ def look_at_cases(viewer: Viewer, cases: list[Case]) -> dict[str, Outputs]:
 
     for case in tqdm(cases, unit="case"):
         scan, truth = read_case(case)
-        look(case, scan, truth, list(brain_masks(scan, viewer.settings)))
-    for made in tqdm(list(slices_with_metastases(cases, viewer.settings)), unit="slice"):
-        look(*made)
-    return seen
+        look(case, scan, truth, brain_masks(scan, viewer.settings))
+    made = list(slices_with_metastases(cases, viewer.settings))
+    for one in tqdm(made, unit="slice"):
+        look(*one)
+    return {name: one.calibration(len(cases), len(made)) for name, one in seen.items()}
 
 
 def slices_to_alter(viewer: Viewer, cases: list[Case]) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -126,22 +125,12 @@ def slices_to_alter(viewer: Viewer, cases: list[Case]) -> list[tuple[np.ndarray,
 def measure(checkpoint: Checkpoint, cases: list[Case]) -> list[list[str]]:
     """The table's rows for one network."""
     viewer = Viewer(checkpoint)
-    points, rows = {}, {}
-    for name, seen in look_at_cases(viewer, cases).items():
-        brain = sum(seen.brains.values(), PixelHistogram())
-        temperature = brain.fit_temperature()
-        scores = group_dice_by_threshold(seen.pooled, temperature)
-        best = int(scores.argmax())
-        points[name] = temperature, GRID[best]
-        found = choose_sensitive(seen.lesions.values(), temperature * logit(GRID[best]))
-        _, sensitivity, false = found or (float("nan"),) * 3
-        error = brain.calibration_error(temperature)
-        rows[name] = [f"{scores[best]:.3f}", f"{sensitivity:.3f}", f"{false:.2f}", f"{error:.4f}"]
+    chosen = look_at_cases(viewer, cases)
 
     def dice_of(grey: np.ndarray, truth: np.ndarray) -> dict[str, float]:
         return {
-            name: Counts.of(reaches(calibrate(mean, points[name][0]), points[name][1]), truth).dice
-            for name, mean in viewer.look(grey).items()
+            name: Counts.of(reaches(calibrate(mean, one.temperature), one.threshold), truth).dice
+            for mean, (name, one) in zip(viewer.look(grey).values(), chosen.items())
         }
 
     plain: dict[str, list[float]] = defaultdict(list)
@@ -154,12 +143,15 @@ def measure(checkpoint: Checkpoint, cases: list[Case]) -> list[list[str]]:
             if (altered := change(grey, truth)) is not None:
                 for name, dice in dice_of(*altered).items():
                     drops[name][kind].append(before[name] - dice)
-    for name, row in rows.items():
+    rows = []
+    for name, one in chosen.items():
         means = {kind: float(np.mean(values)) for kind, values in drops[name].items()}
         worst = max(means, key=means.__getitem__)
-        row += [f"{np.mean(plain[name]):.3f}", f"{np.mean(list(means.values())):.3f}"]
-        row += [f"{means[worst]:.3f} ({worst.replace('_', ' ')})"]
-    return [[name, *row] for name, row in rows.items()]
+        found, false = one.sensitivity, one.false_positives_per_slice
+        figures = one.group_dice, found, false, one.ece, np.mean(plain[name])
+        rows.append([name, *(f"{np.nan if value is None else value:.4f}" for value in figures)])
+        rows[-1] += [f"{np.mean(list(means.values())):.4f}", f"{means[worst]:.4f} ({worst})"]
+    return rows
 
 
 def main() -> None:
@@ -170,7 +162,6 @@ def main() -> None:
     options = parser.parse_args()
     for checkpoint in load_models(options.model):
         config = checkpoint.config
-        plain = replace(checkpoint, config=replace(config, temperature=1.0, volume=None))
         settings = config.training.get("config", {})
         _, validation = hold_out_validation(
             cases_of_split(options.data, "train", None),
@@ -178,7 +169,7 @@ def main() -> None:
             settings.get("validation_by", "group"),
         )
         print(f"{config.title}, {len(validation)} validation cases\n")
-        print(table(HEAD, measure(plain, validation)), flush=True)
+        print(table(HEAD, measure(checkpoint, validation)), flush=True)
 
 
 if __name__ == "__main__":

@@ -116,12 +116,12 @@ def main() -> None:
             slices.mkdir()
             fresh = new_slices(slices)  # one for all: the demo keeps what it has seen
             result["slices"] = measure_slices(visitor, fresh)
+            result["mib_idle"] = memory_mib(server)
             # The client opens a connection for each call and file, and reads the certificates of
             # all authorities for each, unless it is given them.
             quick = Client(url, verbose=False, ssl_verify=ssl.create_default_context())  # pyright: ignore[reportArgumentType]
             result["quick"] = {"empty": measure_empty(quick)}
             result["quick"]["slices"] = measure_slices(quick, fresh)
-            result["mib_idle"] = memory_mib(server)
             path = write_volume(folder / "small.nii", SMALL)
             result["volume"] = measure_volume(visitor, path)
             result["beside"] = measure_beside(url, visitor, fresh, folder)

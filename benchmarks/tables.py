@@ -63,7 +63,8 @@ def document(facts: dict[str, str], results: dict[str, dict]) -> str:
         ("a slice while another visitor's volume runs", ("requests", "beside", "beside")),
     ]
     parts.append(section("The demo, through a real client", rows, before, after))
-    parts.append(CERTIFICATES)
+    if find(after, ("requests", "quick")):
+        parts.append(CERTIFICATES)
     rows = [
         ("archive, one process with one thread", ("archive", "one thread")),
         ("archive, one process", ("archive", "1")),

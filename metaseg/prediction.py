@@ -19,7 +19,7 @@ class VolumeSettings:
 
     all_planes: bool
     """Average the probability over axial, coronal and sagittal slices, where voxels are isotropic.
-    Every third slice of the other planes is seen, once; the network runs half as often again."""
+    Every third slice of the other planes is seen, once; it takes a third to a half longer."""
     growth: Annotated[float, Field(gt=0, le=1)]
     """Hysteresis (Canny 1986, IEEE PAMI 8:679) in three dimensions: a lesion holds every voxel that
     reaches this share of the threshold and is connected with one that reaches the threshold

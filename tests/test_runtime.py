@@ -49,10 +49,11 @@ def probability(folder, library: str) -> np.ndarray:
     return segmenter.predict(head(), "nested_unet").probability
 
 
-def test_both_libraries_give_the_same_probability_and_features(cache, stored):
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_both_libraries_give_the_same_probability_and_features(cache, stored, mirrored):
     segmenters = [Segmenter([load_checkpoint(stored)], "cpu", name) for name in runtime.LIBRARIES]
     images = np.random.default_rng(0).normal(size=(3, 3, 64, 64)).astype(np.float32)
-    answers = [one.runtime("nested_unet").run(images, True, set()) for one in segmenters]
+    answers = [one.runtime("nested_unet").run(images, mirrored, set()) for one in segmenters]
     for one, other in zip(*answers):
         assert one.shape == other.shape and one.dtype == other.dtype == np.float32
         np.testing.assert_allclose(one, other, atol=0.05)  # in bf16 where there is bf16

@@ -82,7 +82,9 @@ def head_volume(spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)) -> Scan:
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_the_mean_over_three_planes_is_that_of_three_predictions(mirrored):
     """Of the other planes every third slice is seen, once, and those between are interpolated."""
-    scan = head_volume()
+    whole = head_volume()
+    # The last cut with tissue that is seen has two behind it.
+    scan = replace(whole, voxels=whole.voxels[..., :54])
     once, plain, averaged = (
         Segmenter([small_checkpoint("unet", **changes)], "cpu")
         for changes in (
@@ -99,8 +101,8 @@ def test_the_mean_over_three_planes_is_that_of_three_predictions(mirrored):
         seen = np.arange(0, len(probability), 3)
         ends = probability[0], probability[seen[-1]]
         between = interp1d(seen, probability[seen], axis=0, bounds_error=False, fill_value=ends)
-        whole = between(np.arange(len(probability)))
-        parts.append(in_plane(replace(cut, voxels=whole), "axial").voxels)
+        filled = between(np.arange(len(probability)))
+        parts.append(in_plane(replace(cut, voxels=filled), "axial").voxels)
     seen = []
     prediction = averaged.predict(
         scan, "unet", lambda batches: seen.append(len(batches)) or batches

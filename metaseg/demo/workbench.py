@@ -107,10 +107,9 @@ class Workbench:
         one_slice = plane in PLANES and not source.is_volume
         if plane is None or plane == source.plane or one_slice:
             return OpenScan(source, mask, key, mask_key)
-        turned = self._once(("scan", key, plane), lambda: in_plane(source, plane))
         if mask is not None:
             mask = array_in_plane(mask, source, plane)
-        return OpenScan(turned, mask, (key, plane), mask_key)
+        return OpenScan(in_plane(source, plane), mask, (key, plane), mask_key)
 
     def predict(
         self, opened: OpenScan, model: str, progress: Callable = lambda batches: batches

@@ -81,6 +81,36 @@ class Outputs:
                 inside = brain | real
                 histogram.add(confidence[inside], real[inside])
 
+    def calibration(self, cases: int, synthetic_slices: int) -> Calibration:
+        """What ``calibrate`` chooses on them."""
+        brain = sum(self.brains.values(), PixelHistogram())
+        temperature = brain.fit_temperature()
+        if not brain.calibration_error(temperature) < brain.calibration_error():
+            temperature = 1.0
+        scores = group_dice_by_threshold(self.pooled, temperature)
+        best = int(scores.argmax())
+        sensitive = choose_sensitive(self.lesions.values(), temperature * logit(GRID[best]))
+        at, found, false = (None, None, None) if sensitive is None else sensitive
+        return Calibration(
+            temperature,
+            GRID[best],
+            None if at is None else round(float(expit(at / temperature)), 4),
+            float(scores[best]),
+            found,
+            false,
+            brain.calibration_error(),
+            brain.calibration_error(temperature),
+            {
+                source: {
+                    "ece_before": histogram.calibration_error(),
+                    "ece": histogram.calibration_error(temperature),
+                }
+                for source, histogram in self.brains.items()
+            },
+            cases,
+            synthetic_slices,
+        )
+
 
 def calibrate(
     segmenter: Segmenter,
@@ -119,33 +149,7 @@ def calibrate(
     synthetic = list(slices_with_metastases(cases, config.preprocessing))
     for made in progress(synthetic):
         look(*made)
-    brain = sum(seen.brains.values(), PixelHistogram())
-    temperature = brain.fit_temperature()
-    if not brain.calibration_error(temperature) < brain.calibration_error():
-        temperature = 1.0
-    scores = group_dice_by_threshold(seen.pooled, temperature)
-    best = int(scores.argmax())
-    sensitive = choose_sensitive(seen.lesions.values(), temperature * logit(GRID[best]))
-    at, found, false = (None, None, None) if sensitive is None else sensitive
-    return Calibration(
-        temperature,
-        GRID[best],
-        None if at is None else round(float(expit(at / temperature)), 4),
-        float(scores[best]),
-        found,
-        false,
-        brain.calibration_error(),
-        brain.calibration_error(temperature),
-        {
-            source: {
-                "ece_before": histogram.calibration_error(),
-                "ece": histogram.calibration_error(temperature),
-            }
-            for source, histogram in seen.brains.items()
-        },
-        len(cases),
-        len(synthetic),
-    )
+    return seen.calibration(len(cases), len(synthetic))
 
 
 def check_input(

@@ -20,7 +20,7 @@ SMALLEST = (0.0, 5.0, 10.0)
 """Candidate sizes in mm3. A ball of 10 mm3 measures 2.7 mm: gliomas, whose volumes decide, would
 allow more, but small metastases must stay."""
 GAIN = 0.005
-"""What growth and size must each gain to be used, and so must each further run of the network."""
+"""What growth and size must each gain to be used; three planes must gain twice as much."""
 
 NONE = VolumeSettings(all_planes=False, growth=1.0, smallest_mm3=0.0)
 

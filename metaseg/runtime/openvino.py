@@ -21,8 +21,8 @@ class OpenVINO:
     """One checkpoint's network, compiled for this processor.
 
     Two pictures run side by side, a slice and its mirror image or two slices, each on threads of
-    its own: together they would leave half of a second core idle (docs/performance.md). Raises
-    whatever OpenVINO raises where it cannot convert or compile the network.
+    its own: together they would leave half of a second core idle. Raises whatever OpenVINO raises
+    where it cannot convert or compile the network.
     """
 
     batch = 2
