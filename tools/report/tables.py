@@ -120,6 +120,8 @@ def targets(networks: Sequence[Network], wanted: Sequence[dict]) -> str:
             for network, value in zip(networks, values):
                 met = value is not None and (value <= limit if at_most else value >= limit)
                 word = "" if value is None else ", met" if met else ", missed"
-                row[network.title] = show(value) + word
+                # A value just short of the limit must not be rounded to it.
+                close = value is not None and not met and round(value, 3) == limit
+                row[network.title] = show(value, ".4f" if close else "") + word
             rows.append(row)
     return to_markdown(rows)
