@@ -39,7 +39,8 @@ def test_the_table_is_read_and_a_row_opens_its_scan(browser, server, tmp_path, s
         expect(row.locator(".result")).to_contain_text("region")
         expect(row.locator(".largest")).to_contain_text(" pixels")
         (pixels,) = re.findall(r"(\d+) pixels", row.locator(".largest").inner_text())
-        assert 1_000 < int(pixels) < 10_000, "at each network's own threshold"
+        # At a threshold of 0 it would be the whole picture, 512 x 512.
+        assert 1_000 < int(pixels) < 50_000, "at each network's own threshold"
         assert row.locator("img").evaluate("image => image.naturalWidth") >= 60
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     # Nothing lies over the table: each row is what a click in its middle meets.
