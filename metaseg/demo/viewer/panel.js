@@ -20,7 +20,7 @@ export function showChoice() {
     label?.style.setProperty("--colour", network.colour);
     label?.classList.toggle("dashed", network.dash.length > 0);
   }
-  const value = Math.round((choice.threshold ?? startOf()) * 100) / 100;
+  const value = Math.round((choice.threshold ?? startOf()) * 1000) / 1000;
   find("#threshold-range").value = value;
   find("#threshold-number").value = value;
   const own = new Set(ownThresholds());
@@ -36,7 +36,7 @@ function showTicks() {
   const sensitive = chosenNetworks().map((network) => network.sensitive).filter(Boolean);
   if (sensitive.length) {
     const highest = Math.max(...sensitive);
-    ticks.set(highest, `sensitive ${highest}`);
+    ticks.set(highest, `sensitive ${Math.round(highest * 1000) / 1000}`);
   }
   // One for all: where their thresholds differ, it stands between them and means each its own.
   const own = new Set(ownThresholds());
@@ -62,7 +62,7 @@ export function setThreshold(value) {
 }
 
 export function stepThreshold(by) {
-  setThreshold(Math.round((Number(find("#threshold-range").value) + by) * 100) / 100);
+  setThreshold(Math.round((Number(find("#threshold-range").value) + by) * 1000) / 1000);
 }
 
 export function chooseNetwork(name) {
