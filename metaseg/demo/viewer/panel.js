@@ -6,6 +6,8 @@ import { choice, chosenNetworks, config, find, findAll, heldBack, on, open, redr
 
 // ---- network and threshold
 
+const rounded = (value) => Math.round(value * 1000) / 1000;
+
 const ownThresholds = () => chosenNetworks().map(({ threshold }) => threshold);
 
 function startOf() {
@@ -20,7 +22,7 @@ export function showChoice() {
     label?.style.setProperty("--colour", network.colour);
     label?.classList.toggle("dashed", network.dash.length > 0);
   }
-  const value = Math.round((choice.threshold ?? startOf()) * 1000) / 1000;
+  const value = rounded(choice.threshold ?? startOf());
   find("#threshold-range").value = value;
   find("#threshold-number").value = value;
   const own = new Set(ownThresholds());
@@ -36,7 +38,7 @@ function showTicks() {
   const sensitive = chosenNetworks().map((network) => network.sensitive).filter(Boolean);
   if (sensitive.length) {
     const highest = Math.max(...sensitive);
-    ticks.set(highest, `sensitive ${Math.round(highest * 1000) / 1000}`);
+    ticks.set(highest, `sensitive ${rounded(highest)}`);
   }
   // One for all: where their thresholds differ, it stands between them and means each its own.
   const own = new Set(ownThresholds());
@@ -62,7 +64,7 @@ export function setThreshold(value) {
 }
 
 export function stepThreshold(by) {
-  setThreshold(Math.round((Number(find("#threshold-range").value) + by) * 1000) / 1000);
+  setThreshold(rounded(Number(find("#threshold-range").value) + by));
 }
 
 export function chooseNetwork(name) {
