@@ -1,7 +1,8 @@
 """Seconds of ``metaseg predict`` on an archive of drawn studies: by one process with one thread, by
 one with all, and by two.
 
-Prints JSON. An earlier version, which knows no ``--workers``, is timed once.
+A further study is what each adds once the processes run: the difference between FEW and STUDIES of
+them. Prints JSON. An earlier version, which knows no ``--workers``, is timed once.
 """
 
 import json
@@ -15,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from drawn import write_volume
 
-STUDIES = 32
+FEW, STUDIES = 4, 32
 SHAPE, THICKNESS = (40, 256, 256), 4.0
 """Thick slices, as most archives have: such volumes are not cut in three planes."""
 
@@ -44,23 +45,33 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         (folder / "studies").mkdir()
-        for number in range(STUDIES):
-            write_volume(folder / "studies" / f"study{number}.nii", SHAPE, THICKNESS)
+        paths = [folder / "studies" / f"study{number}.nii" for number in range(STUDIES)]
+        for path in paths:
+            write_volume(path, SHAPE, THICKNESS)
+
+        def seconds(count: int, chosen: list[str], environment: dict[str, str]) -> float:
+            with tempfile.TemporaryDirectory() as output:
+                started = time.perf_counter()
+                subprocess.run(
+                    [*command, *map(str, paths[:count]), "--output", output, *chosen],
+                    env={**os.environ, **environment},
+                    check=True,
+                    capture_output=True,
+                )
+                return time.perf_counter() - started
+
         helped = subprocess.run([*command, "--help"], capture_output=True, text=True).stdout
-        result = {"two_at_once": two_at_once()} if "--workers" in helped else {}
-        ways = {
-            "one thread": ["--workers", "1"], "1": ["--workers", "1"], "2": ["--workers", "2"],
-        }  # fmt: skip
-        for way, chosen in ways.items() if "--workers" in helped else [("1", [])]:
-            single = {"OMP_NUM_THREADS": "1"} if way == "one thread" else {}
-            started = time.perf_counter()
-            subprocess.run(
-                [*command, str(folder / "studies"), "--output", str(folder / way), *chosen],
-                env={**os.environ, **single},
-                check=True,
-                capture_output=True,
-            )
-            result[way] = time.perf_counter() - started
+        if "--workers" not in helped:
+            print(json.dumps({"1": seconds(STUDIES, [], {})}))
+            return
+        result: dict[str, float] = {"two_at_once": two_at_once()}
+        for way, workers, environment in (
+            ("one thread", "1", {"OMP_NUM_THREADS": "1"}),
+            ("1", "1", {}),
+            ("2", "2", {}),
+        ):
+            few, all_ = (seconds(n, ["--workers", workers], environment) for n in (FEW, STUDIES))
+            result |= {way: all_, f"further, {way}": (all_ - few) / (STUDIES - FEW)}
     print(json.dumps(result))
 
 

@@ -25,7 +25,7 @@ try:
 except ImportError:
     from metaseg.sources import load_models  # pyright: ignore[reportMissingImports]
 
-REPEATS = 15
+REPEATS = 40
 VOLUME = (155, 240, 240)
 LARGE = (400, 512, 512)
 

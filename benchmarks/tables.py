@@ -65,15 +65,18 @@ def document(facts: dict[str, str], results: dict[str, dict]) -> str:
     parts.append(section("The demo, through a real client", rows, before, after))
     if find(after, ("requests", "quick")):
         parts.append(CERTIFICATES)
+    ways = {"one thread": "one process with one thread", "1": "one process", "2": "two processes"}
     rows = [
-        ("archive, one process with one thread", ("archive", "one thread")),
-        ("archive, one process", ("archive", "1")),
-        ("archive, two processes", ("archive", "2")),
+        (f"{what}, {words}", ("archive", key + way))
+        for key, what in (("", "32 studies with the start"), ("further, ", "a further study"))
+        for way, words in ways.items()
     ]
     parts.append(section("An archive of studies (`metaseg predict`)", rows, before, after))
-    if at_once := find(after, ("archive", "two_at_once")):
+    if archive := after.get("archive"):
+        ratio = archive["further, one thread"] / archive["further, 2"]
         parts.append(
-            f"Two processes of matrix products do {at_once:.2f} times as much as one here.\n"
+            f"Once they run, two processes do {ratio:.2f} times as many studies as one with one "
+            f"thread. Of matrix products they do {archive['two_at_once']:.2f} times as many here.\n"
         )
     parts.append(memory_section(before, after))
     if after.get("peers"):
