@@ -10,8 +10,8 @@ INTRODUCTION = """# Performance
 
 `python benchmarks/speed.py --before CHECKOUT --write` wrote this page from one run. A figure is a
 median with quartiles in brackets. "Before" is an earlier commit, measured in turn with this one;
-on a machine that others use as well, trust the ratios more than the seconds. The networks are those
-that the commit below ships.
+on a machine that others use as well, trust the ratios more than the seconds. Each commit runs
+the networks that it ships, so ratios compare versions of MetaSeg, not one network.
 """
 
 CERTIFICATES = """`gradio_client` opens a connection for every call and every file, here three for

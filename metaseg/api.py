@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from metaseg.checkpoint import WEIGHTS
+from metaseg.checkpoint import CONFIG, WEIGHTS
 from metaseg.errors import disk_errors, memory_errors
 from metaseg.files import output_folder
 from metaseg.findings.files import write_results
@@ -138,13 +138,13 @@ def segment(
 
 
 @lru_cache(maxsize=4)
-def _load(model: str, changed: int | None) -> Segmenter:
+def _load(model: str, changed: tuple[int, ...]) -> Segmenter:
     """``model`` on its device; loaded again where its folder has ``changed``."""
     return Segmenter([from_pretrained(model)])
 
 
-def _changed(model: str) -> int | None:
-    """When the weights in the folder of ``model`` were written; None for one on the Hub."""
+def _changed(model: str) -> tuple[int, ...]:
+    """When weights and config in the folder of ``model`` were written; none for one on the Hub."""
     folder = local_folder(model)
-    weights = folder and folder / WEIGHTS
-    return weights.stat().st_mtime_ns if weights and weights.is_file() else None
+    files = [folder / name for name in (WEIGHTS, CONFIG)] if folder else []
+    return tuple(file.stat().st_mtime_ns for file in files if file.is_file())

@@ -153,12 +153,13 @@ def read_checkpoint(
         return network.float().eval()
 
     digest = hashlib.sha256(data).hexdigest()
-    metrics = {
-        data_set: figures
-        for data_set, figures in read_metrics(folder, name).items()
-        if is_of(figures, config, digest)
-    }
+    metrics = valid_metrics(read_metrics(folder, name), config, digest)
     return Checkpoint(name, config, Weights(build, true), revision or digest, metrics)
+
+
+def valid_metrics(metrics: dict[str, dict], config: Config, digest: str) -> dict[str, dict]:
+    """Those of ``metrics``, by data set, that ``is_of`` the network."""
+    return {name: figures for name, figures in metrics.items() if is_of(figures, config, digest)}
 
 
 def is_of(figures: dict[str, Any], config: Config, digest: str) -> bool:

@@ -147,7 +147,7 @@ SCORES = {
     "precision": "Precision",
     "recall": "Recall",
     "f1": "F1",
-    "group_dice": "Dice by patient",
+    "group_dice": "Dice by patient or group",
     "pooled_dice": "Pooled Dice",
     "empty_false_positive_rate": "False-positive rate on empty slices",
 }

@@ -139,7 +139,6 @@ class Segmenter:
         tissue skip the network: their probability is zero, and a notice says so. Single slices go
         before the slices of volumes that another thread is segmenting.
         """
-        started = time.perf_counter()
         checkpoints = [self.find(model) for model in models]
         passes = [Pass(one, scan, *self._opened(one.name)) for one in checkpoints]
         begun(passes)
@@ -147,6 +146,7 @@ class Segmenter:
         planes = max((one.planes for one in passes), key=len)
         depths = {plane: len(cut_in(scan, plane).voxels) for plane in planes}
         steps = [(plane, first) for plane in planes for first in range(0, depths[plane], size)]
+        shared = 0.0
         for plane, first in progress(steps):
             if first == 0:
                 cut = cut_in(scan, plane)
@@ -154,12 +154,12 @@ class Segmenter:
                 seen = {one.settings: Seen(cut, one.settings) for one in concerned}
                 for one in concerned:
                     one.turn_to(cut, seen[one.settings])
+            started = time.perf_counter()
             batches = {settings: part.next(size) for settings, part in seen.items()}
+            shared += time.perf_counter() - started
             for one in concerned:
                 with self.turns.take(urgent=not scan.is_volume):
                     one.run(batches[one.settings])
-        own = sum(one.seconds for one in passes)
-        shared = time.perf_counter() - started - own
         return [one.prediction(shared) for one in passes]
 
     def features(self, scan: Scan, model: str) -> np.ndarray:

@@ -88,9 +88,11 @@ def test_a_model_is_loaded_once_and_again_when_its_folder_changed(tmp_path: Path
     shutil.copytree(SHIPPED / MODEL, folder)
     first = metaseg.segment(SLICE, model=str(folder))
     assert metaseg.segment(SLICE, model=str(folder)).segmenter is first.segmenter
-    weights = folder / "model.safetensors"
-    weights.write_bytes(weights.read_bytes())
-    assert metaseg.segment(SLICE, model=str(folder)).segmenter is not first.segmenter
+    for name in ("model.safetensors", "config.json"):
+        (folder / name).write_bytes((folder / name).read_bytes())
+        again = metaseg.segment(SLICE, model=str(folder))
+        assert again.segmenter is not first.segmenter
+        first = again
 
 
 @pytest.mark.parametrize(

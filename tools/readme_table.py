@@ -10,7 +10,8 @@ from metaseg.metrics import show_score
 from tools.report.networks import Network, descriptions, read_networks
 
 HEAD = """\
-| model | test set | slices / patients | Dice, slices with a lesion | Dice by patient \
+| model | test set | slices / patients or groups | Dice, slices with a lesion \
+| Dice by patient or group \
 | pooled Dice | false positives on empty slices |
 |---|---|---|---|---|---|---|
 """

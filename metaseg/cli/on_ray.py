@@ -8,10 +8,12 @@ folders.
 import os
 import socket
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from metaseg.cli.studies import Outcome, Settings, Task, open_segmenter, segment_study
 from metaseg.errors import InputError
+from metaseg.hub.resolve import SHIPPED, local_folder
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would report to its makers
 
@@ -20,6 +22,10 @@ from ray.exceptions import RayError
 
 REACHED_WITHIN = 10
 """Seconds that a cluster has to accept a connection."""
+NOT_WRITTEN = (
+    "{} could not be written by a machine of the cluster ({}): all of them need the folder of the "
+    "results, with room in it."
+)
 LOST = (
     "The Ray cluster lost a worker again and again: see its logs, and run the command again. "
     "Finished scans are kept."
@@ -34,7 +40,11 @@ class Worker:
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         """``row`` with the outcome of its task."""
-        return {**row, "outcome": segment_study(self.segmenter, self.settings, row["task"])}
+        try:
+            outcome = segment_study(self.segmenter, self.settings, row["task"])
+        except OSError as error:
+            outcome = InputError(NOT_WRITTEN.format(row["task"].name, error.strerror))
+        return {**row, "outcome": outcome}
 
 
 def on_ray(
@@ -46,7 +56,13 @@ def on_ray(
     ``local`` starts a cluster on this machine. Ray replaces workers that die. InputError if there
     is no cluster, or it loses workers again and again.
     """
-    rows = [{"task": task} for task in tasks]
+    # The processes of a cluster run in folders of their own.
+    settings = replace(settings, folder=settings.folder.absolute())
+    checkpoint = local_folder(settings.model)
+    if checkpoint is not None and checkpoint.parent != SHIPPED:
+        settings = replace(settings, model=str(checkpoint.absolute()))
+    studies = [(task, replace(task.study, path=task.study.path.absolute())) for task in tasks]
+    rows = [{"task": replace(task, study=study)} for task, study in studies]
     if not rows:
         return
     try:

@@ -179,7 +179,7 @@ def _outcomes(
         yield from in_processes(settings, tasks, min(workers, count))
         return
     for task in tasks:
-        progress = partial(tqdm, desc=task.name, unit="slice", leave=False)
+        progress = partial(tqdm, desc=task.name, unit="step", leave=False)
         yield task, segment_study(segmenter, settings, task, progress)
 
 

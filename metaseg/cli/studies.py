@@ -10,7 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
-from multiprocessing import get_context, parent_process
+from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.connection import wait as wait_for_end
 from pathlib import Path
 from typing import Any
@@ -115,6 +115,9 @@ def in_processes(
         raise InputError(WORKER_DIED) from error
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+        # Python would wait at its end for the studies that are under way.
+        for process in active_children():
+            process.kill()
 
 
 _opened: list[tuple[Segmenter, Settings]] = []

@@ -125,14 +125,16 @@ def _networks(
     """The steps in which the ``missing`` networks' results come."""
     sent = Sent()
     titles = [workbench.segmenter.titles[name] for name in missing]
-    for done, count, passes in predicting(workbench, opened, missing, wanted):
+    depth = len(opened.scan.voxels)
+    for steps, of, passes in predicting(workbench, opened, missing, wanted):
+        done = steps * depth // of
         if opened.scan.is_volume:
-            sent.add_done(passes, done * len(opened.scan.voxels) // count)
-        progress = {"titles": titles, "done": done, "count": count}
+            sent.add_done(passes, done)
+        progress = {"titles": titles, "done": done, "count": depth}
         yield {"progress": progress, "networks": dict(sent.parts)}
     for prediction in workbench.predict_each(opened, missing):
         doubts = doubts_in((*doubts, *prediction.notices))
-        sent.add(prediction.model, prediction.probability, len(opened.scan.voxels))
+        sent.add(prediction.model, prediction.probability, depth)
     yield {"doubts": doubts, "networks": dict(sent.parts), "complete": missing}
 
 

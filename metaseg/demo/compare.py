@@ -43,6 +43,11 @@ def compare_view(
             "<p class='aside'>Add a ground truth mask to see what is correct, what is a false "
             "positive and what is missed.</p>"
         )
+    elif any(reading.grows for reading in readings):
+        parts.append(
+            "<p class='aside'>Dice by threshold is drawn for single slices alone: in a volume, "
+            "lesions grow below the threshold into neighbouring slices.</p>"
+        )
     elif truth.any():
         parts.append(
             "<h3>Dice by threshold</h3><p class='aside'>Dice is 1 if outline and ground truth are "

@@ -12,7 +12,7 @@ from gradio.route_utils import get_root_url
 
 from metaseg.demo.downloads import write_download
 from metaseg.demo.pixels import address_of
-from metaseg.demo.render import Inputs, number_in, review_in
+from metaseg.demo.render import Inputs, chosen_models, number_in, review_in
 from metaseg.demo.workbench import BOTH, Workbench
 from metaseg.errors import InputError
 from metaseg.prediction import check_threshold
@@ -62,37 +62,42 @@ def read_link(workbench: Workbench, query: dict[str, str]) -> tuple[str | None, 
 
 
 def python_call(workbench: Workbench, server: str, inputs: Inputs) -> str:
-    """The gradio_client call that reproduces the page's result for ``inputs``."""
+    """The gradio_client calls that reproduce the page's result for ``inputs``: of a volume one for
+    each network, without the ground truth, which ``/segment_volume`` does not take."""
     if not inputs.scan:
         return ""
+    names = chosen_models(workbench, inputs.model)
+    titles = [workbench.segmenter.titles[name] for name in names]
     arguments = {"scan": _file(inputs.scan)}
-    if inputs.truth:
-        arguments["ground_truth"] = _file(inputs.truth)
-    names = workbench.compared
-    if inputs.model != BOTH:
-        checkpoint = workbench.segmenter.find(inputs.model)
-        names = [checkpoint.name]
-        arguments["model"] = json.dumps(checkpoint.config.title)
     if inputs.threshold is not None:
         arguments["threshold"] = f"{check_threshold(inputs.threshold):g}"
-    if inputs.position is not None:
-        opened = workbench.open(inputs.scan, None, series=inputs.series)
-        if opened.scan.is_volume:
-            arguments["slice_index"] = f"{inputs.position:g}"
     if inputs.series is not None:
         arguments["series"] = json.dumps(inputs.series)
-    arguments["api_name"] = '"/compare"' if inputs.model == BOTH else '"/segment"'
-    results = ["overlay", "mask", "report"]
-    if len(names) > 1:
-        results = [f"{part}_{number}" for number, _ in enumerate(names, 1) for part in results]
-    order = ", ".join(workbench.segmenter.titles[name] for name in names)
-    lines = "".join(f"    {name}={value},\n" for name, value in arguments.items())
+    if workbench.open(inputs.scan, None, series=inputs.series).scan.is_volume:
+        calls = [
+            _call(["mask", "lesions", "report"], "/segment_volume", [title], arguments)
+            for title in titles
+        ]
+    else:
+        if inputs.truth:
+            arguments["ground_truth"] = _file(inputs.truth)
+        results = ["overlay", "mask", "report"]
+        if inputs.model == BOTH:
+            results = [f"{part}_{number}" for number, _ in enumerate(names, 1) for part in results]
+        calls = [
+            _call(results, "/compare" if inputs.model == BOTH else "/segment", titles, arguments)
+        ]
     return (
         "from gradio_client import Client, handle_file\n\n"
-        f"client = Client({json.dumps(server)})\n"
-        f"# {order}\n"
-        f"{', '.join(results)} = client.predict(\n{lines})\n"
+        f"client = Client({json.dumps(server)})\n{''.join(calls)}"
     )
+
+
+def _call(results: list[str], endpoint: str, titles: list[str], arguments: dict[str, str]) -> str:
+    model = {"model": json.dumps(titles[0])} if endpoint != "/compare" else {}
+    lines = [f"    {k}={v},\n" for k, v in {**arguments, **model}.items()]
+    lines.append(f"    api_name={json.dumps(endpoint)},\n")
+    return f"# {', '.join(titles)}\n{', '.join(results)} = client.predict(\n{''.join(lines)})\n"
 
 
 def _file(path: str) -> str:

@@ -1,5 +1,6 @@
 """What stands beside the picture: the verdict in words, doubts about the input, and the regions."""
 
+import json
 from collections.abc import Iterable, Sequence
 from html import escape
 
@@ -54,7 +55,9 @@ def findings_of(
         "doubts": doubts_in(notices),
         "notices": f"{alert(fault) if fault else ''}{notice_list(others)}",
         "list": region_list(workbench, regions, opened.scan.is_volume),
-        "rejected": rejected_list(changes.rejected if changes else (), opened.scan.is_volume),
+        "rejected": rejected_list(
+            changes.rejected if changes else (), result.rejections, opened.scan.is_volume
+        ),
         "metrics": metrics_table(reports),
         "regions": [_place(row) for row in regions.rows[:MOST_REGIONS]],
         "downloads": downloads_of(opened),
@@ -79,15 +82,17 @@ def region_list(workbench: Workbench, regions: Regions, in_volume: bool) -> str:
     return f"<ol class='regions'>{''.join(rows)}</ol>{more}" if rows else ""
 
 
-def rejected_list(rejected: Sequence[Lesion], in_volume: bool) -> str:
-    """What was rejected, each with a button that takes it back."""
+def rejected_list(
+    rejected: Sequence[Lesion], rejections: Sequence[tuple[int, ...]], in_volume: bool
+) -> str:
+    """What was rejected, each with a button that takes ``rejections`` of it back."""
     rows = [
         f"<li><s>{escape(diameter_of(lesion))} · {escape(extent_of(lesion, in_volume))}"
         f"{f', slice {lesion.diameter_slice + 1}' if in_volume else ''}</s>"
-        f"<button type='button' data-restore='{number}' "
+        f"<button type='button' data-restore='{json.dumps(positions)}' "
         f"aria-label='Take back the rejection of {escape(diameter_of(lesion))}'>Take back</button>"
         "</li>"
-        for number, lesion in enumerate(rejected)
+        for lesion, positions in zip(rejected, rejections)
     ]
     return f"<h3>Rejected</h3><ul class='rejected'>{''.join(rows)}</ul>" if rows else ""
 

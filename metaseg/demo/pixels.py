@@ -18,8 +18,9 @@ from metaseg.demo.gallery import EXAMPLES
 from metaseg.demo.store import SCAN, store
 
 LEVELS = 200
-"""Steps of a packed probability: two a step of the slider, so that the browser's mask at a
-threshold of whole hundredths is exactly the server's."""
+"""Steps of a packed probability: two a step of the slider, so that the browser's mask of a slice
+at a threshold of whole hundredths is exactly the server's. What lesions of a volume grow to is
+rounded up to such a step."""
 PART_VOXELS = 4_000_000
 GONE = "This result is not kept any more: open the scan again."
 

@@ -24,3 +24,5 @@ class Reading:
     """The lesion that each outline belongs to. In a volume, one lesion may have several."""
     mask: np.ndarray
     """(H, W) bool."""
+    grows: bool = False
+    """Whether the mask is more than what reaches the threshold: settings for volumes."""

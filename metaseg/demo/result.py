@@ -31,6 +31,8 @@ class Result:
     viewed: int
     """The slice in view, from 0."""
     review: Review | None
+    rejections: tuple[tuple[int, ...], ...] = ()
+    """As in ``Reviewed``."""
 
     def outlines(self, index: int, truth: bool = True) -> list[tuple[np.ndarray, Colour]]:
         """What is outlined on slice ``index``: masks (H, W) bool with their colours."""
@@ -57,9 +59,9 @@ def result_of(workbench: Workbench, inputs: Inputs, review: Review | None = None
     unreviewed = tuple(workbench.find_in_volume(opened, name, inputs.threshold) for name in names)
     if review:
         changed = apply_review(review, opened.scan, predictions, unreviewed, opened.truth)
-        findings, regions = changed.findings, changed.regions
+        findings, regions, rejections = changed.findings, changed.regions, changed.rejections
     else:
-        findings = unreviewed
+        findings, rejections = unreviewed, ()
         regions = workbench.match(opened, names, inputs.threshold)
     return Result(
         opened,
@@ -70,4 +72,5 @@ def result_of(workbench: Workbench, inputs: Inputs, review: Review | None = None
         tuple(PREDICTION_COLOURS[checkpoint.config.architecture] for checkpoint in checkpoints),
         present_slice(opened, inputs),
         review or None,
+        rejections,
     )

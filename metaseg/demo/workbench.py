@@ -219,6 +219,7 @@ class Workbench:
             outlines=outlines,
             numbers=self._numbers(opened, whole.model, threshold, index, outlines),
             mask=found.mask[0],
+            grows=whole.lowest(threshold) < threshold or whole.smallest > 0,
         )
 
     def _find_in_slice(

@@ -87,8 +87,11 @@ def _write_dicom(
     """A DICOM-SEG and, where lesions can be measured in mm, a structured report that refers to it:
     their names, and a sentence on what could not be written.
 
-    Without a lesion there is no report: it would read as an all-clear.
+    Without a lesion there is no report: it would read as an all-clear. One of an earlier result
+    under the same name is removed.
     """
+    for kind in ("seg", "sr"):
+        (folder / f"{name}_{kind}.dcm").unlink(missing_ok=True)
     lesions, reviewed = found.report.lesions, found.report.review is not None
     title, revision = prediction.title, prediction.revision
     files, what = [], "DICOM-SEG"

@@ -124,6 +124,9 @@ class Reviewed:
     findings: tuple[Findings, ...]
     """One for each network; each report says what was changed."""
     regions: Regions
+    rejections: tuple[tuple[int, ...], ...]
+    """Of each rejected region, in the order of the reports, which voxels of ``Review.rejected``
+    reject it, from 0."""
 
 
 def apply_review(
@@ -136,25 +139,25 @@ def apply_review(
     """``findings``, one for each of ``predictions`` of ``scan``, as ``review`` changes them.
 
     The rejected regions leave the result of every network; what was added, painted and erased
-    changes all results alike. InputError for the review of another scan, and for a click where the
-    networks see nothing.
+    changes all results alike; a click where these networks see nothing adds nothing. InputError for
+    the review of another scan.
     """
     shape = scan.voxels.shape
     if tuple(review.shape) != shape:
         raise InputError("The review belongs to another scan: review this one again.")
     before = match_regions(scan, predictions, findings)
-    numbers = rejected_rows(review, before)
-    gone = _voxels_of(before.components, numbers)
+    rejections = _rejections(review, before.components)
+    gone = _voxels_of(before.components, set(rejections))
     mean = sum(prediction.probability for prediction in predictions) / len(predictions)
     added, added_lesions = _added(review, scan, mean, before.components.mask & ~gone)
     painted, erased = _drawn(review.painted, shape), _drawn(review.erased, shape)
     painted &= ~erased
-    regions = [(found.mask & ~gone) | added for found in findings]
-    masks = [(mask | painted) & ~erased for mask in regions]
+    outlined = [(found.mask & ~gone) | added for found in findings]
+    masks = [(mask | painted) & ~erased for mask in outlined]
     # A stroke where it changes nothing is none.
-    edited = np.any([old != new for old, new in zip(regions, masks)], axis=0)
+    edited = np.any([old != new for old, new in zip(outlined, masks)], axis=0)
     changes = Changes(
-        rejected=tuple(row.lesion for row in before.rows if row.number in numbers),
+        rejected=tuple(row.lesion for row in before.rows if row.number in rejections),
         added=added_lesions,
         painted_voxels=int(np.count_nonzero(painted & edited)),
         erased_voxels=int(np.count_nonzero(erased & edited)),
@@ -172,17 +175,20 @@ def apply_review(
         )
         for prediction, found, mask in zip(predictions, findings, masks)
     )
-    return Reviewed(after, match_regions(scan, predictions, after, truth, findings))
+    regions = match_regions(scan, predictions, after, truth, findings)
+    return Reviewed(after, regions, tuple(rejections.values()))
 
 
-def rejected_rows(review: Review, regions: Regions) -> set[int]:
-    """The numbers of the unreviewed ``regions`` that hold a voxel which ``review`` rejects."""
-    components, numbers = regions.components, set()
-    for voxel in review.rejected:
+def _rejections(review: Review, components: Components) -> dict[int, tuple[int, ...]]:
+    """The numbers of the unreviewed ``components`` that ``review`` rejects, in their order, with
+    the positions of the voxels that do."""
+    numbers: dict[int, tuple[int, ...]] = {}
+    for position, voxel in enumerate(review.rejected):
         inner = tuple(at - start for at, start in zip(voxel, components.start))
         if all(0 <= at < size for at, size in zip(inner, components.labels.shape)):
-            numbers.add(int(components.labels[inner]))
-    return numbers - {0}
+            number = int(components.labels[inner])
+            numbers[number] = (*numbers.get(number, ()), position)
+    return {number: numbers[number] for number in sorted(numbers) if number}
 
 
 def _voxels_of(components: Components, numbers: set[int]) -> np.ndarray:
@@ -224,7 +230,7 @@ def _grown(probability: np.ndarray, click: Voxel, mask: np.ndarray) -> np.ndarra
     top, left = max(0, row - CLICK_RADIUS), max(0, column - CLICK_RADIUS)
     near = free[depth, top : row + CLICK_RADIUS + 1, left : column + CLICK_RADIUS + 1]
     if near.max() < LEAST_PROBABILITY:
-        raise InputError("The networks see nothing at this place: paint the lesion instead.")
+        return region  # of other networks than those that saw something when it was clicked
     labels, _ = ndimage.label(free >= near.max() / 2, TWENTY_SIX_CONNECTED)
     y, x = np.unravel_index(near.argmax(), near.shape)
     region[window] = labels == labels[depth, top + y, left + x]

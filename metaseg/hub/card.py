@@ -1,12 +1,20 @@
 """The model card: README.md of a checkpoint. All its statements come from the record."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from metaseg.checkpoint import CARD, Checkpoint, read_config, read_metrics
+from metaseg.checkpoint import (
+    CARD,
+    WEIGHTS,
+    Checkpoint,
+    read_config,
+    read_metrics,
+    valid_metrics,
+)
 from metaseg.config import Config
 from metaseg.data.record import training_data
 from metaseg.files import write_whole
@@ -31,11 +39,15 @@ def write_card(folder: Path) -> Path:
 def render_card(folder: Path, repo_id: str | None = None) -> str:
     """The card of the checkpoint in ``folder``: metadata for the Hub, then text for people.
 
-    ``repo_id`` is its name on the Hub, for the example. Raises InputError like ``write_card``.
+    ``repo_id`` is its name on the Hub, for the example. Results of other weights, thresholds or
+    settings than the folder's are left out. Raises InputError like ``write_card``.
     """
     folder = Path(folder)
+    config, weights = read_config(folder), folder / WEIGHTS
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest() if weights.is_file() else ""
+    metrics = valid_metrics(read_metrics(folder), config, digest)
     picture = CURVES_PICTURE if (folder / CURVES_PICTURE).is_file() else None
-    return str(_fill(read_config(folder), read_metrics(folder), repo_id or "USER/NAME", picture))
+    return str(_fill(config, metrics, repo_id or "USER/NAME", picture))
 
 
 def card_text(checkpoint: Checkpoint) -> str:

@@ -67,6 +67,18 @@ def test_a_worker_that_dies_is_replaced(address, archive, model, tmp_path):  # n
     assert [entry["status"] for entry in entries].count("done") == 65
 
 
+def test_a_folder_that_a_machine_cannot_write_is_a_sentence(archive, model, tmp_path):  # noqa: F811
+    """The worker runs here: only its answer is looked at."""
+    from metaseg.cli.on_ray import Worker
+    from metaseg.cli.studies import Settings, Task
+    from metaseg.data.studies import find_studies
+
+    settings = Settings(str(model), tmp_path / "gone", 0.5, None, 0.0, False, None, None, False)
+    study = find_studies([archive / "slice0.png"])[0][0]
+    row = Worker(settings)({"task": Task(study, "slice0", "0" * 64)})
+    assert "slice0 could not be written by a machine of the cluster" in str(row["outcome"])
+
+
 def test_a_cluster_that_cannot_be_reached_is_a_sentence(archive, model, tmp_path):  # noqa: F811
     arguments = [*command(archive, model, tmp_path / "out", 2), "--ray", "127.0.0.1:9"]
     done = subprocess.run(

@@ -1,6 +1,7 @@
 """Studies in several processes: the same files and manifest as in one, and a worker may die."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -78,22 +79,42 @@ def test_a_bad_number_of_workers_is_refused(archive, model, tmp_path, capsys, wo
     assert stopped.value.code == 2 and "--workers" in capsys.readouterr().err
 
 
-@pytest.mark.slow
-def test_a_worker_that_dies_is_a_sentence_and_the_rest_resumes(archive, model, tmp_path):
+def under_way(archive: Path, arguments: list[str], manifest: Path) -> subprocess.Popen:
+    """The command on ``archive`` with sixty further slices, once the first is done."""
     for number in range(60):
         cv2.imwrite(str(archive / f"more{number:02d}.png"), draw_head(seed=number)[0])
-    arguments = command(archive, model, tmp_path / "out", 2)
     running = subprocess.Popen(
         [sys.executable, "-m", "metaseg", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    manifest = tmp_path / "out" / MANIFEST
     end = time.monotonic() + 120
     while not (manifest.exists() and '"done"' in manifest.read_text()):
         assert time.monotonic() < end and running.poll() is None
         time.sleep(0.02)
+    return running
+
+
+@pytest.mark.slow
+def test_a_stopped_command_waits_for_no_study(archive, model, tmp_path):
+    arguments = command(archive, model, tmp_path / "out", 2)
+    running = under_way(archive, arguments, tmp_path / "out" / MANIFEST)
+    workers = psutil.Process(running.pid).children()
+    for worker in workers:
+        worker.suspend()  # a study that takes for ever
+    running.send_signal(signal.SIGINT)
+    _, errors = running.communicate(timeout=60)
+    assert running.returncode == 130 and "metaseg: stopped." in errors
+    assert "Traceback" not in errors
+    psutil.wait_procs(workers, timeout=10)
+    assert not any(worker.is_running() for worker in workers)
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_is_a_sentence_and_the_rest_resumes(archive, model, tmp_path):
+    arguments = command(archive, model, tmp_path / "out", 2)
+    running = under_way(archive, arguments, tmp_path / "out" / MANIFEST)
     family = psutil.Process(running.pid).children()
     workers = [one for one in family if any("spawn_main" in part for part in one.cmdline())]
     workers[0].kill()

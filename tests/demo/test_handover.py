@@ -242,6 +242,7 @@ def test_the_python_call_says_what_is_on_the_page(workbench, tmp_path):
     assert python_call(workbench, SERVER, Inputs(None, None, "Both", 0.5)) == ""
     path = save(tmp_path / 'a "b".nii', volume_of("LPS"), affine_of("LPS"))
     volume = python_call(workbench, SERVER, inputs_of(path, position=3))
-    assert "slice_index=3" in volume
+    assert volume.count('api_name="/segment_volume"') == 2 == volume.count("threshold=0.5")
+    assert 'model="Attention U-Net"' in volume and 'model="Nested U-Net"' in volume
     for text in (call, both, volume):
         compile(text, "call", "exec")

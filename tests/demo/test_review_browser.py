@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.conftest import EXAMPLES
 from tests.demo.browser import (
     ORANGE,
     SLICE,
@@ -68,6 +69,22 @@ def test_a_rejected_region_goes_and_comes_back(page):
     assert coloured(page, ORANGE) == pytest.approx(before, abs=20)
     page.keyboard.press("Control+z")
     expect(page.locator("#verdict")).to_contain_text("Reviewed: 1 region rejected.")
+
+
+def test_what_is_taken_back_is_what_its_row_names(page):
+    """Rejected regions are listed by size, in whichever order they were rejected."""
+    give(page, EXAMPLES / "metastasis_first.jpg")
+    set_threshold(page, "0.2")
+    rejected = page.locator("#rejected li")
+    page.locator("#regions .reject").nth(1).click()
+    expect(rejected).to_have_count(1)
+    smaller = rejected.inner_text()
+    page.locator("#regions .reject").first.click()
+    expect(rejected).to_have_count(2)
+    expect(rejected.nth(1)).to_have_text(smaller)
+    rejected.first.get_by_role("button").click()
+    expect(rejected).to_have_count(1)
+    expect(rejected).to_have_text(smaller)
 
 
 def test_what_is_painted_and_erased_is_in_the_files(page):

@@ -74,6 +74,9 @@ def test_the_areas_of_agreement_and_errors_add_up(readings):
     in_mm = compare_view(FRAME, readings[:1], truth, 0.5)
     assert f"Correct: {area_text((one & truth).sum() * 0.5, 0)}" in in_mm and "Only" not in in_mm
     assert "Dice is undefined" in compare_view(FRAME, readings, np.zeros((40, 30), bool), None)
+    assert "polyline" in html
+    grown = compare_view(FRAME, [replace(readings[0], grows=True)], truth, None)
+    assert "polyline" not in grown and "drawn for single slices alone" in grown
 
 
 def test_titles_are_escaped_everywhere(readings):

@@ -57,6 +57,16 @@ def test_a_rejected_region_leaves_every_result_and_is_named():
     )
 
 
+def test_each_rejected_region_names_what_rejects_it():
+    """They are listed by size, and a person rejects in any order, or one region in two parts."""
+    scan, predictions, findings = two_networks()
+    large, small = (row.peak for row in match_regions(scan, predictions, findings).rows)
+    clicks = (small, (0, 0, 0), large, large)
+    reviewed = apply_review(Review(SHAPE, rejected=clicks), scan, predictions, findings)
+    sizes = [lesion.volume_voxels for lesion in reviewed.findings[0].report.review.rejected]
+    assert (sizes, reviewed.rejections) == ([24, 16], ((2, 3), (0,)))
+
+
 def test_a_rejection_outlives_a_move_of_the_threshold():
     values = squares((1, 5, 5)) * 0.6
     values[1, 6, 6] = 0.9
@@ -115,8 +125,8 @@ def test_a_click_adds_the_region_of_the_probability_map():
     reviewed = apply_review(Review(SHAPE, added=((1, 15, 12),)), scan, predictions, findings)
     np.testing.assert_array_equal(reviewed.findings[0].mask, faint == 0.2)
     assert [lesion.volume_voxels for lesion in reviewed.findings[1].report.review.added] == [32]
-    with pytest.raises(InputError, match="paint the lesion instead"):
-        apply_review(Review(SHAPE, added=((1, 28, 28),)), scan, predictions, findings)
+    nothing = apply_review(Review(SHAPE, added=((1, 28, 28),)), scan, predictions, findings)
+    assert not nothing.findings[0].mask.any() and nothing.findings[0].report.review.added == ()
 
 
 def test_added_regions_are_numbered_and_those_that_are_there_add_nothing():

@@ -37,6 +37,14 @@ def results(folder, segmenter, scan, mask, review=None):
     return report, files, highdicom.seg.segread(folder / "v_seg.dcm"), folder / "v_sr.dcm"
 
 
+def test_a_result_without_lesions_leaves_no_report_of_an_earlier_one(tmp_path, small_segmenter):
+    scan = read_scan(save_series(tmp_path / "s", series_of(ARRAY, AFFINE)))
+    *_, path = results(tmp_path, small_segmenter, scan, two_lesions(scan))
+    assert path.is_file()
+    results(tmp_path, small_segmenter, scan, np.zeros(scan.voxels.shape, bool))
+    assert not path.exists()
+
+
 @pytest.mark.parametrize("plane", ["axial", "coronal"])
 def test_measures_and_references_are_those_of_the_segments(tmp_path, small_segmenter, plane):
     scan = in_plane(read_scan(save_series(tmp_path / "s", series_of(ARRAY, AFFINE))), plane)

@@ -1,12 +1,14 @@
 """The model card says what the checkpoint records, to the Hub and to people."""
 
+import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from huggingface_hub import ModelCard
 
-from metaseg.checkpoint import CARD, CONFIG, read_metrics
+from metaseg.checkpoint import CARD, CONFIG, WEIGHTS, read_config, read_metrics, write_config
 from metaseg.errors import InputError
 from metaseg.evaluation.record import record_metrics
 from metaseg.hub.card import render_card, write_card
@@ -28,13 +30,20 @@ MEASURED = {
 }
 
 
+def measured(folder: Path) -> dict[str, dict]:
+    """MEASURED as figures of the checkpoint in ``folder``."""
+    digest = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+    identity = {"revision": digest, **read_config(folder).conditions}
+    return {name: {**figures, **identity} for name, figures in MEASURED.items()}
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return make_checkpoint(tmp_path / "nested_unet")
 
 
 def test_metadata_are_what_the_hub_reads(folder: Path):
-    (folder / "metrics.json").write_text(json.dumps(MEASURED))
+    (folder / "metrics.json").write_text(json.dumps(measured(folder)))
     data = ModelCard(write_card(folder).read_text()).data
     assert data.library_name == "metaseg"
     assert data.pipeline_tag == "image-segmentation"
@@ -48,7 +57,7 @@ def test_metadata_are_what_the_hub_reads(folder: Path):
 
 
 def test_text_says_what_the_record_says(folder: Path):
-    (folder / "metrics.json").write_text(json.dumps(MEASURED))
+    (folder / "metrics.json").write_text(json.dumps(measured(folder)))
     _change(folder, notes=["No metastasis was among them."], seconds=180, provenance={
         "version": "0.2.0", "packages": {"torch": "2.11.0"}, "commit": None,
         "machine": {"cores": 2, "gpu": None}, "preprocessing": {"channels": ["a", "b"]},
@@ -62,7 +71,7 @@ def test_text_says_what_the_record_says(folder: Path):
         "90 cases from 9 patients; validation: 10 cases from 1 patient. Licence: "
         "CC-BY-NC-SA-4.0. Source: Buda M et al. 2019.",
         "0.712 (0.690 to 0.734)",
-        "| slices / patients | 540 / 11 |",
+        "| slices / patients or groups | 540 / 11 |",
         "3 minutes",
         "- version: 0.2.0\n- packages: torch 2.11.0\n- commit: not recorded\n"
         "- machine: cores 2, gpu none\n- preprocessing: channels a b\n",
@@ -147,9 +156,20 @@ def test_a_card_without_figures_says_so(folder: Path):
     assert ModelCard(text).data.eval_results is None
 
 
+def test_figures_of_another_threshold_are_no_result_of_this_network(folder: Path):
+    (folder / "metrics.json").write_text(json.dumps(measured(folder)))
+    assert "| Pooled Dice | 0.750 |" in render_card(folder)
+    write_config(folder, replace(read_config(folder), threshold=0.9))
+    text = render_card(folder)
+    assert "Pixels of 0.9 or more" in text and "Not evaluated yet" in text
+    assert ModelCard(text).data.eval_results is None
+
+
 def test_figures_of_several_data_sets_come_together(folder: Path):
-    record_metrics(folder, "t1ce_slices", MEASURED["t1ce_slices"])
-    record_metrics(folder, "flair_slices", {"cases": 9, "pooled_dice": 0.8})
+    (figures,) = measured(folder).values()
+    identity = {key: figures[key] for key in figures.keys() - MEASURED["t1ce_slices"].keys()}
+    record_metrics(folder, "t1ce_slices", figures)
+    record_metrics(folder, "flair_slices", {"cases": 9, "pooled_dice": 0.8, **identity})
     text = (folder / CARD).read_text()
     assert "| Pooled Dice | 0.750 | 0.800 |" in text
     assert "| Dice | 0.712 (0.690 to 0.734) | – |" in text

@@ -100,8 +100,13 @@ async function isDicom(file) {
   return await file.slice(128, 132).text() === "DICM";
 }
 
+// What file managers and discs leave beside scans, as metaseg/scan/archive.py knows it.
+const isWanted = ({ name }) => !name.startsWith(".")
+  && !["DICOMDIR", "Thumbs.db", "desktop.ini"].includes(name);
+
 // Several DICOM files are slices, and go to the viewer together.
-async function take(files) {
+async function take(given) {
+  const files = given.length > 1 ? given.filter(isWanted) : given;
   const slices = files.length > 1 && (await Promise.all(files.map(isDicom))).every(Boolean);
   if (files.length > 1 && !slices) return openMany(files);
   const file = slices ? await zipOf(files, `${files.length} DICOM files.zip`) : files[0];

@@ -123,7 +123,7 @@ function clicked(event) {
   else if (series) begin(choice.scan, choice.truth, button.textContent, { series });
   else if (threshold !== undefined) setThreshold(threshold === "" ? null : Number(threshold));
   else if (tool) chooseTool(tool);
-  else if (button.dataset.restore) restore(Number(button.dataset.restore));
+  else if (button.dataset.restore) restore(JSON.parse(button.dataset.restore));
   else if (button.matches(".reject")) rejectRegion(button.closest("[data-region]").dataset.region);
   else if (button.matches(".show")) select(Number(button.closest("[data-region]").dataset.region));
 }

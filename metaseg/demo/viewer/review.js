@@ -129,9 +129,11 @@ export function reject(peak) {
   changed();
 }
 
-export function restore(number) {
+// A region may have been rejected several times: in parts, at another threshold.
+export function restore(positions) {
   const { review } = open;
-  review.become({ ...review.now, rejected: review.now.rejected.filter((_, at) => at !== number) });
+  const rejected = review.now.rejected.filter((_, at) => !positions.includes(at));
+  review.become({ ...review.now, rejected });
   changed();
 }
 

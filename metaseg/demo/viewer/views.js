@@ -3,7 +3,7 @@
 
 import { send } from "./answers.js";
 import { drawFigures } from "./figures.js";
-import { choice, find, findAll, on } from "./state.js";
+import { choice, find, findAll, on, open } from "./state.js";
 
 const PAUSE = 350;
 let later = null;
@@ -15,6 +15,8 @@ function look() {
   clearTimeout(later);
   later = setTimeout(() => {
     for (const box of opened()) {
+      // A view of what is not there yet would run the networks a second time.
+      if (box.dataset.view && !open.current) continue;
       const wanted = [choice.id, choice.model, choice.threshold, choice.position, choice.truth,
         Boolean(choice.review)];
       const key = JSON.stringify(wanted);
