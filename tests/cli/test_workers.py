@@ -96,11 +96,16 @@ def under_way(archive: Path, arguments: list[str], manifest: Path) -> subprocess
     return running
 
 
+def workers_of(running: subprocess.Popen) -> list[psutil.Process]:
+    family = psutil.Process(running.pid).children()
+    return [one for one in family if any("spawn_main" in part for part in one.cmdline())]
+
+
 @pytest.mark.slow
 def test_a_stopped_command_waits_for_no_study(archive, model, tmp_path):
     arguments = command(archive, model, tmp_path / "out", 2)
     running = under_way(archive, arguments, tmp_path / "out" / MANIFEST)
-    workers = psutil.Process(running.pid).children()
+    workers = workers_of(running)
     for worker in workers:
         worker.suspend()  # a study that takes for ever
     running.send_signal(signal.SIGINT)
@@ -115,9 +120,7 @@ def test_a_stopped_command_waits_for_no_study(archive, model, tmp_path):
 def test_a_worker_that_dies_is_a_sentence_and_the_rest_resumes(archive, model, tmp_path):
     arguments = command(archive, model, tmp_path / "out", 2)
     running = under_way(archive, arguments, tmp_path / "out" / MANIFEST)
-    family = psutil.Process(running.pid).children()
-    workers = [one for one in family if any("spawn_main" in part for part in one.cmdline())]
-    workers[0].kill()
+    workers_of(running)[0].kill()
     _, errors = running.communicate(timeout=120)
     assert running.returncode == 2 and f"metaseg: {WORKER_DIED}" in errors
     assert "Traceback" not in errors
