@@ -26,9 +26,6 @@ TISSUE = 80, 130
 """Grey levels of the brain that leave headroom for brighter lesions, as a reader sets the window so
 that the brightest lesion still shows."""
 
-GAMMA = 0.5, 1.5
-"""Gamma of another viewer window."""
-
 NOISE = 0.02, 0.12
 """Deviation of the noise, as a share of the tissue's level."""
 
@@ -55,9 +52,7 @@ class Variation:
     bare_brain: float = 0.35
     """Remove the skull and crop the slice to the brain."""
     t2: float = 0.25
-    """Give a slice without skull the contrast of T2 (probability among those slices). On
-    contrast-enhanced T1 those without a lesion alone: its masks leave out the oedema, which T2
-    shows as a part of the lesion."""
+    """Give a slice without skull the contrast of T2 (probability among those slices)."""
     window: float = 0.25
     """Make the slice darker or brighter, like another viewer window."""
     bias: float = 0.25
@@ -101,8 +96,7 @@ def vary(
     }
     known = bool(brain.any())
     bare = known and wanted["bare_brain"] and _lies_inside(mask, brain)
-    can_be_t2 = modality == "flair" or (modality != "t2" and not mask.any())
-    made_t2 = bare and wanted["t2"] and can_be_t2
+    made_t2 = bare and wanted["t2"] and modality != "t2"
     if bare:
         brain = _roughen(brain, random) | mask
         if made_t2:
@@ -172,7 +166,7 @@ def _as_t2(
 
 
 def _window(grey: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    share, gamma = random.uniform(0.5, 1), np.exp(random.uniform(*np.log(GAMMA)))
+    share, gamma = random.uniform(0.5, 1), random.uniform(0.7, 1.3)
     return np.rint(255 * share * (grey / 255) ** gamma).astype(np.uint8)
 
 
