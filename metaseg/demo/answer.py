@@ -41,16 +41,16 @@ class UnwantedError(Exception):
 
 
 def want(state: Any) -> None:
-    """The session that is being answered does not wait for answers before that of ``state``.
+    """The session that is being answered waits for no answer before the one that ``state`` names.
 
     gradio's own way to cancel loses calls that come while it is under way.
     """
     if session := current_session():
-        _wanted[session] = _number_of(state)
+        _wanted[session] = _number_in(state, "wanted")
 
 
-def _number_of(state: Any) -> int:
-    number = state.get("id") if isinstance(state, dict) else None
+def _number_in(state: Any, key: str) -> int:
+    number = state.get(key) if isinstance(state, dict) else None
     return number if isinstance(number, int) else 0
 
 
@@ -65,7 +65,7 @@ def answer(workbench: Workbench, state: Any, waited: bool = False) -> Iterator[d
     Networks run over a volume only if the call has ``waited`` in the queue of volumes; before, the
     last step says that it is one.
     """
-    step = {"id": _number_of(state)}
+    step = {key: _number_in(state, key) for key in ("id", "question")}
     session = current_session()
 
     def wanted() -> bool:
@@ -75,6 +75,7 @@ def answer(workbench: Workbench, state: Any, waited: bool = False) -> Iterator[d
         if not wanted():
             return
         inputs, has = Inputs.of(state), set(state.get("has") or ())
+        step["truth_for"] = state.get("truth")
         store().name_tab(state.get("tab"))
         for more in _steps(workbench, inputs, review_in(state), has, waited, wanted):
             step = {**step, "progress": None, **more}

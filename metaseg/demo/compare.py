@@ -11,6 +11,7 @@ from metaseg.demo.figure import (
     Frame,
     area_layer,
     figure,
+    hatchings,
     lesion_layer,
     swatch,
     truth_layer,
@@ -33,7 +34,7 @@ def compare_view(
         maps.append(_agreement(frame, readings, unit_mm2))
     if truth is not None:
         maps += [_errors(frame, reading, truth, unit_mm2) for reading in readings]
-    parts = [f"<div class='panels'>{''.join(maps)}</div>"]
+    parts = [hatchings(frame), f"<div class='panels'>{''.join(maps)}</div>"]
     if len(readings) == 1:
         parts.append(
             "<p class='aside'>With two networks, the model \"Both\" shows where they agree.</p>"

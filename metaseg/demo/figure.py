@@ -34,6 +34,8 @@ class Frame:
     """Height of a pixel over its width."""
     box: Box
     """The part that figures show."""
+    store: str = "mri"
+    """The name of the picture of the slice, one for each view of the page."""
 
     @property
     def view(self) -> tuple[float, float, float, float]:
@@ -47,22 +49,34 @@ def rgb(colour: Colour) -> str:
     return f"rgb{colour}".replace(" ", "")
 
 
-def slice_store(grey: np.ndarray, aspect: float) -> str:
-    """The slice ``grey`` (H, W) uint8 for all figures, with hatchings at its scale."""
+def slice_store(grey: np.ndarray, frame: Frame) -> str:
+    """The slice ``grey`` (H, W) uint8, which all figures in ``frame`` show."""
     height, width = grey.shape
-    step = max(width, height * aspect) / HATCHES
     _, data = cv2.imencode(".png", grey)
     address = f"data:image/png;base64,{base64.b64encode(data).decode()}"
-    hatchings = "".join(
-        f"<pattern id='{name}' width='{step:.2f}' height='{step:.2f}' "
-        f"patternUnits='userSpaceOnUse' patternTransform='rotate({angle})'>"
-        f"<rect width='{step * 0.45:.2f}' height='{step:.2f}' fill='{colour}'/></pattern>"
-        for name, angle, colour in (("rising", 45, "#fff"), ("falling", -45, "#000"))
+    return _store(
+        f"<image id='{frame.store}' width='{width}' height='{height * frame.aspect:.3f}' "
+        f"preserveAspectRatio='none' href='{address}'/>"
     )
+
+
+def hatchings(frame: Frame) -> str:
+    """The hatchings of ``area_layer`` at the scale of ``frame``."""
+    step = max(frame.width, frame.height * frame.aspect) / HATCHES
+    return _store(
+        "".join(
+            f"<pattern id='{name}' width='{step:.2f}' height='{step:.2f}' "
+            f"patternUnits='userSpaceOnUse' patternTransform='rotate({angle})'>"
+            f"<rect width='{step * 0.45:.2f}' height='{step:.2f}' fill='{colour}'/></pattern>"
+            for name, angle, colour in (("rising", 45, "#fff"), ("falling", -45, "#000"))
+        )
+    )
+
+
+def _store(definitions: str) -> str:
     return (
         "<svg class='store' width='0' height='0' aria-hidden='true' focusable='false'><defs>"
-        f"<image id='mri' width='{width}' height='{height * aspect:.3f}' "
-        f"preserveAspectRatio='none' href='{address}'/>{hatchings}</defs></svg>"
+        f"{definitions}</defs></svg>"
     )
 
 
@@ -73,7 +87,8 @@ def figure(title: str, frame: Frame, layers: str, caption: str, description: str
     return (
         f"<figure class='panel'><svg class='scan' role='img' aria-label='{label}' "
         f"data-view='{view}' viewBox='{view}'>"
-        f"<use href='#mri' class='mri'/><g transform='scale(1 {frame.aspect:g})'>{layers}</g></svg>"
+        f"<use href='#{frame.store}' class='mri'/>"
+        f"<g transform='scale(1 {frame.aspect:g})'>{layers}</g></svg>"
         f"<figcaption>{caption}</figcaption></figure>"
     )
 

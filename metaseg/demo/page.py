@@ -24,6 +24,7 @@ NOT_TAKEN = (
 )
 FORGOTTEN = "() => { document.dispatchEvent(new Event('metaseg:forgotten')); }"
 UNTAKEN = "() => { document.dispatchEvent(new Event('metaseg:untaken')); }"
+UNSEEN = "() => { document.dispatchEvent(new Event('metaseg:unseen')); }"
 LOST = "() => { document.dispatchEvent(new Event('metaseg:lost')); }"
 
 
@@ -87,7 +88,7 @@ def add_viewer(workbench: Workbench, page: gr.Blocks) -> None:
 
     @in_our_words
     def pack(state):
-        return take(workbench, state)
+        return take(workbench, state.get("taken") if isinstance(state, dict) else None)
 
     def restore(request: gr.Request):
         model, threshold, faults = read_link(workbench, dict(request.query_params))
@@ -101,8 +102,8 @@ def add_viewer(workbench: Workbench, page: gr.Blocks) -> None:
         state.ask_volume(ask_volume, state, reply, **last, **VOLUMES),
     ):
         asked.failure(None, js=LOST)
-    state.look(look, state, view, **last, **EXPLANATIONS)
-    state.halt(want, state, queue=False, **private)
+    state.look(look, state, view, **last, **EXPLANATIONS).failure(None, js=UNSEEN)
+    state.halt(want, state, queue=False, trigger_mode="multiple", **private)
     # The browser asks for the next one as soon as it has one.
     taken = state.take(pack, state, parcel, trigger_mode="multiple", **private, **SLICES)
     taken.failure(None, js=UNTAKEN)

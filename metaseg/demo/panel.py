@@ -15,7 +15,7 @@ from metaseg.findings.lesions import Lesion
 from metaseg.findings.matching import FOUND, MISSED, Region, Regions
 from metaseg.findings.overlay import PREDICTION_COLOURS, TRUTH_COLOUR
 from metaseg.findings.report import DOUBTFUL, RESEARCH_USE
-from metaseg.findings.review import Review
+from metaseg.findings.review import Review, Voxel
 from metaseg.findings.sizes import count_text, diameter_of, extent_of
 from metaseg.findings.verdict import verdict
 from metaseg.input_check import UNLIKE
@@ -83,16 +83,16 @@ def region_list(workbench: Workbench, regions: Regions, in_volume: bool) -> str:
 
 
 def rejected_list(
-    rejected: Sequence[Lesion], rejections: Sequence[tuple[int, ...]], in_volume: bool
+    rejected: Sequence[Lesion], rejections: Sequence[tuple[Voxel, ...]], in_volume: bool
 ) -> str:
-    """What was rejected, each with a button that takes ``rejections`` of it back."""
+    """What was rejected, each with a button that takes its ``rejections`` back."""
     rows = [
         f"<li><s>{escape(diameter_of(lesion))} · {escape(extent_of(lesion, in_volume))}"
         f"{f', slice {lesion.diameter_slice + 1}' if in_volume else ''}</s>"
-        f"<button type='button' data-restore='{json.dumps(positions)}' "
+        f"<button type='button' data-restore='{json.dumps(voxels)}' "
         f"aria-label='Take back the rejection of {escape(diameter_of(lesion))}'>Take back</button>"
         "</li>"
-        for lesion, positions in zip(rejected, rejections)
+        for lesion, voxels in zip(rejected, rejections)
     ]
     return f"<h3>Rejected</h3><ul class='rejected'>{''.join(rows)}</ul>" if rows else ""
 

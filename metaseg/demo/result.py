@@ -9,7 +9,7 @@ from metaseg.demo.workbench import OpenScan, Workbench
 from metaseg.findings.matching import Regions
 from metaseg.findings.overlay import PREDICTION_COLOURS, TRUTH_COLOUR
 from metaseg.findings.report import Findings
-from metaseg.findings.review import Review, apply_review
+from metaseg.findings.review import Review, Voxel, apply_review
 from metaseg.prediction import Prediction
 
 Colour = tuple[int, int, int]
@@ -31,7 +31,7 @@ class Result:
     viewed: int
     """The slice in view, from 0."""
     review: Review | None
-    rejections: tuple[tuple[int, ...], ...] = ()
+    rejections: tuple[tuple[Voxel, ...], ...] = ()
     """As in ``Reviewed``."""
 
     def outlines(self, index: int, truth: bool = True) -> list[tuple[np.ndarray, Colour]]:

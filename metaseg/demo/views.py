@@ -20,7 +20,7 @@ def view_of(workbench: Workbench, state: Any, server: str) -> dict:
     slice it is of. ``server`` is the address at which the visitor reaches it."""
     inputs = Inputs.of(state)
     name = state.get("view")
-    answered = {"id": state.get("id"), "view": name}
+    answered = {"id": state.get("id"), "view": name, "key": state.get("key")}
     if name == "python":
         text = python_call(workbench, server, inputs)
         return {**answered, "text": f"# {UNREVIEWED}\n{text}" if review_in(state) else text}
@@ -34,7 +34,7 @@ def view_of(workbench: Workbench, state: Any, server: str) -> dict:
     marked = [(reading.mask, reading.colour) for reading in readings]
     marked += [] if truth is None else [(truth, TRUTH_COLOUR)]
     box = tissue_box(grey, workbench.segmenter.display, marked)
-    frame = Frame(scan.name, *grey.shape, scan.aspect, box)
+    frame = Frame(scan.name, *grey.shape, scan.aspect, box, f"mri-{name}")
     if name == "explain":
         explanations = [workbench.explain(opened, reading.name, index) for reading in readings]
         html = explain_view(frame, readings, explanations)
@@ -46,4 +46,4 @@ def view_of(workbench: Workbench, state: Any, server: str) -> dict:
         html = f"<p class='aside'>{where}</p>{html}"
     if review_in(state):
         html = f"<p class='aside'>{UNREVIEWED}</p>{html}"
-    return {**answered, "html": html, "store": slice_store(grey, frame.aspect)}
+    return {**answered, "html": slice_store(grey, frame) + html}

@@ -124,9 +124,9 @@ class Reviewed:
     findings: tuple[Findings, ...]
     """One for each network; each report says what was changed."""
     regions: Regions
-    rejections: tuple[tuple[int, ...], ...]
-    """Of each rejected region, in the order of the reports, which voxels of ``Review.rejected``
-    reject it, from 0."""
+    rejections: tuple[tuple[Voxel, ...], ...]
+    """Of each rejected region, in the order of the reports, the voxels of ``Review.rejected`` that
+    reject it."""
 
 
 def apply_review(
@@ -179,15 +179,15 @@ def apply_review(
     return Reviewed(after, regions, tuple(rejections.values()))
 
 
-def _rejections(review: Review, components: Components) -> dict[int, tuple[int, ...]]:
+def _rejections(review: Review, components: Components) -> dict[int, tuple[Voxel, ...]]:
     """The numbers of the unreviewed ``components`` that ``review`` rejects, in their order, with
-    the positions of the voxels that do."""
-    numbers: dict[int, tuple[int, ...]] = {}
-    for position, voxel in enumerate(review.rejected):
+    the voxels that do."""
+    numbers: dict[int, tuple[Voxel, ...]] = {}
+    for voxel in review.rejected:
         inner = tuple(at - start for at, start in zip(voxel, components.start))
         if all(0 <= at < size for at, size in zip(inner, components.labels.shape)):
             number = int(components.labels[inner])
-            numbers[number] = (*numbers.get(number, ()), position)
+            numbers[number] = (*numbers.get(number, ()), voxel)
     return {number: numbers[number] for number in sorted(numbers) if number}
 
 

@@ -87,6 +87,37 @@ def test_what_is_taken_back_is_what_its_row_names(page):
     expect(rejected).to_contain_text(smaller)
 
 
+def test_what_a_person_drew_is_taken_back_like_any_region(page):
+    give(page, SLICE)
+    untouched = drawing(page)
+    page.get_by_role("button", name="Paint", exact=True).click()
+    paint(page, on_picture(page, 0.3, 0.35), on_picture(page, 0.34, 0.35))
+    page.keyboard.press("Escape")
+    expect(page.locator("#verdict")).to_contain_text("1 drawn by the reviewer")
+    regions = page.locator("#regions li")
+    expect(regions).to_have_count(2)
+    regions.filter(has_not=page.locator(".chip.seen")).locator(".reject").click()
+    expect(page.locator("#verdict")).not_to_contain_text("Reviewed")
+    expect(regions).to_have_count(1)
+    assert drawing(page) == untouched
+
+
+def test_one_network_alone_keeps_the_review_of_both(page):
+    """Its outlines are drawn anew: a region that only the other saw was rejected with its own."""
+    give(page, EXAMPLES / "metastasis_first.jpg")
+    set_threshold(page, "0.2")
+    page.locator("#regions .reject").first.click()
+    expect(page.locator("#rejected li")).to_have_count(1)
+    page.locator("#model").get_by_label("Attention U-Net").check()
+    expect(page.locator("#regions[aria-busy]")).to_have_count(0)
+    alone = drawing(page)
+    set_threshold(page, "0.3")
+    expect(page.locator("#regions[aria-busy]")).to_have_count(0)
+    set_threshold(page, "0.2")
+    expect(page.locator("#regions[aria-busy]")).to_have_count(0)
+    assert drawing(page) == alone, "whatever was drawn before"
+
+
 def test_what_is_painted_and_erased_is_in_the_files(page):
     give(page, SLICE)
     untouched = drawing(page)

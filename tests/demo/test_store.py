@@ -59,7 +59,8 @@ def test_no_path_but_ones_own_upload_is_read(quick, victim, tmp_path):
 
 def test_an_upload_serves_its_own_session_alone(quick):
     (own,) = upload(quick, SLICE)
-    state = {"id": 1, "scan": own, "model": "Both", "take": "report", "view": "compare"}
+    state = {"id": 1, "scan": own, "model": "Both", "view": "compare"}
+    state["taken"] = {"scan": own, "model": "Both", "take": "report"}
     for event in ("take", "look", "ask"):
         assert press(quick, "first", "wire-state", [state], event) != NOT_YOURS
         refused = press(quick, "other", "wire-state", [state], event)
@@ -79,7 +80,7 @@ def test_the_viewer_opens_uploads_and_examples_alone(quick, scan):
 
 
 def test_a_result_is_read_by_its_whole_address_alone(quick):
-    state = {"id": 1, "scan": f"example:{SLICE.name}", "model": "Both", "take": "report"}
+    state = {"taken": {"scan": f"example:{SLICE.name}", "model": "Both", "take": "report"}}
     (parcel,) = press(quick, "visitor", "wire-state", [state], "take")
     answer = get(f"{quick}{parcel['url']}")
     assert "Attention U-Net" in answer.text and answer.headers["Cache-Control"] == "no-store"

@@ -29,6 +29,7 @@ from tests.demo.browser import (
     pictures,
     pinch,
     save_volume,
+    set_threshold,
     touches,
     wait_for,
 )
@@ -162,6 +163,21 @@ def test_an_error_is_a_sentence_and_the_page_goes_on(page, tmp_path):
     assert coloured(page, ORANGE) > 50
     page.set_input_files("#ground-truth input[type=file]", TRUTH)
     expect(page.locator("#figures")).to_contain_text("Agreement")
+
+
+def test_a_choice_that_waited_is_cancelled_with_the_rest(page, gate, tmp_path):
+    page.set_input_files("#scan input[type=file]", save_volume(tmp_path))
+    expect(page.locator("#notice")).to_contain_text("slice 1 of 5")
+    set_threshold(page, "0.3")
+    page.wait_for_timeout(1000)
+    page.locator("#cancel").click()
+    gate.set()
+    page.wait_for_timeout(2000)
+    expect(page.locator("#notice")).to_contain_text("Cancelled")
+    expect(page.locator("#verdict")).to_be_empty()
+    page.get_by_role("button", name="Run again").click()
+    wait_for(page, "head")
+    expect(page.locator("#verdict")).to_contain_text("region")
 
 
 def test_what_is_no_brain_mri_waits_behind_show_anyway(page, tmp_path):

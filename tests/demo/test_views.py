@@ -48,7 +48,7 @@ def parse(html: str) -> ElementTree.Element:
 def test_a_figure_is_well_formed_and_keeps_the_shape_of_pixels():
     tree = parse(
         figure("Title", FRAME, "", "caption", "1 lesion")
-        + slice_store(np.zeros((40, 30), np.uint8), FRAME.aspect)
+        + slice_store(np.zeros((40, 30), np.uint8), FRAME)
     )
     svg = tree.find(".//svg")
     assert svg.get("viewBox") == "0 0 30 80"

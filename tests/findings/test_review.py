@@ -64,7 +64,7 @@ def test_each_rejected_region_names_what_rejects_it():
     clicks = (small, (0, 0, 0), large, large)
     reviewed = apply_review(Review(SHAPE, rejected=clicks), scan, predictions, findings)
     sizes = [lesion.volume_voxels for lesion in reviewed.findings[0].report.review.rejected]
-    assert (sizes, reviewed.rejections) == ([24, 16], ((2, 3), (0,)))
+    assert (sizes, reviewed.rejections) == ([24, 16], ((large, large), (small,)))
 
 
 def test_a_rejection_outlives_a_move_of_the_threshold():

@@ -66,7 +66,9 @@ def test_no_patient_and_no_foreign_host(app, series):
     answers = press(app.url, "visitor", "wire-state", [choice], "ask")
     outputs.append(repr(answers).encode())
     for kind in LABELS:
-        (parcel,) = press(app.url, "visitor", "wire-state", [choice | {"take": kind}], "take")
+        (parcel,) = press(
+            app.url, "visitor", "wire-state", [{"taken": choice | {"take": kind}}], "take"
+        )
         outputs.append(repr(parcel).encode())
         outputs.append(httpx.get(f"{app.url}{parcel['url']}").raise_for_status().content)
     assert outputs[-1].startswith(b"PK") and len(outputs) > 8 + 2 * len(LABELS)

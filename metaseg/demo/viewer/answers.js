@@ -9,7 +9,7 @@ let wires = {};
 let later = null;
 let loads = new AbortController();
 let loading = [];
-let asking = null;
+let asking = false;
 let paused = false;
 
 export function connect(found) {
@@ -21,7 +21,7 @@ export function connect(found) {
   hear("reply", replied);
   document.addEventListener("metaseg:lost", () => {
     if (asking) say({ words: "The server did not answer.", again: true });
-    asking = null;
+    asking = false;
   });
   hear("view", (answer) => answer.id === choice.id && tell("view", answer));
   hear("parcel", (parcel) => tell("parcel", parcel));
@@ -50,10 +50,11 @@ export function ask(pause = PAUSE) {
   clearTimeout(later);
   if (!choice.scan) return;
   open.current = false;
+  choice.question += 1;
   for (const box of findAll("#verdict, #regions")) box.setAttribute("aria-busy", "true");
   if (paused) return;
   later = setTimeout(() => {
-    asking = choice.id;
+    asking = true;
     send("ask");
   }, pause);
 }
@@ -75,16 +76,19 @@ function stop() {
   loads.abort();
   loads = new AbortController();
   loading = [];
-  asking = null;
+  asking = false;
 }
 
-// What is under way is for an answer that nobody waits for any more.
+// What is under way is for an answer that nobody waits for any more. A question that still has to
+// wait will be sent with the state of now, and must not pass for one of the next scan.
 export function halt() {
-  const idle = !asking;
+  if (asking) send("halt", { wanted: choice.id + 1 });
   stop();
   choice.id += 1;
-  if (!idle) send("halt");
 }
+
+// Ends with the scan that is open.
+export const untilHalted = () => loads.signal;
 
 export function cancel() {
   halt();
@@ -104,21 +108,29 @@ export function clearScene() {
 const say = (notice) => tell("notice", notice);
 
 function replied(reply) {
-  if (reply.id !== choice.id) return;
+  if (reply.id !== choice.id || !choice.scan) return;
   if (reply.doubts) receiveDoubts(reply.doubts);
   if (reply.scene && !open.scene) receiveScene(reply.scene);
-  if (reply.truth !== undefined && open.truthFor !== choice.truth) receiveTruth(reply.truth);
+  const truth = reply.scene ? reply.scene.truth ?? null : reply.truth;
+  if (truth !== undefined && reply.truth_for === choice.truth && open.truthFor !== choice.truth) {
+    receiveTruth(truth);
+  }
   for (const [name, parts] of Object.entries(reply.networks ?? {})) {
     receiveNetwork(name, parts, reply.complete?.includes(name));
   }
-  if (reply.volume) send("ask_volume");
   if (reply.progress) sayProgress(reply.progress);
+  if (reply.question !== choice.question) {
+    // The networks have run, and what they say of the present choice takes a moment.
+    if (reply.findings) send("ask");
+    return;
+  }
+  if (reply.volume) send("ask_volume");
   if (reply.choices) {
-    asking = null;
+    asking = false;
     say({ words: "This file holds several scans. Choose one:", choices: reply.choices });
   }
   if (reply.alert) {
-    asking = null;
+    asking = false;
     say({ words: reply.alert, bad: true });
   }
   if (reply.findings) receiveFindings(reply.findings);
@@ -136,7 +148,6 @@ function receiveScene(scene) {
   open.grey = new Voxels(scene.shape);
   tell("scene");
   load(open.grey, scene.grey);
-  receiveTruth(scene.truth);
   say({ words: "Looking for lesions …", busy: true });
 }
 
@@ -161,14 +172,18 @@ async function receiveNetwork(name, parts, complete) {
   if (!open.findings && view.plane === open.scene.plane) goTo(fullestSlice() ?? view.index, false);
 }
 
-// Whether all parts have arrived.
+// A browser's own words are of no help.
+const sayLost = (fault) => say({ again: true, words: fault instanceof TypeError
+  ? "Part of the result did not arrive: check that you are online." : fault.message });
+
+// True once all parts have arrived, or why they have not.
 function load(voxels, parts) {
   const { signal } = loads;
   const loaded = voxels.load(parts, signal, () => tell("voxels")).then(
     () => true,
     (fault) => {
-      if (!signal.aborted) say({ words: fault.message, bad: true });
-      return false;
+      if (!signal.aborted) sayLost(fault);
+      return fault;
     },
   );
   loading.push(loaded);
@@ -182,19 +197,21 @@ function sayProgress({ titles, done, count }) {
 }
 
 async function receiveFindings(findings) {
-  const { id } = choice;
+  const { id, question } = choice;
   receiveDoubts(findings.doubts);
-  asking = null;
+  asking = false;
   // The verdict appears together with the outlines that it is about.
   const arrived = await Promise.all(loading);
-  if (id !== choice.id || open.findings === findings) return;
+  if (id !== choice.id || question !== choice.question || open.findings === findings) return;
   const first = !open.findings;
   Object.assign(open, { findings, current: true });
   const [largest] = findings.regions;
   if (first && largest && !view.moved && view.plane === open.scene.plane) {
     goTo(largest.slice, false);
   }
-  if (arrived.every(Boolean)) say(null);
+  const fault = arrived.find((one) => one !== true);
+  if (fault) sayLost(fault);
+  else say(null);
   tell("findings");
   redraw();
 }

@@ -7,6 +7,8 @@ import { fromCut } from "./voxels.js";
 
 const NOTHING_HERE = "The networks see nothing at this place: paint the lesion instead.";
 let stroke = null;
+// A click adds when it ends: it may be the first finger of a pinch.
+let adding = null;
 let last = null;
 
 export function chooseTool(tool) {
@@ -62,9 +64,7 @@ function drag(place) {
 
 function start(place) {
   if (view.tool === "add") {
-    const voxel = voxelAt(place);
-    if (!voxel || add(voxel)) return;
-    tell("notice", { words: NOTHING_HERE, brief: true });
+    adding = voxelAt(place);
     return;
   }
   stroke = beginStroke(view.tool === "erase");
@@ -73,6 +73,8 @@ function start(place) {
 }
 
 function end() {
+  if (adding && !add(adding)) tell("notice", { words: NOTHING_HERE, brief: true });
+  adding = null;
   stroke?.end();
   stroke = null;
 }
@@ -86,6 +88,7 @@ on("stroke", ({ place }) => {
 });
 on("stroke-end", end);
 on("stroke-cancel", () => {
+  adding = null;
   stroke?.cancel();
   stroke = null;
 });

@@ -1,6 +1,6 @@
 // Ways in: the buttons, a drop anywhere, a paste, an example, several files at once.
 
-import { ask, begin, send } from "./answers.js";
+import { ask, begin, send, untilHalted } from "./answers.js";
 import { choice, config, find, findAll, open, tell, view } from "./state.js";
 import { showTruth } from "./panel.js";
 import { zipOf } from "./zip.js";
@@ -12,11 +12,13 @@ const say = (words) => tell("notice", { words, bad: true });
 const sayFault = (fault) => say(fault instanceof Refusal ? fault.message
   : "The file could not be sent: check that it is still there and that you are online, then try again.");
 
+// Ends with the scan that it is for: what arrives later would stay on the server.
 async function upload(file) {
   const { root, api_prefix: prefix = "" } = window.gradio_config ?? {};
   const body = new FormData();
   body.append("files", file, file.name);
-  const response = await fetch(`${root ?? location.origin}${prefix}/upload`, { method: "POST", body });
+  const response = await fetch(`${root ?? location.origin}${prefix}/upload`,
+    { method: "POST", body, signal: untilHalted() });
   if (!response.ok) throw new Refusal(await response.text());
   const [path] = await response.json();
   return path;
@@ -36,10 +38,10 @@ export function openScan({ scan, series }) {
   begin(scan, null, nameOf(scan), { series });
 }
 
-let sent = null;
+let again = null;
 
 async function openFile(file) {
-  sent = file;
+  again = () => openFile(file);
   begin(null, null, nameOf(file.name));
   const { id } = choice;
   try {
@@ -56,7 +58,7 @@ async function openFile(file) {
 // What was cancelled or lost, from the start; a review stays.
 export function runAgain() {
   const { scan, truth, series, review } = choice;
-  if (!scan && sent) return openFile(sent);
+  if (!scan && again) return again();
   begin(scan, truth, view.name, { series });
   choice.review = review;
 }
@@ -71,7 +73,7 @@ async function openTruth(file) {
     showTruth();
     ask(0);
   } catch (fault) {
-    sayFault(fault);
+    if (choice.id === id) sayFault(fault);
   }
 }
 
@@ -88,7 +90,11 @@ function openMany(files) {
   showTab("Batch");
   setTimeout(() => {
     const input = find("#batch-scans input[type=file]");
-    if (!input) return say("Clear the files in Batch first, and drop these again.");
+    if (!input) {
+      showTab("Scan");
+      say("Clear the files in Batch first, and drop these again.");
+      return;
+    }
     const transfer = new DataTransfer();
     for (const file of files) transfer.items.add(file);
     input.files = transfer.files;
@@ -107,12 +113,21 @@ const isWanted = ({ name }) => !name.startsWith(".")
 // Several DICOM files are slices, and go to the viewer together.
 async function take(given) {
   const files = given.length > 1 ? given.filter(isWanted) : given;
-  const slices = files.length > 1 && (await Promise.all(files.map(isDicom))).every(Boolean);
-  if (files.length > 1 && !slices) return openMany(files);
-  const file = slices ? await zipOf(files, `${files.length} DICOM files.zip`) : files[0];
-  if (!file) return;
+  if (files.length < 2) {
+    if (!files.length) return;
+    showTab("Scan");
+    openFile(files[0]);
+    return;
+  }
+  const slices = (await Promise.all(files.map(isDicom))).every(Boolean);
+  if (!slices) return openMany(files);
   showTab("Scan");
-  openFile(file);
+  const name = `${files.length} DICOM files`;
+  again = () => take(given);
+  begin(null, null, name);
+  const { id } = choice;
+  const file = await zipOf(files, `${name}.zip`);
+  if (choice.id === id) openFile(file);
 }
 
 // All files of a drop, those in folders too.

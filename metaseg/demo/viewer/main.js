@@ -10,10 +10,11 @@ import "./notice.js";
 import { nextLesion, select } from "./regions.js";
 import { redo, reject, restore, undo } from "./review.js";
 import { goTo, showPlane } from "./slices.js";
-import { choice, config, find, findAll, inView, on, open, redraw, view } from "./state.js";
+import { choice, config, find, findAll, inView, on, open, redraw, tell, view } from "./state.js";
 import { takeAway } from "./takes.js";
 import "./views.js";
 
+const STEPS = 200; // of the packed probabilities
 const WIRES = ["state", "reply", "view", "parcel", "link"];
 
 function setLayout(layout) {
@@ -96,6 +97,7 @@ const ACTIONS = {
   next: () => goTo(view.index + 1),
   lesion: nextLesion,
   cancel,
+  close: () => tell("notice", null),
   again: runAgain,
   anyway: showAnyway,
   clear,
@@ -137,9 +139,15 @@ function changed(event) {
   } else if (target.matches?.("[data-setting=brush]")) view.brush = Number(target.value);
   else if (target.id === "position") goTo(Number(target.value));
   else if (target.id === "threshold-range") setThreshold(Number(target.value));
-  else if (target.id === "threshold-number" && target.value !== "" && target.validity.valid) {
-    setThreshold(Number(target.value));
-  } else if (target.name === "network") chooseNetwork(target.value);
+  else if (target.name === "network") chooseNetwork(target.value);
+}
+
+// Once the number is whole: half of it is another threshold.
+function typed({ target }) {
+  if (target.id !== "threshold-number") return;
+  const value = target.valueAsNumber;
+  if (value >= 0 && value <= 1) setThreshold(Math.round(value * STEPS) / STEPS);
+  else showChoice();
 }
 
 const KEYS = {
@@ -182,6 +190,7 @@ function pressed(event) {
 
 on("draw", () => {
   find("#zoom").textContent = `${Math.round(view.factor * 100)} %`;
+  find("#pictures").classList.toggle("zoomed", view.factor > 1);
 });
 
 on("link", ({ model, threshold, faults }) => {
@@ -235,6 +244,7 @@ function start() {
   document.addEventListener("metaseg:open", ({ detail }) => openScan(detail));
   document.addEventListener("click", clicked);
   document.addEventListener("input", changed);
+  document.addEventListener("change", typed);
   document.addEventListener("keydown", pressed);
   document.addEventListener("fullscreenchange", () => {
     const words = document.fullscreenElement ? "Leave full screen" : "Full screen";

@@ -148,7 +148,8 @@ export function shownOf(network) {
   const own = outlinedBy(network);
   const { review } = open;
   if (!review || review.isEmpty()) return own;
-  const key = `${network.name} ${own.high} ${own.low} ${review.version}`;
+  // Rejected and added regions are those of all networks that are chosen.
+  const key = `${network.name} ${settingsKey()} ${review.version}`;
   if (!shown.has(key)) {
     if (shown.size > 8) shown.clear();
     const voxels = new Voxels(own.voxels.shape);
@@ -157,6 +158,14 @@ export function shownOf(network) {
     shown.set(key, { voxels, level: own.level });
   }
   return shown.get(key);
+}
+
+// The voxels of the drawn region that holds a voxel, after the review.
+export function drawnAt(index) {
+  const parts = ready().map(shownOf);
+  const inside = (at) => parts.some(({ voxels, level }) => voxels.data[at] >= level);
+  const { shape } = open.scene;
+  return new Set(flood([index], inside, shape, new Uint8Array(shape[0] * shape[1] * shape[2])));
 }
 
 // Whether any of the chosen networks outlines a voxel itself.

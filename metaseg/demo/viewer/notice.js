@@ -2,9 +2,17 @@
 
 import { find, on } from "./state.js";
 
+// What a notice offers, by its kind.
+const BUTTONS = [["again", "again", "Run again"], ["busy", "cancel", "Cancel"], ["bad", "close", "Close"]];
 let brief = null;
+let lasting = null;
 
 on("notice", (notice) => {
+  if (!notice?.brief) lasting = notice;
+  show(notice);
+});
+
+function show(notice) {
   const box = find("#notice");
   box.hidden = !notice;
   if (!notice) return;
@@ -13,13 +21,15 @@ on("notice", (notice) => {
   find("#notice-words").setAttribute("role", notice.bad ? "alert" : "status");
   find("#notice-bar").hidden = notice.share === undefined;
   find("#notice-bar i").style.width = `${Math.round((notice.share ?? 0) * 100)}%`;
-  find("#cancel").hidden = !notice.busy && !notice.again;
-  find("#cancel").textContent = notice.again ? "Run again" : "Cancel";
-  find("#cancel").dataset.action = notice.again ? "again" : "cancel";
+  const [action, words] = BUTTONS.find(([kind]) => notice[kind])?.slice(1) ?? [];
+  find("#cancel").hidden = !action;
+  find("#cancel").textContent = words ?? "";
+  find("#cancel").dataset.action = action ?? "";
   find("#choices").replaceChildren(...(notice.choices ?? []).map(choiceButton));
   clearTimeout(brief);
-  if (notice.brief) brief = setTimeout(() => { box.hidden = true; }, 4000);
-});
+  // What waits for the visitor comes back.
+  if (notice.brief) brief = setTimeout(() => show(lasting?.again ? lasting : null), 4000);
+}
 
 // One of several scans in a file, by its number from 1.
 function choiceButton(description, index) {

@@ -24,7 +24,9 @@ export function showChoice() {
   }
   const value = rounded(choice.threshold ?? startOf());
   find("#threshold-range").value = value;
-  find("#threshold-number").value = value;
+  // Not while somebody types in it.
+  const box = find("#threshold-number");
+  if (document.activeElement !== box || Number(box.value) !== value) box.value = value;
   const own = new Set(ownThresholds());
   const each = choice.threshold === null && own.size > 1;
   find("#own").textContent = each ? `each its own: ${[...own].join(" / ")}` : "";
@@ -125,10 +127,10 @@ on("findings", () => {
 // The element that had the focus gets it back if it is still there, or the verdict does.
 function put(selector, html) {
   const box = find(selector);
-  const region = box.contains(document.activeElement)
-    ? document.activeElement.closest("[data-region]")?.dataset.region : null;
+  const held = box.contains(document.activeElement) ? document.activeElement : null;
+  const region = held?.closest("[data-region]")?.dataset.region;
   box.innerHTML = html;
-  if (region) (box.querySelector(`[data-region="${region}"] button`) ?? find("#verdict")).focus();
+  if (held) (box.querySelector(`[data-region="${region}"] button`) ?? find("#verdict")).focus();
 }
 
 on("doubts", () => {

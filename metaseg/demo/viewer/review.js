@@ -2,7 +2,7 @@
 // erased, as metaseg/findings/review.py reads it. Every change can be undone.
 
 import { ask } from "./answers.js";
-import { anyOutlines, grownAt, regionAt, settingsKey } from "./masks.js";
+import { anyOutlines, drawnAt, grownAt, regionAt, settingsKey } from "./masks.js";
 import { choice, on, open, redraw, tell } from "./state.js";
 
 const NOTHING = { rejected: [], added: [], painted: new Map(), erased: new Map() };
@@ -51,11 +51,9 @@ class Review {
         for (const at of regionAt(this.indexOf(voxel))) gone.add(at);
       }
       const taken = (at) => anyOutlines(at) && !gone.has(at);
-      const grown = new Set();
-      for (const voxel of this.now.added) {
-        for (const at of grownAt(voxel, taken) ?? []) grown.add(at);
-      }
-      this.known = { key, gone, grown };
+      const added = this.now.added.map((voxel) => new Set(grownAt(voxel, taken) ?? []));
+      const grown = new Set(added.flatMap((region) => [...region]));
+      this.known = { key, gone, added, grown };
     }
     return this.known;
   }
@@ -125,14 +123,29 @@ function changed() {
 
 export function reject(peak) {
   const { review } = open;
-  review.become({ ...review.now, rejected: [...review.now.rejected, peak] });
+  const at = review.indexOf(peak);
+  const { gone, added } = review.regions();
+  if (anyOutlines(at) && !gone.has(at)) {
+    review.become({ ...review.now, rejected: [...review.now.rejected, peak] });
+  } else { // what a person added or painted is taken back
+    const region = drawnAt(at);
+    const kept = review.now.added.filter((_, number) => !added[number].has(at));
+    review.become({ ...review.now, added: kept, painted: without(review.now.painted, region) });
+  }
   changed();
 }
 
+function without(slices, region) {
+  const area = open.review.shape[1] * open.review.shape[2];
+  return new Map([...slices].map(([slice, marks]) =>
+    [slice, marks.map((marked, at) => (region.has(slice * area + at) ? 0 : marked))]));
+}
+
 // A region may have been rejected several times: in parts, at another threshold.
-export function restore(positions) {
+export function restore(voxels) {
   const { review } = open;
-  const rejected = review.now.rejected.filter((_, at) => !positions.includes(at));
+  const back = new Set(voxels.map((voxel) => review.indexOf(voxel)));
+  const rejected = review.now.rejected.filter((voxel) => !back.has(review.indexOf(voxel)));
   review.become({ ...review.now, rejected });
   changed();
 }

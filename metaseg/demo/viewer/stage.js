@@ -133,8 +133,7 @@ export function placeOf(canvas, event) {
 
 function linesOf(layer) {
   const { voxels, level } = layer === TRUTH ? { voxels: open.truth, level: 1 } : shownOf(layer);
-  const version = open.review?.version ?? 0;
-  const key = `${layer.name} ${level} ${version} ${view.plane} ${view.index}`;
+  const key = `${voxels.number} ${level} ${view.plane} ${view.index}`;
   if (!lines.has(key)) {
     if (lines.size > 60) lines.clear();
     const { width, height } = cut();

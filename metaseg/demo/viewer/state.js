@@ -2,9 +2,10 @@
 
 export const config = {};
 
-// Sent to the server.
+// Sent to the server. What an answer says of a scan holds for all questions about it; what it says of
+// network, threshold and review holds for the question with its number alone.
 export const choice = {
-  id: 0, scan: null, series: null, truth: null, model: "", threshold: null, position: null,
+  id: 0, question: 0, scan: null, series: null, truth: null, model: "", threshold: null, position: null,
   review: null, tab: "",
 };
 

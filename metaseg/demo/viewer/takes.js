@@ -1,7 +1,7 @@
 // What a visitor takes away: downloads and the printable report.
 
 import { send } from "./answers.js";
-import { find, findAll, on } from "./state.js";
+import { choice, find, findAll, on } from "./state.js";
 
 const FIRST = ["zip", "report", "dicom"];
 // What is asked for, the first of them under way: the server makes one at a time.
@@ -39,14 +39,15 @@ export function takeAway(kind) {
   number += 1;
   find(`#take-${kind}`).setAttribute("aria-busy", "true");
   const panels = findAll("#figure-panels :checked").map((box) => box.value);
-  wanted.push({ take: kind, number, panels });
-  if (wanted.length === 1) send("take", wanted[0]);
+  // What waits is of the state in which it was asked for.
+  wanted.push({ ...choice, take: kind, number, panels });
+  if (wanted.length === 1) send("take", { taken: wanted[0] });
 }
 
 function settle() {
   const { take } = wanted.shift();
   find(`#take-${take}`)?.removeAttribute("aria-busy");
-  if (wanted.length) send("take", wanted[0]);
+  if (wanted.length) send("take", { taken: wanted[0] });
 }
 
 on("opened", () => {

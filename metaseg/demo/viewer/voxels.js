@@ -6,8 +6,12 @@ const other = (letter) => {
   return pair.replace(letter, "");
 };
 
+let made = 0;
+
 export class Voxels {
   constructor(shape) {
+    made += 1;
+    this.number = made; // tells volumes of the same name apart
     this.shape = shape;
     this.data = new Uint8Array(shape[0] * shape[1] * shape[2]);
     this.peaks = new Map();
