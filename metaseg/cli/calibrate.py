@@ -11,11 +11,11 @@ from metaseg.checkpoint import Checkpoint, Config, load_checkpoint, write_config
 from metaseg.cli.options import add_modality
 from metaseg.data.case import Case
 from metaseg.data.cases import cases_of_split, hold_out_validation
-from metaseg.data.record import training_data
+from metaseg.data.record import changed_since, training_data
 from metaseg.errors import InputError
 from metaseg.evaluation.calibrate import FALSE_POSITIVES, calibrate, check_input
 from metaseg.evaluation.volume_settings import NONE, choose_volume_settings
-from metaseg.hub.card import write_card
+from metaseg.hub.card import join, write_card
 from metaseg.segmenter import Segmenter
 
 
@@ -58,6 +58,11 @@ def _calibrated(checkpoint: Checkpoint, options: argparse.Namespace) -> Config:
     settings = checkpoint.config.training.get("config", {})
     cases = cases_of_split(options.data, "train", options.modality)
     training, validation = _hold_out(cases, settings)
+    if changed := changed_since(checkpoint.config.training, training, validation):
+        raise InputError(
+            f"{join(sorted(set(changed)))} changed since {checkpoint.name} was trained, so it may "
+            "have seen patients that are held out now: use the data as they were, or others."
+        )
     segmenter = Segmenter([plain])
     found = calibrate(segmenter, plain.name, validation, _progress)
     sensitive = f"no threshold has {FALSE_POSITIVES:g} false positives per slice or fewer"

@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
             "Cards show only metrics of the test split: leave out --record or --split."
         )
     cases = cases_of_split([options.data], options.split, options.modality)
-    stress = list(benchmark_slices(options.data)) if options.stress else []
+    stress = list(benchmark_slices(options.data, options.modality)) if options.stress else []
     if options.stress and not stress:
         raise InputError(
             "The synthetic lesion benchmark needs contrast-enhanced T1 slices that show a brain, "
@@ -127,7 +127,8 @@ def _summary(result: dict) -> str:
     if not isnan(challenge["dice"]):
         lines.append(
             f"lesion-wise as in BraTS-METS 2026: Dice {challenge['dice']:.3f}, "
-            f"F1 {challenge['f1']:.3f} from 20 mm3, {challenge['f1_small']:.3f} below"
+            f"F1 {challenge['f1']:.3f} from 20 {result['challenge_unit']}, "
+            f"{challenge['f1_small']:.3f} below"
         )
     for kind, changed in result.get("perturbed", {}).items():
         drop = changed["drop"]["mean"]

@@ -15,6 +15,8 @@ from metaseg.data.layouts import read_layout
 from metaseg.errors import InputError, together
 
 COLUMNS = ("case", "group", "image", "mask", "split")
+SPLITS = ("train", "test")
+"""The splits that MetaSeg knows; a table may have others, which only ``--split`` chooses."""
 
 
 def read_cases(folder: Path, layout: str | None = None, modality: str | None = None) -> list[Case]:
@@ -42,7 +44,12 @@ def _read_table(folder: Path, table: Path) -> list[dict]:
         # Spreadsheets begin UTF-8 with a byte order mark.
         with table.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
-            columns, rows = reader.fieldnames or [], list(reader)
+            columns = [column.strip() for column in reader.fieldnames or []]
+            # Spreadsheets leave spaces that nobody sees.
+            rows = [
+                {column: (row[given] or "").strip() for column, given in zip(columns, row)}
+                for row in reader
+            ]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(
             f"{folder.name}/cases.csv cannot be read: save it as CSV in UTF-8."
@@ -67,6 +74,8 @@ def _read_table(folder: Path, table: Path) -> list[dict]:
         for key in ("image", "mask"):
             if not case[key].is_file():
                 faults.append(f"row {number}: {row[key]} is missing")
+        if row["split"] not in SPLITS and row["split"].lower() in SPLITS:
+            faults.append(f"row {number}: the split {row['split']} must be {row['split'].lower()}")
         if splits.setdefault(row["group"], row["split"]) != row["split"]:
             faults.append(f"row {number}: group {row['group']} is in another split as well")
         cases.append(case)
@@ -104,8 +113,9 @@ def hold_out_validation(
     """Split ``cases`` into training and validation cases.
 
     Holds out about ``share`` of the patients of each data folder or, if ``by`` is "slice", of its
-    cases. Every run holds out the same ones, whatever the order of ``cases``. Raises InputError
-    that names every folder with too few.
+    cases. A patient that is held out of one folder is held out of all. Every run with the same
+    cases and share holds out the same ones, whatever the order of ``cases``. Raises InputError that
+    names every folder with too few.
     """
     kind, name_of, choose = HELD_OUT_BY[by]
     chosen, faults = set(), []
@@ -121,8 +131,12 @@ def hold_out_validation(
         chosen |= {(source, name) for name in choose(names, count)}
     if faults:
         raise InputError("\n".join(faults))
-    validation = [case for case in cases if (case.source, name_of(case)) in chosen]
-    training = [case for case in cases if (case.source, name_of(case)) not in chosen]
+    held_out = {name for _, name in chosen} if by == "group" else set()
+    training, validation = [], []
+    for case in cases:
+        name = name_of(case)
+        unseen = name in held_out or (case.source, name) in chosen
+        (validation if unseen else training).append(case)
     return training, validation
 
 

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from filecmp import cmp
 from importlib.resources import files
 from pathlib import Path
 
@@ -19,7 +20,11 @@ from metaseg.errors import InputError
 TUMOUR_CORE = (1, 3)
 """BraTS labels are 1 necrosis, 2 oedema, 3 enhancing. Oedema is excluded: it does not enhance."""
 
-CONTRAST_WORDS = ("t1c", "t1ce", "t1gd", "t1_gd", "t1post", "t1_post", "post", "gd", "contrast")
+ENHANCED = re.compile(
+    r"t1[ _-]?w?[ _-]?c(?![a-z])|(?<![a-z])ce(?![a-z])|t1w?[ _-]?ce(?![a-z])|\+ ?c|post|gd|contrast"
+)
+NATIVE = re.compile(r"(?<![a-z])(pre(?![a-z])|pre-?contrast|native|without|non|no(?![a-z]))")
+"""Parts of the names of T1 channels with contrast and without, in lower case."""
 
 
 @dataclass(frozen=True)
@@ -69,17 +74,22 @@ def read_layout(
         if masked:
             without = len(found) - len(masked)
             remarks = [f"images without a mask are skipped: {without}"] if without else []
+            once = _without_copies(masked, folder)
+            if len(once) < len(masked):
+                remarks.append(f"copies of other cases are skipped: {len(masked) - len(once)}")
+            if key == "nnunet":
+                number, channel = _channel(_dataset_json(folder))
+                remarks.append(f"the channel that is read is {number}, {channel or 'unnamed'}")
             described = layout.describe(folder)
             dataset = read_dataset(folder, modality, described)
             if name is None and dataset == described:
                 remarks += [
-                    f"{other.title} has the same file names: choose --layout {twin} for its "
-                    "licence and citation"
+                    f"{other.title} has the same file names: if it is that, put its licence and "
+                    f"citation, metaseg/data/published/{twin}.toml, into the folder as dataset.toml"
                     for twin, other in LAYOUTS.items()
                     if other is not layout and other.find is layout.find
                 ]
-            cases = [_to_case(one, folder, dataset) for one in masked]
-            return key, cases, remarks
+            return key, [_to_case(one, folder, dataset) for one in once], remarks
     if name:
         title = LAYOUTS[name].title
         raise InputError(
@@ -89,6 +99,21 @@ def read_layout(
         f"{folder.name} has no cases.csv and no case with a mask in a published layout: "
         "check the folder."
     )
+
+
+def _without_copies(found: list[Found], folder: Path) -> list[Found]:
+    """``found`` without those of the same name and content. InputError for others of one name."""
+    once: dict[str, Found] = {}
+    for one in found:
+        first = once.setdefault(one.name, one)
+        same = all(
+            cmp(a, b, shallow=False) for a, b in ((one.image, first.image), (one.mask, first.mask))
+        )
+        if not same:
+            raise InputError(
+                f"{folder.name} has two cases with the name {one.name}: rename or remove one."
+            )
+    return list(once.values())
 
 
 def _brats(folder: Path) -> Iterator[Found]:
@@ -186,7 +211,7 @@ def _modality_of(channel: str) -> str | None:
         return "flair"
     if "t2" in name:
         return "t2"
-    if any(word in name for word in CONTRAST_WORDS):
+    if ENHANCED.search(name) and not NATIVE.search(name):
         return "t1ce"
     return "t1" if "t1" in name else None
 

@@ -47,6 +47,20 @@ def training_data(record: dict[str, Any]) -> dict[str, dict]:
         raise InputError(DAMAGED) from error
 
 
+def changed_since(
+    record: dict[str, Any], training: list[Case], validation: list[Case]
+) -> list[str]:
+    """The data folders whose ``training`` or ``validation`` cases are not as many as in the
+    training with ``record``: patients that it has seen may now be held out."""
+    earlier = training_data(record)
+    return [
+        now["name"]
+        for now in describe_data(training, validation)
+        for part in ("training", "validation")
+        if earlier.get(now["name"], {}).get(part, now[part]) != now[part]
+    ]
+
+
 def learned_from(record: dict[str, Any]) -> dict[str, Dataset]:
     """The descriptions in ``training_data``. Raises InputError if one is damaged or incomplete."""
     fields = Dataset.model_fields.keys()

@@ -42,6 +42,7 @@ class Tally:
         named = {"threshold": threshold, "sensitive_threshold": sensitive}
         self.points = {name: Froc([at]) for name, at in named.items() if at is not None}
         self.seconds, self.unlike = 0.0, 0
+        self.measured = True
 
     def add(
         self,
@@ -72,6 +73,7 @@ class Tally:
                     self.surfaces[name].setdefault(group, []).append(value)
         if scan.is_volume:
             voxel = scan.voxel_mm3 or 1.0
+            self.measured &= scan.voxel_mm3 is not None
             self.volumes.setdefault(group, []).append(brats_lesion_dice(masks, truth, voxel))
             for name, value in asdict(challenge_scores(masks, truth, voxel)).items():
                 if not math.isnan(value):
@@ -80,7 +82,8 @@ class Tally:
     def summarise(self) -> dict:
         """The result of ``metrics.summarise``, and also: ``hd95`` (pixels) and ``surface_dice``,
         ``lesion_wise`` (8-connected lesions of slices, diameters in pixels), ``brats_lesion_dice``
-        and ``challenge`` (``ChallengeScores``) of volumes, ``precision_recall``, ``froc``, its
+        and ``challenge`` (``ChallengeScores``) of volumes, whose ``challenge_unit`` is voxels where
+        the spacing of any is unknown, ``precision_recall``, ``froc``, its
         points at the ``operating_points`` of the checkpoint, and ``calibration`` on brain pixels,
         where the brain is certain, without and with the checkpoint's temperature."""
         brain = self.brain
@@ -90,6 +93,7 @@ class Tally:
             "lesion_wise": summarise_lesions(self.lesions),
             "brats_lesion_dice": mean_with_interval(self.volumes),
             "challenge": {k: mean_with_interval(v) for k, v in self.challenge.items()},
+            "challenge_unit": "mm3" if self.measured else "voxels",
             "precision_recall": self.pixels.precision_recall(),
             "froc": self.froc.curve(),
             "operating_points": {name: froc.curve()[0] for name, froc in self.points.items()},

@@ -18,6 +18,7 @@ from metaseg.scan.planes import natural_plane, spacing_of, to_plane
 from metaseg.scan.types import Scan, SourceSlice
 
 SPLITTERS = (
+    ("", "SeriesDescription"),
     ("", "EchoTime"),
     ("MREchoSequence", "EffectiveEchoTime"),
     ("", "TemporalPositionIdentifier"),
@@ -30,6 +31,10 @@ SPLITTERS = (
 )
 """Attributes that separate images of one series at the same position, in the order tried, at last
 all together, with the functional group that holds them in a multi-frame file."""
+NEAR = 0.75
+"""Slices closer than this share of their thickness are of the same place: a patient who moved, or
+two scans under one identifier. Reconstructions that overlap on purpose are closer as well, but no
+attribute separates them."""
 TURNED, STRETCHED = 0.05, 0.01
 """Slices of one stack differ no more in a direction cosine, and in their spacing by this share."""
 MOST_ALIKE = 20
@@ -118,7 +123,10 @@ def read_series(series: Series, notices: Sequence[str]) -> Scan:
 
 
 def _key(frame: Frame) -> tuple:
-    return _uid(frame), int(frame.header.Rows), int(frame.header.Columns)
+    header = frame.header
+    # Bad anonymisers give several series the same identifier, or none.
+    series = _uid(frame) or str(header.get("StudyInstanceUID", ""))
+    return series, str(header.get("SeriesNumber")), int(header.Rows), int(header.Columns)
 
 
 def _add(stacks: list[list[Frame]], frame: Frame) -> None:
@@ -150,23 +158,34 @@ def _place(frame: Frame) -> tuple | int:
 
 def _split(frames: list[Frame]) -> list[list[Frame]]:
     """Separate echoes, time points and the like, which share positions."""
-    if _apart(frames):
+    most = _most_at_a_place(frames)
+    if most == 1:
         return [frames]
-    most = max(Counter(map(_place, frames)).values())
     for attributes in (*((one,) for one in SPLITTERS), SPLITTERS):
         parts: dict[tuple, list[Frame]] = defaultdict(list)
         for frame in frames:
             values = (macro(frame.header, frame.index, *one) for one in attributes)
             parts[tuple(map(str, values))].append(frame)
         # More parts than images at one place would tear a stack apart.
-        if 1 < len(parts) <= most and all(map(_apart, parts.values())):
+        if 1 < len(parts) <= most and all(_most_at_a_place(p) == 1 for p in parts.values()):
             return list(parts.values())
     return [frames]
 
 
-def _apart(frames: list[Frame]) -> bool:
-    """Whether no two of ``frames`` share a place."""
-    return len(set(map(_place, frames))) == len(frames)
+def _most_at_a_place(frames: list[Frame]) -> int:
+    """The largest number of ``frames`` that share a place."""
+    most = max(Counter(map(_place, frames)).values())
+    thickness = frames[0].thickness
+    if most > 1 or thickness is None or not all(frame.is_placed for frame in frames):
+        return most
+    distances = np.sort([frame.distance for frame in frames])
+    # Stations beside each other lie at the same distances, but not at the same place.
+    normal = np.cross(*np.reshape(frames[0].orientation, (2, 3)))
+    positions = np.array([frame.position for frame in frames])
+    if np.ptp(positions - np.outer(positions @ normal, normal), axis=0).max() > thickness:
+        return most
+    last = np.searchsorted(distances, distances + NEAR * thickness, side="left")
+    return int((last - np.arange(len(frames))).max())
 
 
 def _describe(frames: list[Frame]) -> str:

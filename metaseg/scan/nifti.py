@@ -11,7 +11,7 @@ from nibabel import orientations
 from metaseg.limits import MAX_SCAN_VOXELS, MAX_UNPACKED_BYTES, MEGABYTE
 from metaseg.scan.errors import FileError, decoding
 from metaseg.scan.planes import from_plane, natural_plane, spacing_of, to_plane
-from metaseg.scan.types import Scan
+from metaseg.scan.types import FIRST_READ, Scan
 
 NIFTI_1_SIDE = 32767
 """Longest side in NIfTI-1, which stores sizes as 16-bit integers."""
@@ -158,7 +158,7 @@ def _affine(image: nibabel.Nifti1Image) -> np.ndarray:
 def _notices(image: nibabel.Nifti1Image, volume: int | None) -> list[str]:
     notices = []
     if len(image.shape) > 3 and image.shape[3] > 1 and volume is None:
-        notices.append(f"The file contains {image.shape[3]} volumes: the first was read.")
+        notices.append(f"The file contains {image.shape[3]} volumes: {FIRST_READ}")
     if not (int(image.header["sform_code"]) or int(image.header["qform_code"])):
         notices.append("The file does not state its orientation: left and right are assumed.")
     return notices

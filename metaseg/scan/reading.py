@@ -20,7 +20,7 @@ from metaseg.scan.parts import NO_IMAGE, Part, choose_part
 from metaseg.scan.pictures import check_pixels, read_picture
 from metaseg.scan.planes import in_plane, spacing_of
 from metaseg.scan.tiff import read_tiff
-from metaseg.scan.types import Scan, display_name
+from metaseg.scan.types import FIRST_READ, Scan, display_name
 
 SIGNATURES: list[tuple[Callable[[bytes], bool], Callable[..., Scan]]] = [
     (lambda head: head.startswith(b"\x89PNG\r\n\x1a\n"), read_picture),
@@ -222,6 +222,9 @@ def read_mask(path: str | Path, scan: Scan, labels: tuple[int, ...] | None = Non
         with opening(f"The ground truth {path.name}"):
             return read_dicom_seg(path, scan)
     mask = read_scan(path)
+    if any(notice.endswith(FIRST_READ) for notice in mask.notices):
+        with opening(f"The ground truth {path.name}"):
+            raise FileError("has several volumes or channels: save the one with the lesions alone.")
     if mask.is_volume and mask.orientation is not None and scan.orientation is not None:
         # A mask saved without its spacing may have been cut in another plane than the scan.
         mask = in_plane(mask, scan.plane)

@@ -16,7 +16,7 @@ from metaseg.scan.pictures import (
     to_grey,
     upright,
 )
-from metaseg.scan.types import Scan
+from metaseg.scan.types import FIRST_READ, Scan
 
 PLAIN_CODECS = (
     tifffile.COMPRESSION.NONE,
@@ -85,7 +85,12 @@ def read_tiff(data: bytes, channel: int | None = None) -> Scan:
             raise FileError(f"has no channel {taken}: choose one from 0 to {count - 1}.")
         pixels, axes = np.moveaxis(pixels, at, 0)[taken], axes.replace("C", "")
         if channel is None and count > 1:
-            notices = (f"The file has {count} channels: the first was read.",)
+            notices = (f"The file has {count} channels: {FIRST_READ}",)
+    if "T" in axes and "Z" in axes:
+        at = axes.index("T")
+        if (count := pixels.shape[at]) > 1:
+            notices += (f"The file has {count} time points: {FIRST_READ}",)
+        pixels, axes = np.moveaxis(pixels, at, 0)[0], axes.replace("T", "")
     if "S" in axes:
         pixels = np.moveaxis(pixels, axes.index("S"), -1)
         notices += (COLOUR,) if channel is None and is_coloured(pixels) else ()

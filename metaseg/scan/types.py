@@ -15,6 +15,9 @@ Codes = tuple[str, str, str]
 PICTURE_ENDINGS = (".png", ".jpeg", ".jpg", ".bmp", ".webp", ".tiff", ".tif")
 ENDINGS = (".nii.gz", ".nii", *PICTURE_ENDINGS, ".dicom", ".dcm", ".zip")
 
+FIRST_READ = "the first was read."
+"""Ends a notice on a file with several volumes, channels or time points."""
+
 
 def display_name(path: str | Path) -> str:
     """The file's name without its folder and its extension."""

@@ -80,14 +80,15 @@ class _Background:
     pixel_mm: float
 
 
-def benchmark_slices(folder: Path) -> Iterator[BenchmarkSlice]:
-    """The synthetic lesion benchmark from the test split of ``folder``.
+def benchmark_slices(folder: Path, modality: str | None = None) -> Iterator[BenchmarkSlice]:
+    """The synthetic lesion benchmark from the test split of ``folder``, which ``modality``
+    describes if it has no ``dataset.toml``.
 
     Skips slices with an uncertain brain mask and lesions without room. Raises InputError if the
     folder is at fault, has another modality than t1ce, or states no pixel size.
     """
     folder = Path(folder).resolve()
-    cases = cases_of_split([folder], "test")
+    cases = cases_of_split([folder], "test", modality)
     modality = cases[0].dataset.modality
     if modality != "t1ce":
         raise InputError(
@@ -143,9 +144,12 @@ def _from_volumes(cases: list[Case]) -> Iterator[tuple[int, _Background]]:
     """Axial slices of skull-stripped volumes, each with its number.
 
     Takes the same number from each volume, evenly spaced over the slices whose brain has at least
-    BRAIN_SHARE of the largest slice's area.
+    BRAIN_SHARE of the largest slice's area; of more volumes than slices, one from each of some at
+    even distances.
     """
-    count = FROZEN.slices // len(cases)
+    count = max(1, FROZEN.slices // len(cases))
+    if len(cases) > FROZEN.slices:
+        cases = [cases[i * len(cases) // FROZEN.slices] for i in range(FROZEN.slices)]
     for place, case in enumerate(cases):
         scan, truth = read_case(case)
         if scan.spacing is None or not case.dataset.skull_stripped:

@@ -18,14 +18,14 @@ from metaseg.training.robustness import Variation
 TYPES = get_type_hints(TrainingConfig)
 SHARES = {
     "cool_down", "ema_decay", "validation_share", "size_balance", "source_balance",
-    "drop_path",
+    "drop_path", "augmentation",
     *(field.name for field in fields(Variation)),
 }  # fmt: skip
 """Fields between 0 and 1."""
 POSITIVE = {"epochs", "batch_size", "learning_rate", "encoder_rate"}
 NOT_NEGATIVE = {
     "early_size", "warm_up", "epoch_slices", "empty_share", "weight_decay",
-    "augmentation", "workers", "seed",
+    "workers", "seed",
 }  # fmt: skip
 PRECISIONS = ("auto", "bf16", "no")
 

@@ -1,7 +1,9 @@
 """Train checkpoints from data folders, step by step."""
 
+import sys
 from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -11,7 +13,7 @@ from metaseg.checkpoint import read_config as read_checkpoint_config
 from metaseg.data.case import Case
 from metaseg.data.cases import cases_of_split, hold_out_validation
 from metaseg.data.prepared import FOR_TRAINING, FOR_VALIDATION, PreparedSlices, prepare_cases
-from metaseg.data.record import describe_data
+from metaseg.data.record import changed_since, describe_data, training_data
 from metaseg.errors import InputError, together
 from metaseg.hub.card import write_card
 from metaseg.models import build_network
@@ -58,8 +60,15 @@ def train(
         partial(cases_of_split, data, "train", modality),
         partial(cases_of_split, judge, "train", modality) if judge else list,
     )
-    _check_apart(cases, judges)
+    records = [read_checkpoint_config(start / model).training for model in models] if start else []
+    _check_apart({*(case.source for case in cases), *chain(*map(training_data, records))}, judges)
     training, validation = hold_out_validation(cases, config.validation_share, config.validation_by)
+    for changed in {name for one in records for name in changed_since(one, training, validation)}:
+        print(
+            f"{changed} changed since the training of --start, which may have seen some of its "
+            "validation patients: its validation Dice may be too high.",
+            file=sys.stderr,
+        )
     prepare = partial(prepare_cases, settings=config.preprocessing, cache=output / "cache")
     # One process prepares the slices; the others read its cache.
     with PartialState().main_process_first():
@@ -89,12 +98,13 @@ def _resolve(folder: Path, output: Path) -> Path:
     return write_synthetic_folder(output / SYNTHETIC) if drawn else folder
 
 
-def _check_apart(cases: list[Case], judges: list[Case]) -> None:
-    """Raise InputError if a data folder is used for both training and judging."""
-    both = sorted({case.source for case in cases} & {case.source for case in judges})
+def _check_apart(trained: set[str], judges: list[Case]) -> None:
+    """Raise InputError if a data folder is used for both training, now or before, and judging."""
+    both = sorted(trained & {case.source for case in judges})
     if both:
         raise InputError(
-            f"--judge names {', '.join(both)}, which --data also names: use other folders."
+            f"--judge names {', '.join(both)}, which --data or --start was trained on: use other "
+            "folders."
         )
 
 

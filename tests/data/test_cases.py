@@ -24,6 +24,7 @@ def test_every_fault_is_listed_at_once(data_folder):
     rows[2] = rows[2].replace("images/1.png", "images/none.png")
     rows[3] = rows[3].replace("train", "test")
     rows += [rows[5], "case20,,images/1.png,,train"]
+    rows[6] = rows[6].replace("train", "Train").replace("test", "Test")
     table.write_text("\n".join(rows))
     with pytest.raises(InputError) as error:
         read_cases(data_folder)
@@ -32,6 +33,7 @@ def test_every_fault_is_listed_at_once(data_folder):
         "row 5: group group1 is in another split",
         "case case4 is listed 2 times, in rows 6, 14",
         "row 15: group and mask is empty",
+        "row 7: the split T",
     ):
         assert part in str(error.value)
 
@@ -51,6 +53,11 @@ def test_a_table_from_a_spreadsheet(data_folder):
     text = table.read_text()
     table.write_text(text, encoding="utf-8-sig")
     assert len(read_cases(data_folder)) == 12
+    spaced = [line.replace(",", " , ") + " " for line in text.splitlines()]
+    table.write_text("\n".join(spaced))
+    assert [(case.group, case.split) for case in read_cases(data_folder)] == [
+        (row.split(",")[1], row.split(",")[4]) for row in text.splitlines()[1:]
+    ]
     table.write_bytes(text.replace("case0", "case\xe4").encode("latin-1"))
     with pytest.raises(InputError, match=r"cases\.csv cannot be read: save it as CSV in UTF-8"):
         read_cases(data_folder)

@@ -1,6 +1,7 @@
 """Published layouts, on tiny trees of the same shape."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -165,6 +166,13 @@ def test_nnunet(tmp_path, with_test):
         (["T2w", "T1"], 0, "t2"),
         ({"0": "T1"}, 0, "t1"),
         ({"0": "T2 post contrast", "1": "t1ce"}, 1, "t1ce"),
+        ({"0": "T1 pre-contrast", "1": "T1 post-contrast"}, 1, "t1ce"),
+        ({"0": "T1 without contrast", "1": "T1c"}, 1, "t1ce"),
+        ({"0": "FLAIR", "1": "T1_CE"}, 1, "t1ce"),
+        ({"0": "FLAIR", "1": "CE-T1"}, 1, "t1ce"),
+        ({"0": "T1 cor", "1": "T1+C"}, 1, "t1ce"),
+        ({"0": "T1w", "1": "T1wCE"}, 1, "t1ce"),
+        ({"0": "T1 native", "1": "FLAIR"}, 0, "t1"),
     ],
 )
 def test_nnunet_takes_the_modality_from_its_channel(tmp_path, channels, channel, modality):
@@ -201,6 +209,18 @@ def test_lgg(tmp_path):
     scan, truth = read_case(cases[0])
     np.testing.assert_array_equal(scan.voxels[0], VOLUME[:, :, 1].T % 256)  # FLAIR
     np.testing.assert_array_equal(truth[0], CORE[:, :, 1].T)
+
+
+def test_copies_are_one_case_and_others_of_its_name_are_refused(tmp_path):
+    lgg(tmp_path / "kaggle_3m")
+    count = len(read_layout(tmp_path)[1])
+    shutil.copytree(tmp_path / "kaggle_3m", tmp_path / "lgg-mri-segmentation" / "kaggle_3m")
+    _, cases, remarks = read_layout(tmp_path)
+    assert len(cases) == count and remarks == [f"copies of other cases are skipped: {count}"]
+    write_image = next((tmp_path / "lgg-mri-segmentation").rglob("*_mask.tif"))
+    write_image.write_bytes(write_image.read_bytes() + b"\0")
+    with pytest.raises(InputError, match="has two cases with the name TCGA_"):
+        read_layout(tmp_path)
 
 
 def test_unknown(tmp_path):

@@ -47,6 +47,15 @@ def test_empty_truth_is_allowed(tmp_path):
     assert not read_mask(write(tmp_path / "t.png", np.zeros((40, 50), np.uint8)), SCAN).any()
 
 
+def test_a_mask_of_several_volumes_is_refused(tmp_path):
+    """One channel a class: the first may be the background, or empty."""
+    volume, affine = np.zeros((20, 30, 4, 2), np.uint8), np.diag([-1.0, -1, 2, 1])
+    volume[5:8, 6:9, 1:3, 1] = 1
+    scan = read_scan(save(tmp_path / "s.nii.gz", volume[..., 1], affine))
+    with pytest.raises(InputError, match="has several volumes or channels"):
+        read_mask(save(tmp_path / "t.nii.gz", volume, affine), scan)
+
+
 def test_volume(tmp_path):
     volume = np.zeros((20, 30, 4), np.uint8)
     volume[5:8, 6:9, 1:3] = 1

@@ -120,6 +120,44 @@ def test_time_points_and_echoes_are_told_apart(tmp_path, in_frames):
     assert {len(read_scan(folder, series=str(k + 1)).voxels) for k in range(count)} == {DEPTH}
 
 
+@pytest.mark.parametrize("shift", [0.05, 1.0])
+def test_a_patient_who_moved_between_two_time_points(tmp_path, shift):
+    moved = AFFINE.copy()
+    moved[:3, 3] += shift * AFFINE[:3, 2] / np.linalg.norm(AFFINE[:3, 2])
+    common = {"SeriesInstanceUID": "1.2.3.4", "StudyInstanceUID": "1.2.3"}
+    slices = [
+        data
+        for number, affine in enumerate((AFFINE, moved), start=1)
+        for data in series_of(ARRAY + number, affine, TemporalPositionIdentifier=number, **common)
+    ]
+    folder = save_series(tmp_path / "s", slices)
+    assert len(list_series(folder)) == 2
+    assert len(read_scan(folder, series="2").voxels) == DEPTH
+
+
+@pytest.mark.parametrize(
+    ("apart", "shift"), [({"SeriesNumber": 2}, 0), ({"SeriesDescription": "T1 pre"}, 0), ({}, 1.5)]
+)
+def test_series_under_one_identifier_are_told_apart(tmp_path, apart, shift):
+    """As bad anonymisers leave them."""
+    moved = AFFINE.copy()
+    moved[:3, 3] += shift * AFFINE[:3, 2] / np.linalg.norm(AFFINE[:3, 2])
+    common = {"SeriesInstanceUID": "1.2.3.4", "StudyInstanceUID": "1.2.3"}
+    one = series_of(ARRAY, AFFINE, EchoTime="3", **common)
+    other = series_of(ARRAY + 1, moved, **{"EchoTime": "90" if shift else "3", **common, **apart})
+    folder = save_series(tmp_path / "s", [*one, *other])
+    assert len(list_series(folder)) == 2
+    read = {float(read_scan(folder, series=str(k)).voxels.max()) for k in (1, 2)}
+    assert read == {float(ARRAY.max()), float(ARRAY.max() + 1)}
+
+
+def test_overlapping_reconstructions_are_one_series(tmp_path):
+    spacing = float(np.linalg.norm(AFFINE[:3, 2]))
+    slices = series_of(ARRAY, AFFINE, SliceThickness=2 * spacing, AcquisitionNumber=1)
+    folder = save_series(tmp_path / "s", slices)
+    assert len(list_series(folder)) == 1 and len(read_scan(folder).voxels) == DEPTH
+
+
 def test_a_segmentation_refers_to_every_file_that_says_it_has_one_frame(tmp_path):
     scan = read_scan(save_series(tmp_path / "s", series_of(ARRAY, AFFINE, NumberOfFrames=1)))
     mask = np.zeros(scan.voxels.shape, bool)

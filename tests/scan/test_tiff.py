@@ -183,6 +183,14 @@ def test_a_thumbnail_before_the_page_is_not_the_slice(tmp_path):
     assert not scan.notices
 
 
+def test_time_points_are_no_slices(tmp_path):
+    pixels = values("u2", 3, 5, 40, 50)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, imagej=True, metadata={"axes": "TZYX"})
+    scan = read_scan(tmp_path / "a.tif")
+    np.testing.assert_array_equal(scan.voxels, pixels[0])
+    assert scan.notices == ("The file has 3 time points: the first was read.",)
+
+
 def test_channels_are_no_slices(tmp_path):
     pixels = values("u2", 5, 2, 40, 50)
     tifffile.imwrite(tmp_path / "a.ome.tif", pixels, metadata={"axes": "ZCYX"}, ome=True)

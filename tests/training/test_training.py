@@ -111,6 +111,19 @@ def test_validation_groups_are_apart_and_the_same_every_time(data_folder):
         hold_out_validation([case for case in cases if case.group == "group0"], 0.2)
 
 
+def test_a_patient_in_two_folders_is_held_out_of_both(data_folder):
+    cases = cases_of_split([data_folder], "train")
+    again = [replace(case, source="again") for case in cases]
+    _, validation = hold_out_validation(cases + again, 0.2)
+    one, other = (
+        {c.group for c in validation if c.source == s} for s in (cases[0].source, "again")
+    )
+    assert one == other
+    shifted = [replace(case, source="again") for case in cases if case.group != cases[0].group]
+    training, validation = hold_out_validation(cases + shifted, 0.2)
+    assert {case.group for case in training}.isdisjoint({case.group for case in validation})
+
+
 def test_validation_of_single_slices_splits_groups(data_folder):
     cases = cases_of_split([data_folder], "train")
     training, validation = hold_out_validation(cases, 0.3, "slice")
