@@ -91,18 +91,17 @@ def prepare_cases(
     recipe = json.dumps([names, seen, asdict(cuts), fields]).encode()
     folder = cache / f"slices-{hashlib.sha256(recipe).hexdigest()[:16]}"
     if not folder.is_dir():
-        arrays = _prepare(cases, settings, cuts)
         # Two trainings may share the cache; each writes a folder of its own first.
         partial = folder.with_suffix(f".{os.getpid()}")
         partial.mkdir(parents=True, exist_ok=True)
         try:
-            for name, array in arrays.items():
-                np.save(partial / f"{name}.npy", array)
+            _prepare(cases, settings, cuts, partial)
             partial.rename(folder)
         except OSError:
-            shutil.rmtree(partial, ignore_errors=True)
             if not folder.is_dir():  # otherwise the other training was faster
                 raise
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
     return PreparedSlices(
         **{
             name: np.load(folder / f"{name}.npy", mmap_mode="r" if name in PICTURES else None)
@@ -117,8 +116,38 @@ def _state(path: Path) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
 
 
-def _prepare(cases: list[Case], settings: Preprocessing, cuts: Cuts) -> dict[str, np.ndarray]:
-    columns: dict[str, list] = {name: [] for name in PreparedSlices.__dataclass_fields__}
+class _Pictures:
+    """An .npy file that grows: pictures of many volumes do not fit into memory."""
+
+    def __init__(self, path: Path):
+        self.path, self.raw, self.count = path, path.with_suffix(".raw"), 0
+        self.file = self.raw.open("wb")
+
+    def add(self, picture: np.ndarray) -> None:
+        """Append ``picture`` (H, W), of the shape and type of the others."""
+        self.like = picture
+        self.file.write(np.ascontiguousarray(picture).data)
+        self.count += 1
+
+    def close(self) -> None:
+        """Write what was added as an array (N, H, W)."""
+        self.file.close()
+        if not self.count:
+            return
+        shape = (self.count, *self.like.shape)
+        described = {"descr": self.like.dtype.str, "fortran_order": False, "shape": shape}
+        with self.path.open("wb") as whole, self.raw.open("rb") as raw:
+            np.lib.format.write_array_header_1_0(whole, described)
+            shutil.copyfileobj(raw, whole)
+        self.raw.unlink()
+
+
+def _prepare(cases: list[Case], settings: Preprocessing, cuts: Cuts, folder: Path) -> None:
+    """Write the fields of PreparedSlices for ``cases`` into ``folder``."""
+    pictures = {name: _Pictures(folder / f"{name}.npy") for name in PICTURES}
+    columns: dict[str, list] = {
+        name: [] for name in PreparedSlices.__dataclass_fields__ if name not in PICTURES
+    }
     faults = []
     for case in tqdm(cases, desc="Preparing slices", unit="case", disable=None):
         try:
@@ -135,10 +164,10 @@ def _prepare(cases: list[Case], settings: Preprocessing, cuts: Cuts) -> dict[str
             if brain is None:
                 brain = np.zeros(grey.shape, bool)
             seen = geometry.forward_mask(mask)
+            pictures["greys"].add(levels)
+            pictures["masks"].add(seen)
+            pictures["brains"].add(geometry.forward_mask(brain))
             row = {
-                "greys": levels,
-                "masks": seen,
-                "brains": geometry.forward_mask(brain),
                 "areas": int(seen.sum()),
                 "pixel_mm": _pixel_on_grid(geometry, cut, case),
                 "sources": case.source,
@@ -148,11 +177,14 @@ def _prepare(cases: list[Case], settings: Preprocessing, cuts: Cuts) -> dict[str
             }
             for name, value in row.items():
                 columns[name].append(value)
+    for one in pictures.values():
+        one.close()
     if faults:
         raise InputError("\n".join(faults))
-    if not columns["greys"]:
+    if not columns["areas"]:
         raise InputError("No slice of the data has tissue: check the images.")
-    return {name: np.array(values) for name, values in columns.items()}
+    for name, values in columns.items():
+        np.save(folder / f"{name}.npy", np.array(values))
 
 
 def _cut(
