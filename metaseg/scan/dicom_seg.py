@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +19,15 @@ from pydicom.sr.codedict import codes
 from pydicom.uid import generate_uid
 
 from metaseg.scan.archive import Entry
-from metaseg.scan.dicom_frames import Frame, frame_count, frames_of, is_dicom, parse, read_header
+from metaseg.scan.dicom_frames import (
+    Frame,
+    frame_count,
+    frames_of,
+    is_dicom,
+    macro,
+    parse,
+    read_header,
+)
 from metaseg.scan.dicom_pixels import stored_pixels
 from metaseg.scan.dicom_stack import TO_RAS, place_affine
 from metaseg.scan.errors import FileError, about, decoding
@@ -28,6 +37,8 @@ from metaseg.scan.types import Scan
 MOST_SEGMENTS = 100
 """Number of lesions that get a segment of their own; smaller ones share one more."""
 
+SAME_SLICE_MM = 0.05
+"""A frame this close to a slice of the series, along its normal, belongs to that slice."""
 SAME_GRID = 0.1
 """Largest offset, in voxels, at which a mask still counts as on the grid of the scan."""
 
@@ -164,11 +175,41 @@ def read_dicom_seg(path: Path, scan: Scan) -> np.ndarray:
     half = int(header.get("MaximumFractionalValue", 1)) / 2
     mask = np.zeros(scan.voxels.shape, bool)
     to_scan = np.linalg.inv(scan.affine) @ TO_RAS
+    shifts = _shifts(scan)
     for frame, pixels in zip(frames, stored_pixels(header, range(len(frames)))):
         slice_ = pixels >= half
         if slice_.any():
-            _place(mask, frame, slice_, to_scan)
+            _place(mask, _on_even_grid(frame, shifts), slice_, to_scan)
     return mask
+
+
+def _shifts(scan: Scan) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Where each source slice of ``scan`` lies, and by how much its evenly spaced grid puts it
+    elsewhere: (3,) mm, in DICOM's coordinates."""
+    if scan.affine is None or scan.orientation is None:
+        return []
+    _, affine = from_plane(scan.voxels, scan.affine, scan.orientation, scan.plane)
+    shifts = []
+    for slot, source in enumerate(scan.sources):
+        if source is not None:
+            value = macro(
+                source.header, source.frame, "PlanePositionSequence", "ImagePositionPatient"
+            )
+            position = np.array([float(x) for x in value])
+            shifts.append((position, (TO_RAS @ affine @ [0, 0, slot, 1])[:3] - position))
+    return shifts
+
+
+def _on_even_grid(frame: Frame, shifts: list[tuple[np.ndarray, np.ndarray]]) -> Frame:
+    """``frame``, moved as the grid of the scan moves the source slice at its place."""
+    if not shifts or not frame.is_placed:
+        return frame
+    normal = place_affine(frame)[:3, 2]
+    apart = [abs(float((frame.position - position) @ normal)) for position, _ in shifts]
+    nearest = int(np.argmin(apart))
+    if apart[nearest] > SAME_SLICE_MM:
+        return frame
+    return replace(frame, position=frame.position + shifts[nearest][1])
 
 
 def _in_source_order(mask: np.ndarray, scan: Scan) -> np.ndarray:

@@ -16,8 +16,12 @@ TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 SAME_PLACE = 0.01
 """Slices closer to each other than this, in mm, have the same position."""
 
-EVEN = 0.1
-"""Tolerance of a step between slices, as a share of the usual step."""
+EVEN, DRIFT = 0.1, 0.25
+"""Tolerance of a step between slices, and of a slice's place on an even grid, as a share of the
+usual step."""
+UNEVEN = (
+    "The slices are unevenly spaced ({:.2f} to {:.2f} mm): volumes and positions are approximate."
+)
 
 
 @dataclass(frozen=True)
@@ -67,14 +71,14 @@ def _fill_gaps(frames: list[Frame]) -> tuple[list[Frame | None], list[str]]:
     counts = np.rint(steps / usual).astype(int)
     uneven = (np.abs(steps / usual - counts) > EVEN).any() or counts.min() < 1
     if uneven:
-        return list(frames), [
-            f"The slices are unevenly spaced ({steps.min():.2f} to "
-            f"{steps.max():.2f} mm): volumes and positions are approximate."
-        ]
+        return list(frames), [UNEVEN.format(steps.min(), steps.max())]
     places = [0, *np.cumsum(counts).tolist()]
     missing = places[-1] + 1 - len(frames)
+    even = np.interp(places, (places[0], places[-1]), distances[[0, -1]])
+    drift = np.abs(distances - even).max()
+    notices = [UNEVEN.format(steps.min(), steps.max())] if drift > DRIFT * usual else []
     if not missing:
-        return list(frames), []
+        return list(frames), notices
     if missing > len(frames):
         raise FileError(f"lacks {missing} of its {places[-1] + 1} slices: export the whole series.")
     slots: list[Frame | None] = [None] * (places[-1] + 1)
@@ -82,8 +86,9 @@ def _fill_gaps(frames: list[Frame]) -> tuple[list[Frame | None], list[str]]:
         slots[place] = frame
     holes = ", ".join(str(place + 1) for place, frame in enumerate(slots) if frame is None)
     return slots, [
+        *notices,
         f"The series lacks {missing} of its {len(slots)} slices (number {holes} along the series): "
-        "they are left empty, so no lesion can be found there."
+        "they are left empty, so no lesion can be found there.",
     ]
 
 

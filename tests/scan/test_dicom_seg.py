@@ -43,6 +43,21 @@ def test_a_marked_voxel_keeps_its_place(tmp_path, codes):
     np.testing.assert_array_equal(read_mask(path, nifti), nifti.voxels == 5000)
 
 
+@pytest.mark.parametrize("plane", ["axial", "coronal"])
+@pytest.mark.parametrize("drifts", [False, True])
+def test_an_unevenly_spaced_series_knows_its_own_segmentation(tmp_path, plane, drifts):
+    """Its grid is even, but the segmentation keeps the places of the slices."""
+    slices = series_of(ARRAY, AFFINE)
+    step = np.array(slices[1].ImagePositionPatient) - np.array(slices[0].ImagePositionPatient)
+    for number, data in enumerate(slices):
+        off = 0.08 * max(0, number - 9) if drifts else 0.4 * (number == 4)
+        data.ImagePositionPatient = [float(x) for x in data.ImagePositionPatient + off * step]
+    scan = in_plane(read_scan(save_series(tmp_path / "study", slices)), plane)
+    assert any("unevenly spaced" in notice for notice in scan.notices)
+    mask = scan.voxels > 990
+    np.testing.assert_array_equal(read_mask(write(tmp_path / "seg.dcm", mask, scan), scan), mask)
+
+
 @pytest.mark.parametrize("plane", ["axial", "coronal", "sagittal"])
 def test_any_plane_and_references_to_the_right_slices(tmp_path, plane):
     slices = series_of(ARRAY, AFFINE)
