@@ -60,8 +60,9 @@ def _calibrated(checkpoint: Checkpoint, options: argparse.Namespace) -> Config:
     training, validation = _hold_out(cases, settings)
     if changed := changed_since(checkpoint.config.training, training, validation):
         raise InputError(
-            f"{join(sorted(set(changed)))} changed since {checkpoint.name} was trained, so it may "
-            "have seen patients that are held out now: use the data as they were, or others."
+            f"Other patients of {join(sorted(set(changed)))} are held out now than when "
+            f"{checkpoint.name} was trained, so it may have seen them: use the same data folders, "
+            "as they were, or others."
         )
     segmenter = Segmenter([plain])
     found = calibrate(segmenter, plain.name, validation, _progress)

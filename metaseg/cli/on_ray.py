@@ -43,8 +43,9 @@ class Worker:
         try:
             outcome = segment_study(self.segmenter, self.settings, row["task"])
         except OSError as error:
-            outcome = InputError(NOT_WRITTEN.format(row["task"].name, error.strerror))
-        return {**row, "outcome": outcome}
+            fault = InputError(NOT_WRITTEN.format(row["task"].name, error.strerror))
+            return {**row, "outcome": fault, "ends": True}
+        return {**row, "outcome": outcome, "ends": False}
 
 
 def on_ray(
@@ -91,6 +92,8 @@ def on_ray(
             concurrency=min(workers or gpus or cpus, len(rows)),
         )
         for row in dataset.iter_rows():
+            if row["ends"]:
+                raise row["outcome"]
             yield row["task"], row["outcome"]
     except RayError as error:
         raise InputError(LOST) from error

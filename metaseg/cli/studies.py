@@ -19,7 +19,7 @@ import cv2
 
 from metaseg.data.studies import Study
 from metaseg.errors import InputError, memory_errors
-from metaseg.findings.files import write_results
+from metaseg.findings.files import DICOM_KINDS, write_results
 from metaseg.findings.report import find
 from metaseg.hub.resolve import load_models
 from metaseg.runtime.threads import threads
@@ -149,6 +149,8 @@ def _all_or_none(folder: Path, name: str) -> Iterator[Path]:
     partial_folder.mkdir()
     try:
         yield partial_folder
+        for kind in DICOM_KINDS:  # not every result has them, and an old one must not stay
+            (folder / f"{name}_{kind}.dcm").unlink(missing_ok=True)
         for file in partial_folder.iterdir():
             file.replace(folder / file.name)
     finally:

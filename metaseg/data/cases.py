@@ -46,10 +46,7 @@ def _read_table(folder: Path, table: Path) -> list[dict]:
             reader = csv.DictReader(file)
             columns = [column.strip() for column in reader.fieldnames or []]
             # Spreadsheets leave spaces that nobody sees.
-            rows = [
-                {column: (row[given] or "").strip() for column, given in zip(columns, row)}
-                for row in reader
-            ]
+            rows = [{k.strip(): (v or "").strip() for k, v in row.items() if k} for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(
             f"{folder.name}/cases.csv cannot be read: save it as CSV in UTF-8."
@@ -129,14 +126,20 @@ def hold_out_validation(
             )
             continue
         chosen |= {(source, name) for name in choose(names, count)}
-    if faults:
-        raise InputError("\n".join(faults))
     held_out = {name for _, name in chosen} if by == "group" else set()
     training, validation = [], []
     for case in cases:
         name = name_of(case)
         unseen = name in held_out or (case.source, name) in chosen
         (validation if unseen else training).append(case)
+    for source in sorted({case.source for case in cases} - {case.source for case in training}):
+        if not any(fault.startswith(f"{source} ") for fault in faults):
+            faults.append(
+                f"All patients of {source} are held out for validation, because other data folders "
+                "have patients of these names: rename them if they are others."
+            )
+    if faults:
+        raise InputError("\n".join(faults))
     return training, validation
 
 

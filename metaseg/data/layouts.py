@@ -23,7 +23,9 @@ TUMOUR_CORE = (1, 3)
 ENHANCED = re.compile(
     r"t1[ _-]?w?[ _-]?c(?![a-z])|(?<![a-z])ce(?![a-z])|t1w?[ _-]?ce(?![a-z])|\+ ?c|post|gd|contrast"
 )
-NATIVE = re.compile(r"(?<![a-z])(pre(?![a-z])|pre-?contrast|native|without|non|no(?![a-z]))")
+NATIVE = re.compile(
+    r"(?<![a-z])(pre(?![a-z])|pre-?contrast|native|(?:no|non|without|w/?o)[ _-]*(?:contrast|gd|ce))"
+)
 """Parts of the names of T1 channels with contrast and without, in lower case."""
 
 
@@ -106,7 +108,7 @@ def _without_copies(found: list[Found], folder: Path) -> list[Found]:
     once: dict[str, Found] = {}
     for one in found:
         first = once.setdefault(one.name, one)
-        same = all(
+        same = first is one or all(
             cmp(a, b, shallow=False) for a, b in ((one.image, first.image), (one.mask, first.mask))
         )
         if not same:

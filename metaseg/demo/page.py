@@ -1,6 +1,7 @@
 """The page: drop a scan, see what each network outlines, move the threshold."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import gradio as gr
 
@@ -66,6 +67,12 @@ def leave() -> None:
     store().forget()
 
 
+def of(state: Any, key: str) -> dict:
+    """The part of the browser's ``state`` that was fixed when something was asked for."""
+    part = state.get(key) if isinstance(state, dict) else None
+    return part if isinstance(part, dict) else {}
+
+
 def add_viewer(workbench: Workbench, page: gr.Blocks) -> None:
     """The viewer, which runs in the browser, and what the server answers it.
 
@@ -84,11 +91,11 @@ def add_viewer(workbench: Workbench, page: gr.Blocks) -> None:
 
     @in_our_words
     def look(state, request: gr.Request):
-        return view_of(workbench, state, root_url(request))
+        return view_of(workbench, of(state, "looked"), root_url(request))
 
     @in_our_words
     def pack(state):
-        return take(workbench, state.get("taken") if isinstance(state, dict) else None)
+        return take(workbench, of(state, "taken"))
 
     def restore(request: gr.Request):
         model, threshold, faults = read_link(workbench, dict(request.query_params))

@@ -153,6 +153,7 @@ def _place(row: Region) -> dict:
         "last": lesion.last_slice,
         "box": list(row.box),
         "peak": list(row.peak),
+        "missed": row.truth == MISSED,
     }
 
 

@@ -20,6 +20,8 @@ from metaseg.scan.nifti import write_nifti
 from metaseg.scan.pictures import write_png
 from metaseg.segmenter import Segmenter
 
+DICOM_KINDS = ("seg", "sr")
+"""How the names of DICOM objects end, before .dcm."""
 KINDS = ("mask", "probability", "sheet", "lesions", "dicom", "overlay", "report")
 """What ``write_results`` can write."""
 
@@ -90,7 +92,7 @@ def _write_dicom(
     Without a lesion there is no report: it would read as an all-clear. One of an earlier result
     under the same name is removed.
     """
-    for kind in ("seg", "sr"):
+    for kind in DICOM_KINDS:
         (folder / f"{name}_{kind}.dcm").unlink(missing_ok=True)
     lesions, reviewed = found.report.lesions, found.report.review is not None
     title, revision = prediction.title, prediction.revision

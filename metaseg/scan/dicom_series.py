@@ -158,34 +158,51 @@ def _place(frame: Frame) -> tuple | int:
 
 def _split(frames: list[Frame]) -> list[list[Frame]]:
     """Separate echoes, time points and the like, which share positions."""
-    most = _most_at_a_place(frames)
-    if most == 1:
-        return [frames]
+    at_a_place = _most_at_a_place
+    if (most := at_a_place(frames)) == 1:
+        at_a_place = _most_nearby
+        if (most := at_a_place(frames)) == 1:
+            return [frames]
     for attributes in (*((one,) for one in SPLITTERS), SPLITTERS):
         parts: dict[tuple, list[Frame]] = defaultdict(list)
         for frame in frames:
             values = (macro(frame.header, frame.index, *one) for one in attributes)
             parts[tuple(map(str, values))].append(frame)
         # More parts than images at one place would tear a stack apart.
-        if 1 < len(parts) <= most and all(_most_at_a_place(p) == 1 for p in parts.values()):
+        if 1 < len(parts) <= most and all(at_a_place(part) == 1 for part in parts.values()):
             return list(parts.values())
     return [frames]
 
 
 def _most_at_a_place(frames: list[Frame]) -> int:
     """The largest number of ``frames`` that share a place."""
-    most = max(Counter(map(_place, frames)).values())
-    thickness = frames[0].thickness
-    if most > 1 or thickness is None or not all(frame.is_placed for frame in frames):
-        return most
+    return max(Counter(map(_place, frames)).values())
+
+
+def _most_nearby(frames: list[Frame]) -> int:
+    """The largest number of ``frames`` within NEAR of a slice, if half of them are so close to
+    another; else 1."""
+    stated = [frame.thickness for frame in frames]
+    if None in stated or not all(frame.is_placed for frame in frames):
+        return 1
+    near = NEAR * min(stated)
     distances = np.sort([frame.distance for frame in frames])
-    # Stations beside each other lie at the same distances, but not at the same place.
-    normal = np.cross(*np.reshape(frames[0].orientation, (2, 3)))
-    positions = np.array([frame.position for frame in frames])
-    if np.ptp(positions - np.outer(positions @ normal, normal), axis=0).max() > thickness:
-        return most
-    last = np.searchsorted(distances, distances + NEAR * thickness, side="left")
+    close = np.diff(distances) < near
+    with_neighbour = np.r_[close, False] | np.r_[False, close]
+    if 2 * np.count_nonzero(with_neighbour) < len(frames) or _are_stations(frames):
+        return 1
+    last = np.searchsorted(distances, distances + near, side="left")
     return int((last - np.arange(len(frames))).max())
+
+
+def _are_stations(frames: list[Frame]) -> bool:
+    """Whether ``frames`` lie beside each other, as those of a spine, half a field of view apart."""
+    first = frames[0]
+    normal = np.cross(*np.reshape(first.orientation, (2, 3)))
+    positions = np.array([frame.position for frame in frames])
+    beside = np.ptp(positions - np.outer(positions @ normal, normal), axis=0).max()
+    extent = np.multiply(first.spacing, (int(first.header.Rows), int(first.header.Columns)))
+    return bool(beside > extent.min() / 2)
 
 
 def _describe(frames: list[Frame]) -> str:

@@ -76,6 +76,7 @@ def test_a_folder_that_a_machine_cannot_write_is_a_sentence(archive, model, tmp_
     settings = Settings(str(model), tmp_path / "gone", 0.5, None, 0.0, False, None, None, False)
     study = find_studies([archive / "slice0.png"])[0][0]
     row = Worker(settings)({"task": Task(study, "slice0", "0" * 64)})
+    assert row["ends"]
     assert "slice0 could not be written by a machine of the cluster" in str(row["outcome"])
 
 

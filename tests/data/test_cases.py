@@ -58,6 +58,8 @@ def test_a_table_from_a_spreadsheet(data_folder):
     assert [(case.group, case.split) for case in read_cases(data_folder)] == [
         (row.split(",")[1], row.split(",")[4]) for row in text.splitlines()[1:]
     ]
+    table.write_text(text.replace("\n", ",,x\n").replace(",,x", ",note,", 1))
+    assert len(read_cases(data_folder)) == 12
     table.write_bytes(text.replace("case0", "case\xe4").encode("latin-1"))
     with pytest.raises(InputError, match=r"cases\.csv cannot be read: save it as CSV in UTF-8"):
         read_cases(data_folder)

@@ -173,6 +173,8 @@ def test_nnunet(tmp_path, with_test):
         ({"0": "T1 cor", "1": "T1+C"}, 1, "t1ce"),
         ({"0": "T1w", "1": "T1wCE"}, 1, "t1ce"),
         ({"0": "T1 native", "1": "FLAIR"}, 0, "t1"),
+        ({"0": "T1 w/o contrast", "1": "T1Gd_nonorm"}, 1, "t1ce"),
+        ({"0": "T1 wo Gd", "1": "T1 post contrast no fat sat"}, 1, "t1ce"),
     ],
 )
 def test_nnunet_takes_the_modality_from_its_channel(tmp_path, channels, channel, modality):

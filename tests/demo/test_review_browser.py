@@ -100,6 +100,16 @@ def test_what_a_person_drew_is_taken_back_like_any_region(page):
     expect(page.locator("#verdict")).not_to_contain_text("Reviewed")
     expect(regions).to_have_count(1)
     assert drawing(page) == untouched
+    regions.first.locator(".show").click()  # zooms to it
+    page.get_by_role("button", name="Paint", exact=True).click()
+    paint(page, on_picture(page, 0.5, 0.5), on_picture(page, 0.95, 0.5))
+    page.keyboard.press("Escape")
+    expect(page.locator("#verdict")).to_contain_text("outlines changed")
+    expect(page.locator("#regions[aria-busy]")).to_have_count(0)
+    expect(regions).to_have_count(1)
+    regions.first.locator(".reject").click()
+    expect(regions).to_have_count(0)
+    assert coloured(page, ORANGE) == 0, "what was painted on a region goes with it"
 
 
 def test_one_network_alone_keeps_the_review_of_both(page):

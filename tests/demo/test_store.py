@@ -59,8 +59,8 @@ def test_no_path_but_ones_own_upload_is_read(quick, victim, tmp_path):
 
 def test_an_upload_serves_its_own_session_alone(quick):
     (own,) = upload(quick, SLICE)
-    state = {"id": 1, "scan": own, "model": "Both", "view": "compare"}
-    state["taken"] = {"scan": own, "model": "Both", "take": "report"}
+    state = {"id": 1, "scan": own, "model": "Both"}
+    state |= {"looked": {**state, "view": "compare"}, "taken": {**state, "take": "report"}}
     for event in ("take", "look", "ask"):
         assert press(quick, "first", "wire-state", [state], event) != NOT_YOURS
         refused = press(quick, "other", "wire-state", [state], event)

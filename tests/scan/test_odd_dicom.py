@@ -120,10 +120,12 @@ def test_time_points_and_echoes_are_told_apart(tmp_path, in_frames):
     assert {len(read_scan(folder, series=str(k + 1)).voxels) for k in range(count)} == {DEPTH}
 
 
-@pytest.mark.parametrize("shift", [0.05, 1.0])
-def test_a_patient_who_moved_between_two_time_points(tmp_path, shift):
+@pytest.mark.parametrize(("shift", "beside"), [(0.05, 0), (1.0, 0), (0.9, 6)])
+def test_a_patient_who_moved_between_two_time_points(tmp_path, shift, beside):
     moved = AFFINE.copy()
-    moved[:3, 3] += shift * AFFINE[:3, 2] / np.linalg.norm(AFFINE[:3, 2])
+    moved[:3, 3] += (
+        AFFINE[:3, [2, 0]] / np.linalg.norm(AFFINE[:3, [2, 0]], axis=0) @ [shift, beside]
+    )
     common = {"SeriesInstanceUID": "1.2.3.4", "StudyInstanceUID": "1.2.3"}
     slices = [
         data
@@ -156,6 +158,25 @@ def test_overlapping_reconstructions_are_one_series(tmp_path):
     slices = series_of(ARRAY, AFFINE, SliceThickness=2 * spacing, AcquisitionNumber=1)
     folder = save_series(tmp_path / "s", slices)
     assert len(list_series(folder)) == 1 and len(read_scan(folder).voxels) == DEPTH
+
+
+def test_overlapping_reconstructions_of_two_echoes_are_two(tmp_path):
+    spacing = float(np.linalg.norm(AFFINE[:3, 2]))
+    common = {"SeriesInstanceUID": "1.2.3.4", "SliceThickness": 2 * spacing}
+    one, other = (series_of(ARRAY, AFFINE, EchoTime=echo, **common) for echo in ("10", "80"))
+    assert len(list_series(save_series(tmp_path / "s", [*one, *other]))) == 2
+
+
+@pytest.mark.parametrize("thick_first", [False, True])
+def test_a_series_of_two_thicknesses_stays_whole(tmp_path, thick_first):
+    spacing = float(np.linalg.norm(AFFINE[:3, 2]))
+    slices = series_of(ARRAY, AFFINE)
+    for number, data in enumerate(slices):
+        data.AcquisitionNumber = 1 + (number >= 10)
+        data.SliceThickness = spacing * (1 + (number >= 10))
+        data.InstanceNumber = len(slices) - number if thick_first else number + 1
+    ordered = slices[::-1] if thick_first else slices
+    assert len(list_series(save_series(tmp_path / "s", ordered, shuffle=False))) == 1
 
 
 def test_a_segmentation_refers_to_every_file_that_says_it_has_one_frame(tmp_path):

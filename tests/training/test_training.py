@@ -119,6 +119,11 @@ def test_a_patient_in_two_folders_is_held_out_of_both(data_folder):
         {c.group for c in validation if c.source == s} for s in (cases[0].source, "again")
     )
     assert one == other
+    _, most = hold_out_validation(cases, 0.5)
+    assert len({case.group for case in most}) > 1
+    named = [replace(case, source="again") for case in most]
+    with pytest.raises(InputError, match="All patients of again are held out"):
+        hold_out_validation(cases + named, 0.5)
     shifted = [replace(case, source="again") for case in cases if case.group != cases[0].group]
     training, validation = hold_out_validation(cases + shifted, 0.2)
     assert {case.group for case in training}.isdisjoint({case.group for case in validation})

@@ -82,7 +82,7 @@ function stop() {
 // What is under way is for an answer that nobody waits for any more. A question that still has to
 // wait will be sent with the state of now, and must not pass for one of the next scan.
 export function halt() {
-  if (asking) send("halt", { wanted: choice.id + 1 });
+  send("halt", { wanted: choice.id + 1 });
   stop();
   choice.id += 1;
 }
@@ -118,10 +118,13 @@ function replied(reply) {
   for (const [name, parts] of Object.entries(reply.networks ?? {})) {
     receiveNetwork(name, parts, reply.complete?.includes(name));
   }
-  if (reply.progress) sayProgress(reply.progress);
+  if (reply.progress && !open.current) sayProgress(reply.progress);
   if (reply.question !== choice.question) {
     // The networks have run, and what they say of the present choice takes a moment.
-    if (reply.findings) send("ask");
+    if (reply.findings && reply.complete && !open.current) {
+      asking = true;
+      send("ask");
+    }
     return;
   }
   if (reply.volume) send("ask_volume");

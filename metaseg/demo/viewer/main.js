@@ -110,7 +110,7 @@ const ACTIONS = {
 
 function rejectRegion(number) {
   const region = open.findings.regions.find((one) => one.number === Number(number));
-  if (region) reject(region.peak);
+  if (region && !region.missed) reject(region.peak);
 }
 
 function clicked(event) {

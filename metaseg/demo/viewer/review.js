@@ -42,6 +42,11 @@ class Review {
     return (z * this.shape[1] + y) * this.shape[2] + x;
   }
 
+  placeOf(index) {
+    const [, height, width] = this.shape;
+    return [Math.floor(index / (width * height)), Math.floor(index / width) % height, index % width];
+  }
+
   // The voxels that the rejections take away and the clicks add, at the present threshold.
   regions() {
     const key = `${settingsKey()} ${this.version}`;
@@ -123,22 +128,37 @@ function changed() {
 
 export function reject(peak) {
   const { review } = open;
-  const at = review.indexOf(peak);
-  const { gone, added } = review.regions();
-  if (anyOutlines(at) && !gone.has(at)) {
-    review.become({ ...review.now, rejected: [...review.now.rejected, peak] });
-  } else { // what a person added or painted is taken back
-    const region = drawnAt(at);
-    const kept = review.now.added.filter((_, number) => !added[number].has(at));
-    review.become({ ...review.now, added: kept, painted: without(review.now.painted, region) });
+  const { rejected, added, painted } = review.now;
+  const region = drawnAt(review.indexOf(peak));
+  const { gone, added: grown } = review.regions();
+  // What the networks outline of it is rejected, and what a person drew of it is taken back.
+  const outlined = [];
+  const seen = new Set(gone);
+  for (const at of region) {
+    if (seen.has(at) || !anyOutlines(at)) continue;
+    const whole = regionAt(at);
+    for (const one of whole) seen.add(one);
+    outlined.push(whole.has(review.indexOf(peak)) ? peak : review.placeOf(at));
   }
+  const kept = added.filter((_, number) => ![...grown[number]].some((at) => region.has(at)));
+  const left = without(painted, region);
+  const drawn = kept.length < added.length || left.changed;
+  // The server may see more than the browser, which rounds.
+  if (!outlined.length && !drawn) outlined.push(peak);
+  review.become({ ...review.now, rejected: [...rejected, ...outlined], added: kept,
+    painted: left.slices });
   changed();
 }
 
-function without(slices, region) {
+function without(painted, region) {
   const area = open.review.shape[1] * open.review.shape[2];
-  return new Map([...slices].map(([slice, marks]) =>
-    [slice, marks.map((marked, at) => (region.has(slice * area + at) ? 0 : marked))]));
+  let changed_ = false;
+  const slices = new Map([...painted].map(([slice, marks]) => [slice, marks.map((marked, at) => {
+    const taken = marked && region.has(slice * area + at);
+    changed_ ||= Boolean(taken);
+    return taken ? 0 : marked;
+  })]));
+  return { slices, changed: changed_ };
 }
 
 // A region may have been rejected several times: in parts, at another threshold.

@@ -27,7 +27,8 @@ function look() {
       // One at a time: the answer to this one brings the next.
       if (waiting?.box === box && waiting.key === key) return;
       waiting = { box, key };
-      send("look", { view: box.dataset.view ?? "python", key });
+      // What has to wait is of the state in which it was asked for.
+      send("look", { looked: { ...choice, view: box.dataset.view ?? "python", key } });
       return;
     }
   }, PAUSE);
