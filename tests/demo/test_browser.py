@@ -273,6 +273,8 @@ def test_by_keyboard_alone(page):
     page.keyboard.press("[")
     page.keyboard.press("v")
     expect(pictures(page)).to_have_count(1)
+    # The numbers of the regions come with the answer.
+    expect(page.locator("#regions[aria-busy]")).to_have_count(0)
     before = drawing(page)
     page.locator("#threshold-number").focus()
     page.keyboard.press("o")
