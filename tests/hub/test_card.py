@@ -1,6 +1,5 @@
 """The model card says what the checkpoint records, to the Hub and to people."""
 
-import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -8,11 +7,11 @@ from pathlib import Path
 import pytest
 from huggingface_hub import ModelCard
 
-from metaseg.checkpoint import CARD, CONFIG, WEIGHTS, read_config, read_metrics, write_config
+from metaseg.checkpoint import CARD, CONFIG, read_config, read_metrics, write_config
 from metaseg.errors import InputError
 from metaseg.evaluation.record import record_metrics
 from metaseg.hub.card import render_card, write_card
-from tests.hub.tiny import RECORD, make_checkpoint
+from tests.hub.tiny import RECORD, make_checkpoint, measured_on
 
 MEASURED = {
     "t1ce_slices": {
@@ -30,20 +29,13 @@ MEASURED = {
 }
 
 
-def measured(folder: Path) -> dict[str, dict]:
-    """MEASURED as figures of the checkpoint in ``folder``."""
-    digest = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
-    identity = {"revision": digest, **read_config(folder).conditions}
-    return {name: {**figures, **identity} for name, figures in MEASURED.items()}
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return make_checkpoint(tmp_path / "nested_unet")
 
 
 def test_metadata_are_what_the_hub_reads(folder: Path):
-    (folder / "metrics.json").write_text(json.dumps(measured(folder)))
+    (folder / "metrics.json").write_text(json.dumps(measured_on(folder, MEASURED)))
     data = ModelCard(write_card(folder).read_text()).data
     assert data.library_name == "metaseg"
     assert data.pipeline_tag == "image-segmentation"
@@ -57,7 +49,7 @@ def test_metadata_are_what_the_hub_reads(folder: Path):
 
 
 def test_text_says_what_the_record_says(folder: Path):
-    (folder / "metrics.json").write_text(json.dumps(measured(folder)))
+    (folder / "metrics.json").write_text(json.dumps(measured_on(folder, MEASURED)))
     _change(folder, notes=["No metastasis was among them."], seconds=180, provenance={
         "version": "0.2.0", "packages": {"torch": "2.11.0"}, "commit": None,
         "machine": {"cores": 2, "gpu": None}, "preprocessing": {"channels": ["a", "b"]},
@@ -157,7 +149,7 @@ def test_a_card_without_figures_says_so(folder: Path):
 
 
 def test_figures_of_another_threshold_are_no_result_of_this_network(folder: Path):
-    (folder / "metrics.json").write_text(json.dumps(measured(folder)))
+    (folder / "metrics.json").write_text(json.dumps(measured_on(folder, MEASURED)))
     assert "| Pooled Dice | 0.750 |" in render_card(folder)
     write_config(folder, replace(read_config(folder), threshold=0.9))
     text = render_card(folder)
@@ -166,7 +158,7 @@ def test_figures_of_another_threshold_are_no_result_of_this_network(folder: Path
 
 
 def test_figures_of_several_data_sets_come_together(folder: Path):
-    (figures,) = measured(folder).values()
+    (figures,) = measured_on(folder, MEASURED).values()
     identity = {key: figures[key] for key in figures.keys() - MEASURED["t1ce_slices"].keys()}
     record_metrics(folder, "t1ce_slices", figures)
     record_metrics(folder, "flair_slices", {"cases": 9, "pooled_dice": 0.8, **identity})

@@ -22,7 +22,7 @@ from metaseg.segmenter import Segmenter
 from tests.conftest import SMALL_ENCODER, write_data_folder
 from tests.hub.client import ROOT, environment, run
 from tests.hub.state import Hub
-from tests.hub.tiny import make_checkpoint
+from tests.hub.tiny import make_checkpoint, measured_on
 
 pytestmark = pytest.mark.slow
 
@@ -184,9 +184,8 @@ def test_the_command_line_says_what_is_wrong_and_exits_with_2(hub: Hub, tmp_path
 
 def test_publishing_a_model_prints_page_and_commit(hub: Hub, tmp_path: Path):
     folder = make_checkpoint(tmp_path / "nested_unet")
-    (folder / "metrics.json").write_text(
-        json.dumps({"t1ce_slices": {"cases": 540, "dice": {"mean": 0.7, "low": 0.6, "high": 0.8}}})
-    )
+    figures = {"t1ce_slices": {"cases": 540, "dice": {"mean": 0.7, "low": 0.6, "high": 0.8}}}
+    (folder / "metrics.json").write_text(json.dumps(measured_on(folder, figures)))
     command = ["-m", "metaseg", "publish", "model", folder, "someone/brain", "--tag", "v1"]
     mine = environment(hub.url, tmp_path / "home")
     commit = run(command, mine).stdout.splitlines()[1]

@@ -1,10 +1,11 @@
 """A checkpoint small enough to be made, pushed and pulled in every test."""
 
+import hashlib
 from pathlib import Path
 
 import torch
 
-from metaseg.checkpoint import save_checkpoint
+from metaseg.checkpoint import WEIGHTS, read_config, save_checkpoint
 from tests.conftest import config_of
 
 ENCODER, CHANNELS = "tu-lcnet_035", (4, 4, 4, 4)
@@ -43,6 +44,13 @@ RECORD = {
     },
     "best": {"epoch": 2, "dice": 0.5},
 }
+
+
+def measured_on(folder: Path, metrics: dict[str, dict]) -> dict[str, dict]:
+    """``metrics`` as figures of the checkpoint in ``folder``."""
+    digest = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+    identity = {"revision": digest, **read_config(folder).conditions}
+    return {name: {**figures, **identity} for name, figures in metrics.items()}
 
 
 def make_checkpoint(
