@@ -60,7 +60,7 @@ def _calibrated(checkpoint: Checkpoint, options: argparse.Namespace) -> Config:
     training, validation = _hold_out(cases, settings)
     if changed := changed_since(checkpoint.config.training, training, validation):
         raise InputError(
-            f"Other patients of {join(sorted(set(changed)))} are held out now than when "
+            f"Other patients of {join(changed)} are held out now than when "
             f"{checkpoint.name} was trained, so it may have seen them: use the same data folders, "
             "as they were, or others."
         )

@@ -56,8 +56,10 @@ def changed_since(
     return [
         now["name"]
         for now in describe_data(training, validation)
-        for part in ("training", "validation")
-        if earlier.get(now["name"], {}).get(part, now[part]) != now[part]
+        if any(
+            earlier.get(now["name"], {}).get(part, now[part]) != now[part]
+            for part in ("training", "validation")
+        )
     ]
 
 

@@ -150,22 +150,6 @@ def test_each_network_keeps_its_own_threshold_until_the_slider_moves(page):
     expect(page.locator("#threshold-number")).to_have_value(start)
 
 
-def test_a_threshold_counts_once_it_is_typed(page):
-    box, slider = page.locator("#threshold-number"), page.locator("#threshold-range")
-    before = slider.input_value()
-    for typed, taken in (("0.305", "0.305"), ("0.123", "0.125")):
-        box.select_text()
-        box.press_sequentially(typed)
-        expect(box).to_have_value(typed)
-        expect(slider).to_have_value(before)
-        box.press("Enter")
-        expect(slider).to_have_value(taken)
-        expect(box).to_have_value(taken)
-        before = taken
-    box.press("ArrowUp")
-    expect(slider).to_have_value("0.13")
-
-
 def test_a_region_is_shown_by_a_click_on_the_list_or_the_picture(page):
     give(page, SLICE)
     before = drawing(page)

@@ -180,6 +180,22 @@ def test_a_choice_that_waited_is_cancelled_with_the_rest(page, gate, tmp_path):
     expect(page.locator("#verdict")).to_contain_text("region")
 
 
+def test_a_threshold_counts_once_it_is_typed(page):
+    box, slider = page.locator("#threshold-number"), page.locator("#threshold-range")
+    before = slider.input_value()
+    for typed, taken in (("0.305", "0.305"), ("0.123", "0.125")):
+        box.select_text()
+        box.press_sequentially(typed)
+        expect(box).to_have_value(typed)
+        expect(slider).to_have_value(before)
+        box.press("Enter")
+        expect(slider).to_have_value(taken)
+        expect(box).to_have_value(taken)
+        before = taken
+    box.press("ArrowUp")
+    expect(slider).to_have_value("0.13")
+
+
 def test_what_is_no_brain_mri_waits_behind_show_anyway(page, tmp_path):
     photo = tmp_path / "holiday.png"
     pixels = cv2.imread(str(SLICE))

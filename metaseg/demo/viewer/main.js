@@ -5,6 +5,7 @@ import { chooseTool, useKey } from "./brush.js";
 import { forgetTruth, openExample, openScan, runAgain, watchFiles } from "./files.js";
 import { fit, watchGestures, zoomBy } from "./gestures.js";
 import { chooseNetwork, clear, setThreshold, showAnyway, showChoice, stepThreshold } from "./panel.js";
+import { STEPS } from "./masks.js";
 import { recall } from "./memory.js";
 import "./notice.js";
 import { nextLesion, select } from "./regions.js";
@@ -14,7 +15,6 @@ import { choice, config, find, findAll, inView, on, open, redraw, tell, view } f
 import { takeAway } from "./takes.js";
 import "./views.js";
 
-const STEPS = 200; // of the packed probabilities
 const WIRES = ["state", "reply", "view", "parcel", "link"];
 
 function setLayout(layout) {

@@ -4,7 +4,7 @@
 import { chosenNetworks, on, open, thresholdOf } from "./state.js";
 import { Voxels } from "./voxels.js";
 
-const STEPS = 200;
+export const STEPS = 200; // of the packed probabilities
 const CLICK_RADIUS = 3;
 const REACH = [32, 96, 96];
 const LEAST = 0.02 * STEPS;
