@@ -87,6 +87,7 @@ def main() -> int:
                 if folder.is_dir()
             ),
         )
+        options["models"] = list(dict.fromkeys(options["models"]))
         keys = ("models", "data", "output", "resume", "start", "modality", "judge")
         named = {key: options[key] for key in keys}
         output_folder(options["output"])

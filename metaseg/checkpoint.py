@@ -62,7 +62,10 @@ class Checkpoint:
 
 
 def save_checkpoint(folder: Path, config: Config, state: "dict[str, torch.Tensor]") -> None:
-    """Write ``config`` and the weights, as float16, into ``folder``; each file whole or not."""
+    """Write ``config`` and the weights, as float16, into ``folder``; each file whole or not.
+
+    Raises InputError if a weight is not finite as float16, as after a diverging training.
+    """
     import torch
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -72,7 +75,9 @@ def save_checkpoint(folder: Path, config: Config, state: "dict[str, torch.Tensor
         if tensor.is_floating_point():
             tensor = tensor.half()
             if not torch.isfinite(tensor).all():
-                raise ValueError(f"{name} does not fit float16")
+                raise InputError(
+                    f"{name} holds weights that float16 cannot: use a lower learning_rate."
+                )
         half[name] = tensor.contiguous()
     write_whole(folder / WEIGHTS, _pack(half))
     write_config(folder, config)
@@ -194,7 +199,7 @@ def _check_versions(text: bytes, name: str) -> None:
     others. What cannot be read is told as one fault among others."""
     try:
         values = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return
     known = values if isinstance(values, dict) else {}
     found = known.get("format")

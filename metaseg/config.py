@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import pydantic
 from pydantic import AfterValidator, ConfigDict, Field
+from typing_extensions import TypedDict  # that of Python 3.11 is not enough for pydantic
 
 from metaseg.files import to_json
 from metaseg.input_check import InputCheck
@@ -27,7 +28,21 @@ def _known_architecture(name: str) -> str:
 
 
 Probability = Annotated[float, Field(ge=0, le=1)]
-Width = Annotated[int, Field(ge=1, le=4096)]
+Width = Annotated[int, Field(ge=1, le=1024)]
+
+
+class Record(TypedDict, total=False):
+    """A training's record, as far as cards, reports and calibration read it."""
+
+    __pydantic_config__ = ConfigDict(extra="allow")  # pyright: ignore[reportGeneralTypeIssues]
+
+    config: dict[str, Any]
+    data: list[dict[str, Any]]
+    provenance: dict[str, Any]
+    best: dict[str, Any]
+    seconds: float
+    notes: list[str]
+    started_from: "Record"
 
 
 @pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
@@ -54,8 +69,8 @@ class Config:
     """What says that a slice is unlike those of the training; None if none was fitted."""
     volume: VolumeSettings | None
     """How volumes are judged; None: slice by slice."""
-    training: dict[str, Any]
-    """The training's record: configuration, data, provenance and outcome."""
+    training: Record
+    """Configuration, data, provenance and outcome of the training."""
     license: str
     """SPDX-like name of the weights' licence, which follows from the data."""
     format: Literal[4]
@@ -69,7 +84,12 @@ class Config:
             "mirrored": self.mirrored,
             "volume": self.volume and to_json(asdict(self.volume)),
         }
-        return {"threshold": self.threshold, "temperature": self.temperature, "view": view}
+        return {
+            "threshold": self.threshold,
+            "sensitive_threshold": self.sensitive_threshold,
+            "temperature": self.temperature,
+            "view": view,
+        }
 
     @property
     def digest(self) -> str:

@@ -90,9 +90,8 @@ class Pass:
         self.planes = [scan.plane]
         if self.volume is not None and self.volume.all_planes and is_isotropic(scan):
             self.planes += [plane for plane in PLANES if plane != scan.plane]
-        # Of the mean: a slice, its mirror image and its cuts in other planes weigh the same.
-        self.mirrored = checkpoint.config.mirrored
-        self.weight = 1 / (len(self.planes) + self.mirrored)
+        # Beside the other planes, mirror images gain nothing: docs/volumes.md.
+        self.mirrored = checkpoint.config.mirrored and len(self.planes) == 1
         self.probability = np.zeros(scan.voxels.shape, np.float32)
         self.features: list[np.ndarray] = []
         self.notices = {notice} if notice else set()
@@ -114,13 +113,13 @@ class Pass:
         started = time.perf_counter()
         images = np.stack([image for _, image, _ in batch])
         own = self.cut.plane == self.scan.plane
-        outputs, features = self.runtime.run(images, own and self.mirrored, self.notices)
+        outputs, features = self.runtime.run(images, self.mirrored, self.notices)
         if own:
             self.features += list(features)
         for (index, _, geometry), output in zip(batch, outputs):
-            probability = self.weight * geometry.inverse(output).clip(0, 1)
+            probability = geometry.inverse(output).clip(0, 1) / len(self.planes)
             if own:
-                self.mean[index] += (1 + self.mirrored) * probability
+                self.mean[index] += probability
             else:
                 self._interpolate(EVERY * index, probability)
         self.seconds += time.perf_counter() - started

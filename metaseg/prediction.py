@@ -1,5 +1,6 @@
 """A network's output for a scan, and which pixels count as lesion."""
 
+import math
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -11,6 +12,8 @@ from scipy import ndimage
 from metaseg.errors import InputError
 
 ALONE = "each slice of a volume is judged alone"
+STEPS = 200
+"""Steps of the probabilities that the page shows; what lesions grow to is rounded up to one."""
 
 
 @pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
@@ -19,7 +22,7 @@ class VolumeSettings:
 
     all_planes: bool
     """Average the probability over axial, coronal and sagittal slices, where voxels are isotropic.
-    Every third slice of the other planes is seen, once; it takes a third to a half longer."""
+    Slices are then seen once, without their mirror images, and every third of the other planes."""
     growth: Annotated[float, Field(gt=0, le=1)]
     """Hysteresis (Canny 1986, IEEE PAMI 8:679) in three dimensions: a lesion holds every voxel that
     reaches this share of the threshold and is connected with one that reaches the threshold
@@ -66,7 +69,10 @@ class Prediction:
     def lowest(self, threshold: float) -> float:
         """The lowest probability of a lesion's pixels: ``threshold``, or what hysteresis grows
         to."""
-        return threshold if self.volume is None else threshold * self.volume.growth
+        if self.volume is None or self.volume.growth == 1:
+            return threshold
+        steps = math.ceil(threshold * self.volume.growth * STEPS - 1e-6)  # float noise is no step
+        return min(threshold, steps / STEPS)
 
     def mask(self, threshold: float) -> np.ndarray:
         """(D, H, W) bool: where the probability reaches ``threshold`` and is not zero, with what

@@ -151,7 +151,7 @@ def data_folder(tmp_path: Path) -> Path:
     return write_data_folder(tmp_path / "heads")
 
 
-def write_data_folder(folder: Path, groups: int = 6, slices: int = 2) -> Path:
+def write_data_folder(folder: Path, groups: int = 6, slices: int = 2, of: str = "group") -> Path:
     rows = ["case,group,image,mask,split"]
     for name in ("images", "masks"):
         (folder / name).mkdir(parents=True)
@@ -163,7 +163,7 @@ def write_data_folder(folder: Path, groups: int = 6, slices: int = 2) -> Path:
         cv2.imwrite(str(folder / f"masks/{number}.png"), mask.astype(np.uint8) * 255)
         group = number // slices
         split = "test" if group == groups - 1 else "train"
-        rows.append(f"case{number},group{group},images/{number}.png,masks/{number}.png,{split}")
+        rows.append(f"case{number},{of}{group},images/{number}.png,masks/{number}.png,{split}")
     write_dataset(folder, DRAWN)
     (folder / "cases.csv").write_text("\n".join(rows) + "\n")
     return folder

@@ -108,6 +108,7 @@ def test_no_field_takes_a_default(tmp_path, name):
         *[("temperature", value) for value in (0, "x", -1, 1e9)],
         *[("threshold", value) for value in (7, "a", -0.1, None, math.nan)],
         *[("sensitive_threshold", 2), ("mirrored", 1), ("input_check", {}), ("training", [])],
+        *[("training", {key: 5}) for key in ("notes", "config", "data", "started_from")],
         *[
             ("volume", value)
             for value in ({}, 1, {"all_planes": 1, "growth": 1, "smallest_mm3": 0})
@@ -122,6 +123,12 @@ def test_a_value_out_of_range_is_named(tmp_path, place, value):
     seen = place in {field.name for field in fields(Preprocessing)} | {"colour"}
     change(tmp_path, **({"preprocessing": {place: value}} if seen else {place: value}))
     with pytest.raises(InputError, match=place):
+        read_config(tmp_path)
+
+
+def test_a_config_that_is_nested_too_deep_is_damaged(tmp_path):
+    (tmp_path / CONFIG).write_text('{"training":' + "[" * 100_000)
+    with pytest.raises(InputError, match="is damaged"):
         read_config(tmp_path)
 
 
@@ -151,11 +158,12 @@ def test_the_channels_are_the_networks_inputs(tmp_path):
 
 def test_figures_count_for_the_weights_and_settings_they_were_measured_with(folder):
     loaded = load_checkpoint(folder)
-    own = {"revision": loaded.revision, "threshold": 0.5, "temperature": 1.0, "cases": 3}
-    own["view"] = json.loads(json.dumps(loaded.config.conditions["view"]))
+    conditions = json.loads(json.dumps(loaded.config.conditions))
+    own = {"revision": loaded.revision, **conditions, "cases": 3}
     others = (
         {"revision": "0" * 64},
         {"threshold": 0.4},
+        {"sensitive_threshold": 0.1},
         {"temperature": 2.0},
         {"view": own["view"] | {"mirrored": True}},
         {"view": own["view"] | {"preprocessing": {}}},
@@ -167,7 +175,7 @@ def test_figures_count_for_the_weights_and_settings_they_were_measured_with(fold
 
 
 def test_weights_that_float16_cannot_hold_are_not_saved(tmp_path):
-    with pytest.raises(ValueError, match="float16"):
+    with pytest.raises(InputError, match="float16"):
         save_checkpoint(tmp_path, small_checkpoint("unet").config, {"w": torch.tensor([1e6])})
     assert not list(tmp_path.glob("*.safetensors"))
 

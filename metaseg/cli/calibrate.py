@@ -92,15 +92,15 @@ def _parts(checkpoint: Checkpoint, cases: list[Case]) -> list[list[Case]]:
     """``cases`` by data folder. Of one that the network was trained on, the patients that training
     held out are a part of their own: a network is surer of those it has seen."""
     record = checkpoint.config.training
-    settings, learned = record.get("config", {}), training_data(record)
-    parts = []
-    for source in dict.fromkeys(case.source for case in cases):
-        own = [case for case in cases if case.source == source]
-        if source in learned:
-            parts += _hold_out(own, settings)
-        else:
-            parts.append(own)
-    return parts
+    learned = training_data(record).keys()
+    seen = [case for case in cases if case.source in learned]
+    groups = [*(_hold_out(seen, record.get("config", {})) if seen else ())]
+    groups.append([case for case in cases if case.source not in learned])
+    return [
+        [case for case in group if case.source == source]
+        for group in groups
+        for source in dict.fromkeys(case.source for case in group)
+    ]
 
 
 def _hold_out(cases: list[Case], settings: dict) -> tuple[list[Case], list[Case]]:

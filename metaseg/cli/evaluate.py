@@ -4,7 +4,6 @@ import argparse
 import csv
 import io
 from collections.abc import Callable, Iterable
-from math import isnan
 from pathlib import Path
 
 from tqdm import tqdm
@@ -18,6 +17,7 @@ from metaseg.evaluation.perturbations import evaluate_perturbed
 from metaseg.evaluation.record import record_metrics
 from metaseg.files import output_folder, to_json, write_json, write_whole
 from metaseg.hub.resolve import load_models, local_folder
+from metaseg.metrics import show_score
 from metaseg.segmenter import Segmenter
 from metaseg.synthesis.benchmark import benchmark_slices
 
@@ -100,13 +100,16 @@ def run(options: argparse.Namespace) -> int:
     for home, name in zip(homes, names):
         record_metrics(home, data["data"], to_json(metrics[name]), slice_rows[name])
     for name, result in results.items():
-        print(f"{segmenter.titles[name]} on {data['data']}, {options.split}: {_summary(result)}")
+        summary = _summary(to_json(result), dataset["groups"])
+        print(f"{segmenter.titles[name]} on {data['data']}, {options.split}: {summary}")
     print(f"Written to {folder / 'metrics.json'}. Pixel-wise F1 equals Dice.")
     return 0
 
 
-def _summary(result: dict) -> str:
-    """The main metrics, a line for each kind."""
+def _summary(result: dict, groups: str) -> str:
+    """The main metrics, a line for each kind, of ``result`` as in ``metrics.json``. ``groups`` says
+    what the groups are."""
+    unit = "patient" if groups == "patients" else "group"
     dice, empty = result["dice"], "no empty slices"
     if result["empty_cases"]:
         empty = (
@@ -114,17 +117,19 @@ def _summary(result: dict) -> str:
             f"{result['empty_cases']} empty slices"
         )
     lines = [
-        f"{result['cases']} slices of {result['groups']} patients, "
-        f"mean Dice {dice['mean']:.3f} ({dice['low']:.3f} to {dice['high']:.3f}), "
-        f"by patient {result['group_dice']:.3f}, pooled {result['pooled_dice']:.3f}, {empty}"
+        f"{result['cases']} slices of {result['groups']} {unit}{'s' * (result['groups'] != 1)}, "
+        f"mean Dice {show_score(dice)}, by {unit} {show_score(result['group_dice'])}, "
+        f"pooled {show_score(result['pooled_dice'])}, {empty}"
     ]
     for name, point in result["operating_points"].items():
+        found = point["sensitivity"]
         lines.append(
-            f"{name.replace('_', ' ')} {point['threshold']:g}: finds {point['sensitivity']:.1%} of "
-            f"the lesions, {point['false_positives_per_slice']:.2f} false positives per slice"
+            f"{name.replace('_', ' ')} {point['threshold']:g}: "
+            f"{'' if found is None else f'finds {found:.1%} of the lesions, '}"
+            f"{point['false_positives_per_slice']:.2f} false positives per slice"
         )
     challenge = {name: found["mean"] for name, found in result["challenge"].items()}
-    if not isnan(challenge["dice"]):
+    if challenge["dice"] is not None:
         lines.append(
             f"lesion-wise as in BraTS-METS 2026: Dice {challenge['dice']:.3f}, "
             f"F1 {challenge['f1']:.3f} from 20 {result['challenge_unit']}, "

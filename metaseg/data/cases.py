@@ -38,8 +38,8 @@ def read_cases(folder: Path, layout: str | None = None, modality: str | None = N
     return [Case(**row, source=folder.resolve().name, dataset=dataset) for row in rows]
 
 
-def _read_table(folder: Path, table: Path) -> list[dict]:
-    """The checked rows of ``cases.csv``, as the fields of a Case."""
+def read_rows(table: Path) -> tuple[list[str], list[dict[str, str]]]:
+    """The columns and rows of a ``cases.csv``. Raises InputError if it cannot be read."""
     try:
         # Spreadsheets begin UTF-8 with a byte order mark.
         with table.open(newline="", encoding="utf-8-sig") as file:
@@ -49,8 +49,14 @@ def _read_table(folder: Path, table: Path) -> list[dict]:
             rows = [{k.strip(): (v or "").strip() for k, v in row.items() if k} for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(
-            f"{folder.name}/cases.csv cannot be read: save it as CSV in UTF-8."
+            f"{table.parent.name}/cases.csv cannot be read: save it as CSV in UTF-8."
         ) from error
+    return columns, rows
+
+
+def _read_table(folder: Path, table: Path) -> list[dict]:
+    """The checked rows of ``cases.csv``, as the fields of a Case."""
+    columns, rows = read_rows(table)
     missing = [column for column in COLUMNS if column not in columns]
     if missing:
         raise InputError(f"{folder.name}/cases.csv lacks the columns {', '.join(missing)}.")
@@ -82,6 +88,8 @@ def _read_table(folder: Path, table: Path) -> list[dict]:
             faults.append(f"case {name} is listed {count} times, in rows {places}")
     if faults:
         raise InputError(f"{folder.name}/cases.csv: " + "; ".join(faults) + ".")
+    if not cases:
+        raise InputError(f"{folder.name}/cases.csv lists no case: add a row for each.")
     return cases
 
 
@@ -89,7 +97,8 @@ def cases_of_split(folders: list[Path], split: str, modality: str | None = None)
     """The cases of one split of several data folders.
 
     ``modality`` describes folders without a ``dataset.toml``. Raises InputError if there are no
-    such cases, two folders have the same name, or a folder is at fault.
+    such cases, one of their patients is in another split of another folder, two folders have the
+    same name, or a folder is at fault.
     """
     tables = together(*(partial(read_cases, folder, modality=modality) for folder in folders))
     for name, count in Counter(Path(folder).resolve().name for folder in folders).items():
@@ -100,6 +109,14 @@ def cases_of_split(folders: list[Path], split: str, modality: str | None = None)
         names = ", ".join(Path(folder).name for folder in folders)
         raise InputError(
             f'There is no case of the split "{split}" in {names}: choose another split.'
+        )
+    places = {case.group: case for table in tables for case in table if case.split != split}
+    if both := sorted({case.group for case in cases} & places.keys()):
+        other = places[both[0]]
+        raise InputError(
+            f"{len(both)} of the groups are in the split {split} of one data folder and in another "
+            f"split of another, for example {both[0]} in {other.split} of {other.source}: rename "
+            "them if they are other patients."
         )
     return cases
 

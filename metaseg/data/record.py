@@ -1,5 +1,7 @@
 """Describe data in a training's record, and derive the licence of the weights from it."""
 
+import hashlib
+import json
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -18,8 +20,9 @@ DAMAGED = "The training data in the config.json of a checkpoint are damaged: fet
 def describe_data(training: list[Case], validation: list[Case]) -> list[dict]:
     """The data folders of a training, for the record in its checkpoint.
 
-    One object per folder: its name, its description, and the numbers of cases and groups,
-    ``{"cases": 8, "groups": 4}``, for ``training`` and ``validation``.
+    One object per folder: its name, its description, and for ``training`` and ``validation`` the
+    numbers of cases and groups, and a digest of their names,
+    ``{"cases": 8, "groups": 4, "names": "0123456789abcdef"}``.
     """
     cases = [*training, *validation]
     datasets = {case.source: case.dataset for case in cases}
@@ -50,14 +53,15 @@ def training_data(record: dict[str, Any]) -> dict[str, dict]:
 def changed_since(
     record: dict[str, Any], training: list[Case], validation: list[Case]
 ) -> list[str]:
-    """The data folders whose ``training`` or ``validation`` cases are not as many as in the
-    training with ``record``: patients that it has seen may now be held out."""
+    """The data folders whose ``training`` or ``validation`` cases are others than in the training
+    with ``record``: patients that it has seen may now be held out."""
     earlier = training_data(record)
     return [
         now["name"]
         for now in describe_data(training, validation)
+        # What an older record does not say is not compared.
         if any(
-            earlier.get(now["name"], {}).get(part, now[part]) != now[part]
+            not earlier.get(now["name"], {}).get(part, {}).items() <= now[part].items()
             for part in ("training", "validation")
         )
     ]
@@ -99,6 +103,7 @@ def demanding_license(licenses: Iterable[str]) -> str:
     return f"cc-by{clauses}-{max(match[2] for match in known)}"
 
 
-def _count(cases: list[Case], source: str) -> dict[str, int]:
-    groups = [case.group for case in cases if case.source == source]
-    return {"cases": len(groups), "groups": len(set(groups))}
+def _count(cases: list[Case], source: str) -> dict[str, int | str]:
+    names = sorted([case.group, case.name] for case in cases if case.source == source)
+    digest = hashlib.sha256(json.dumps(names).encode()).hexdigest()[:16]
+    return {"cases": len(names), "groups": len({group for group, _ in names}), "names": digest}

@@ -16,19 +16,19 @@ from starlette.staticfiles import StaticFiles
 
 from metaseg.demo.gallery import EXAMPLES
 from metaseg.demo.store import SCAN, store
+from metaseg.prediction import STEPS
 
-LEVELS = 200
-"""Steps of a packed probability: two a step of the slider, so that the browser's mask of a slice
-at a threshold of whole hundredths is exactly the server's. What lesions of a volume grow to is
-rounded up to such a step."""
 PART_VOXELS = 4_000_000
 GONE = "This result is not kept any more: open the scan again."
 
 
 def pack_probability(probability: np.ndarray) -> np.ndarray:
-    """``probability`` (D, H, W) in [0, 1] as uint8 (D, H, W) in ``LEVELS`` steps, rounded down."""
+    """``probability`` (D, H, W) in [0, 1] as uint8 (D, H, W) in ``STEPS`` steps, rounded down.
+
+    A step of the slider is two of them, so that the browser's mask at a threshold of whole
+    hundredths is exactly the server's."""
     # A float32 that just reaches a hundredth may lie below it as a float64.
-    return np.floor(probability * np.float32(LEVELS) + np.float32(1e-4)).astype(np.uint8)
+    return np.floor(probability * np.float32(STEPS) + np.float32(1e-4)).astype(np.uint8)
 
 
 def write_parts(voxels: np.ndarray, start: int = 0) -> list[dict]:

@@ -50,7 +50,7 @@ def statement(checkpoints: Sequence[Checkpoint]) -> str:
     records = [checkpoint.config.training for checkpoint in checkpoints]
     data = {name: entry for record in records for name, entry in training_data(record).items()}
     titles = "; ".join(entry.get("title", name) for name, entry in data.items())
-    first = list(dict.fromkeys(record["notes"][0] for record in records if record.get("notes")))
+    first = list(dict.fromkeys(n for record in records for n in record.get("notes", [])[:1]))
     sentences = [
         "Research software, not a medical device: not for diagnosis or treatment.",
         f"Other visitors cannot see your images. They are deleted within {KEPT_FOR}.",

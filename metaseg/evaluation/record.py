@@ -15,8 +15,8 @@ from metaseg.hub.card import write_card
 SLICE_DICE = "slice_dice.csv"
 """Dice of every evaluated slice, for paired differences and for the best and worst slices."""
 SLICE_COLUMNS = ("data", "case", "slice", "group", "lesion_pixels", "dice")
-IDENTITY = ("split", "revision", "threshold", "temperature", "view")
-"""Metrics with equal values of these belong to the same masks."""
+IDENTITY = ("split", "cases", "groups", "revision", "threshold", "temperature", "view")
+"""Metrics with equal values of these belong to the same masks of the same slices."""
 EXTRA = ("perturbed", "stress")
 """Evaluated only on request."""
 

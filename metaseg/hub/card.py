@@ -24,6 +24,8 @@ from metaseg.prediction import ALONE
 CURVES, CURVES_PICTURE = "curves.json", "curves.png"
 TEMPLATE = Path(__file__).with_name("card.md.j2")
 UNKNOWN = "not recorded"
+SEAL = "\n<!-- MetaSeg wrote this card: {} -->\n"
+"""Ends a card, with a digest of what comes before, so that one which a person edited is known."""
 
 
 def write_card(folder: Path) -> Path:
@@ -47,7 +49,18 @@ def render_card(folder: Path, repo_id: str | None = None) -> str:
     digest = hashlib.sha256(weights.read_bytes()).hexdigest() if weights.is_file() else ""
     metrics = valid_metrics(read_metrics(folder), config, digest)
     picture = CURVES_PICTURE if (folder / CURVES_PICTURE).is_file() else None
-    return str(_fill(config, metrics, repo_id or "USER/NAME", picture))
+    text = str(_fill(config, metrics, repo_id or "USER/NAME", picture))
+    return text + SEAL.format(_digest(text))
+
+
+def is_edited(card: str) -> bool:
+    """Whether a person wrote or changed ``card``."""
+    text = card.rpartition(SEAL.partition("{}")[0])[0]
+    return card != text + SEAL.format(_digest(text))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def card_text(checkpoint: Checkpoint) -> str:

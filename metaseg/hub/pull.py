@@ -9,7 +9,7 @@ from huggingface_hub import HfApi, constants, hf_hub_download
 from huggingface_hub.errors import LocalEntryNotFoundError
 from huggingface_hub.hf_api import RepoSibling
 
-from metaseg.checkpoint import CONFIG, WEIGHTS, Checkpoint, load_checkpoint
+from metaseg.checkpoint import CONFIG, METRICS, WEIGHTS, Checkpoint, load_checkpoint
 from metaseg.errors import InputError
 from metaseg.hub.errors import TIMEOUT, hub_errors
 from metaseg.hub.names import HubName
@@ -17,7 +17,7 @@ from metaseg.hub.names import HubName
 log = logging.getLogger(__name__)
 
 FILES = (CONFIG, WEIGHTS)
-"""All files that inference needs. Nothing else is downloaded, and never code."""
+"""All files that inference needs. Beside them, only the metrics are downloaded, and never code."""
 
 _SHA256, _SHA1 = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{40}")
 
@@ -71,7 +71,7 @@ def _download(name: HubName) -> Path:
     for file in FILES:
         if file not in there:
             raise InputError(f"{name} has no {file}: it is not a MetaSeg checkpoint.")
-    for file in FILES:
+    for file in [*FILES, *{METRICS} & there.keys()]:
         wanted = _hash(there[file])
         path = Path(hf_hub_download(name.repo_id, file, revision=info.sha))
         if not _fits(path, wanted):

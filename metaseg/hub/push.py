@@ -9,7 +9,7 @@ from huggingface_hub.errors import HfHubHTTPError
 
 from metaseg.checkpoint import CARD, CONFIG, METRICS, WEIGHTS, load_checkpoint
 from metaseg.errors import InputError
-from metaseg.hub.card import CURVES, CURVES_PICTURE, render_card
+from metaseg.hub.card import CURVES, CURVES_PICTURE, is_edited, render_card
 from metaseg.hub.errors import TIMEOUT, TOKENS, hub_errors
 from metaseg.hub.names import HubName
 
@@ -101,7 +101,7 @@ def _card(folder: Path, repo_id: str) -> str:
     path = folder / CARD
     if path.is_file():
         text = path.read_text(encoding="utf-8")
-        if text != render_card(folder):
+        if is_edited(text):
             return text
     return render_card(folder, repo_id)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, SpaceHardware
 from huggingface_hub.repocard_data import SpaceCardData
 
-from metaseg.checkpoint import CARD, Checkpoint
+from metaseg.checkpoint import CARD, METRICS, Checkpoint, read_config
 from metaseg.data.record import demanding_license
 from metaseg.errors import InputError
 from metaseg.hub.errors import hub_errors
@@ -70,10 +70,11 @@ def publish_space(
     files = space_files()
     gradio = pinned_gradio()
     check_login(repo_id)
+    # Folders of one architecture would be pushed to the same name.
+    folders = filter(None, map(local_folder, models))
+    _check_differ([read_config(folder).architecture for folder in folders])
     checkpoints = [_on_hub(model, repo_id, private, report) for model in models]
-    architectures = [checkpoint.config.architecture for checkpoint in checkpoints]
-    if len(set(architectures)) < len(architectures):
-        raise InputError("Two models have the same architecture: name one of each.")
+    _check_differ([checkpoint.config.architecture for checkpoint in checkpoints])
     texts = {
         CARD: _readme(checkpoints, gradio, hardware),
         HUB_FILE.relative_to(ROOT).as_posix(): _hub_file(checkpoints),
@@ -122,6 +123,11 @@ def pinned_gradio(root: Path = ROOT) -> str:
     return found[1]
 
 
+def _check_differ(architectures: list[str]) -> None:
+    if len(set(architectures)) < len(architectures):
+        raise InputError("Two models have the same architecture: name one of each.")
+
+
 def _on_hub(model: str, space: str, private: bool, report: Callable[[str], None]) -> Checkpoint:
     """``model`` loaded from the Hub, to check that it can be; folders are pushed first."""
     folder = local_folder(model)
@@ -149,7 +155,11 @@ def _readme(checkpoints: list[Checkpoint], gradio: str, hardware: str | None) ->
         short_description="Outlines brain tumours on MR slices; research use only",
         license=license,
         models=[checkpoint.name for checkpoint in checkpoints] or None,
-        preload_from_hub=[f"{c.name} {','.join(FILES)} {c.revision}" for c in checkpoints] or None,
+        preload_from_hub=[
+            f"{c.name} {','.join([*FILES, *[METRICS] * bool(c.metrics)])} {c.revision}"
+            for c in checkpoints
+        ]
+        or None,
         tags=["brain-metastases", "brain-tumor", "mri", "image-segmentation", "medical"],
     )
     if checkpoints:

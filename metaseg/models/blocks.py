@@ -1,9 +1,13 @@
 """Shared parts of the three networks: encoder, padding, convolution block."""
 
+import re
+
 import segmentation_models_pytorch as smp
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from metaseg.errors import InputError
 
 STRIDE = 32
 
@@ -40,6 +44,9 @@ class Network(nn.Module):
 
     def __init__(self, encoder: str, in_channels: int):
         super().__init__()
+        # Names with a colon or a slash are addresses, from which timm would download.
+        if not re.fullmatch(r"[\w.-]+", encoder):
+            raise InputError(f'There is no encoder "{encoder}": use the name of one.')
         # weights=None, since the default would download ImageNet weights.
         self.encoder = smp.encoders.get_encoder(encoder, in_channels, depth=5, weights=None)
         self.encoder_channels = list(self.encoder.out_channels[1:])

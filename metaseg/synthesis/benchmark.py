@@ -6,7 +6,6 @@ it reproducible: its values and seed were fixed before the first training that i
 A change to the generator or the slices changes ``fingerprint``, which every result states.
 """
 
-import csv
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ import cv2
 import numpy as np
 
 from metaseg.data.case import Case, read_case
-from metaseg.data.cases import cases_of_split
+from metaseg.data.cases import cases_of_split, read_rows
 from metaseg.errors import InputError
 from metaseg.preprocess import brain_mask
 from metaseg.synthesis.canvas import Enhancement
@@ -173,8 +172,7 @@ def _read_planes(table: Path) -> dict[str, str]:
     """The plane of each case, by name; axial if the table does not state it."""
     if not table.is_file():
         return {}
-    with table.open(newline="", encoding="utf-8-sig") as file:
-        return {row["case"]: row.get("plane") or "axial" for row in csv.DictReader(file)}
+    return {row["case"]: row.get("plane") or "axial" for row in read_rows(table)[1]}
 
 
 def place_for_test(

@@ -1,6 +1,7 @@
 """Train one network: read from top to bottom."""
 
 import time
+from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
 
@@ -97,6 +98,7 @@ def train_network(
         optimizer.optimizer, lambda step: rate(step / steps, config)
     )
     history: list[dict] = []
+    chosen: tuple[dict, dict[str, torch.Tensor]] | None = None
     terms = {
         "data": record["provenance"]["data"],
         "start": record["started_from"].get("provenance") if start else None,
@@ -106,7 +108,7 @@ def train_network(
         averaged.load_state_dict(state["averaged"])
         optimizer.optimizer.load_state_dict(state["optimizer"])
         schedule.load_state_dict(state["schedule"])
-        history = state["history"]
+        history, chosen = state["history"], state["chosen"]
 
     for epoch in range(len(history), config.epochs):
         started = time.monotonic()
@@ -139,6 +141,11 @@ def train_network(
         mean_loss = accelerator.reduce(
             torch.tensor(total / count, device=accelerator.device), reduction="mean"
         )
+        if not torch.isfinite(mean_loss):
+            raise InputError(
+                f"{title}: the loss is no number any more. Use a lower learning_rate; what the "
+                "epochs before gave is kept."
+            )
         scores = validate(averaged.module, validation, settings, accelerator)
         if judges is not None:
             judged = validate(averaged.module, judges, settings, accelerator)
@@ -157,24 +164,25 @@ def train_network(
             flush=True,
         )
         folder.mkdir(parents=True, exist_ok=True)
-        if config.keep_last or entry["dice"] >= max(best["dice"] for best in history):
-            outcome = {**record, "config": asdict(config), "best": entry, "seconds": spent}
-            checkpoint = Config(
-                architecture,
-                config.encoder,
-                config.decoder_channels,
-                settings,
-                threshold=0.5,
-                sensitive_threshold=None,
-                temperature=1.0,
-                mirrored=config.mirrored,
-                input_check=None,
-                volume=None,
-                training=outcome,
-                license=weights_license(record),
-                format=FORMAT,
-            )
-            save_checkpoint(folder, checkpoint, averaged.module.state_dict())
+        if chosen is None or config.keep_last or entry["dice"] >= chosen[0]["dice"]:
+            chosen = entry, deepcopy(averaged.module.state_dict())
+        checkpoint = Config(
+            architecture,
+            config.encoder,
+            config.decoder_channels,
+            settings,
+            threshold=0.5,
+            sensitive_threshold=None,
+            temperature=1.0,
+            mirrored=config.mirrored,
+            input_check=None,
+            volume=None,
+            training={**record, "config": asdict(config), "best": chosen[0], "seconds": spent},
+            license=weights_license(record),
+            format=FORMAT,
+        )
+        # Also where the weights are as before: a resumed training may have left others there.
+        save_checkpoint(folder, checkpoint, chosen[1])
         write_curves(folder, TITLES[architecture], history)
         with SummaryWriter(folder / "tensorboard", purge_step=epoch + 1) as scalars:
             write_scalars(scalars, entry, schedule.get_last_lr()[0])
@@ -184,6 +192,7 @@ def train_network(
             "optimizer": optimizer.optimizer.state_dict(),
             "schedule": schedule.state_dict(),
             "history": history,
+            "chosen": chosen,
         }
         keep_state(folder, state, config, terms)
 

@@ -63,7 +63,7 @@ def interrupted(
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
             (trunk, epochs), before = state["epochs"], state["terms"]
-            done = len(state["history"])
+            done, _ = len(state["history"]), state["chosen"]
         # pickle is imported for what torch raises alone; weights_only keeps objects out.
         except (RuntimeError, EOFError, KeyError, TypeError, ValueError, UnpicklingError) as error:
             raise InputError(

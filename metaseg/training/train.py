@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Sequence
 from functools import partial
-from itertools import chain
 from pathlib import Path
 
 import torch
@@ -61,7 +60,7 @@ def train(
         partial(cases_of_split, judge, "train", modality) if judge else list,
     )
     records = [read_checkpoint_config(start / model).training for model in models] if start else []
-    _check_apart({*(case.source for case in cases), *chain(*map(training_data, records))}, judges)
+    _check_apart(cases, {name for one in records for name in training_data(one)}, judges)
     training, validation = hold_out_validation(cases, config.validation_share, config.validation_by)
     for changed in {name for one in records for name in changed_since(one, training, validation)}:
         print(
@@ -98,13 +97,16 @@ def _resolve(folder: Path, output: Path) -> Path:
     return write_synthetic_folder(output / SYNTHETIC) if drawn else folder
 
 
-def _check_apart(trained: set[str], judges: list[Case]) -> None:
-    """Raise InputError if a data folder is used for both training, now or before, and judging."""
-    both = sorted(trained & {case.source for case in judges})
+def _check_apart(cases: list[Case], earlier: set[str], judges: list[Case]) -> None:
+    """Raise InputError if a data folder, those of ``earlier`` trainings included, or a patient is
+    used for both training and judging."""
+    groups = {case.group for case in cases}
+    trained = earlier | {case.source for case in cases}
+    both = sorted({one.source for one in judges if one.source in trained or one.group in groups})
     if both:
         raise InputError(
-            f"--judge names {', '.join(both)}, which --data or --start was trained on: use other "
-            "folders."
+            f"--judge names {', '.join(both)}, which --data or --start was trained on, or which "
+            "has groups of the same names: use other folders, or rename other patients."
         )
 
 

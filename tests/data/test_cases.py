@@ -4,6 +4,7 @@ import pytest
 
 from metaseg.data.cases import cases_of_split, read_cases
 from metaseg.errors import InputError
+from tests.conftest import write_data_folder
 
 
 def test_cases_are_read_in_order(data_folder):
@@ -46,6 +47,22 @@ def test_a_folder_without_a_table_and_a_split_without_cases(tmp_path, data_folde
     (data_folder / "cases.csv").write_text("case,image\n")
     with pytest.raises(InputError, match="lacks the columns group, mask, split"):
         read_cases(data_folder)
+
+
+def test_a_table_without_a_row(data_folder):
+    (data_folder / "cases.csv").write_text("case,group,image,mask,split\n")
+    with pytest.raises(InputError, match="lists no case"):
+        read_cases(data_folder)
+
+
+def test_a_test_patient_of_one_folder_is_no_training_patient_of_another(data_folder, tmp_path):
+    again = write_data_folder(tmp_path / "again")
+    assert len(cases_of_split([data_folder, again], "train")) == 20
+    table = again / "cases.csv"
+    table.write_text(table.read_text().replace(",test", ",train"))
+    for split, folders in (("train", [data_folder, again]), ("test", [again, data_folder])):
+        with pytest.raises(InputError, match=r"example group5 in (test of heads|train of again)"):
+            cases_of_split(folders, split)
 
 
 def test_a_table_from_a_spreadsheet(data_folder):

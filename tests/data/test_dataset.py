@@ -13,7 +13,7 @@ from metaseg.data.case import read_case
 from metaseg.data.cases import cases_of_split, read_cases
 from metaseg.data.dataset import MODALITIES, Dataset, parse_dataset, read_dataset, write_dataset
 from metaseg.data.layouts import LAYOUTS, read_published
-from metaseg.data.record import demanding_license, describe_data, learned_from
+from metaseg.data.record import changed_since, demanding_license, describe_data, learned_from
 from metaseg.errors import InputError
 from tests.conftest import DRAWN
 from tests.volumes import affine_of, save
@@ -155,11 +155,23 @@ def test_the_licence_that_asks_most_holds(licenses: list[str], expected: str):
     assert demanding_license(licenses) == expected
 
 
+def test_other_cases_than_those_of_the_record_are_noticed(data_folder: Path):
+    cases = cases_of_split([data_folder], "train")
+    record = {"data": describe_data(cases[:6], cases[6:])}
+    assert not changed_since(record, cases[:6], cases[6:])
+    assert changed_since(record, cases[:5], cases[5:]) == ["heads"]
+    assert changed_since(record, [*cases[1:6], cases[6]], [cases[0], *cases[7:]]) == ["heads"]
+    for part in ("training", "validation"):
+        del record["data"][0][part]["names"]  # as in older records
+    assert not changed_since(record, cases[4:], cases[:4])
+
+
 def test_the_record_holds_the_descriptions(data_folder: Path):
     cases = cases_of_split([data_folder], "train")
     record = {"data": describe_data(cases[:6], cases[6:])}
-    assert record["data"][0]["training"] == {"cases": 6, "groups": 3}
-    assert record["data"][0]["validation"] == {"cases": 4, "groups": 2}
+    counted = record["data"][0]["training"]
+    assert (counted["cases"], counted["groups"]) == (6, 3)
+    assert record["data"][0]["validation"]["cases"] == 4
     assert learned_from(record) == {"heads": DRAWN}
     for damaged in ([{"name": "a"}], ["a"], [{**record["data"][0], "modality": "ct"}]):
         with pytest.raises(InputError, match="training data in the config"):

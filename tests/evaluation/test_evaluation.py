@@ -12,6 +12,7 @@ from metaseg.evaluation.benchmark import evaluate_benchmark
 from metaseg.evaluation.evaluate import evaluate
 from metaseg.evaluation.perturbations import evaluate_perturbed, perturbations
 from metaseg.evaluation.record import read_slice_dice
+from metaseg.files import write_json
 from metaseg.input_check import UNLIKE, InputCheck
 from metaseg.metrics import OVERLAP_NAMES
 from metaseg.prediction import Prediction
@@ -107,6 +108,12 @@ def test_figures_are_recorded_in_the_folder_of_each_model(
             and int(rows[0]["lesion_pixels"]) > 50
         )
         assert rows[1]["lesion_pixels"] == "0" and "others" in (folder / "README.md").read_text()
+    # Results of other slices are no results of these.
+    metrics["others"] |= {"cases": 3, "stress": {}}
+    write_json(folder / "metrics.json", metrics)
+    assert main(["evaluate", str(other), *options]) == 0
+    assert "stress" not in json.loads((folder / "metrics.json").read_text())["others"]
+    capsys.readouterr()
     twice = [*models[:2], *models[:2], "--output", str(tmp_path / "out")]
     assert main(["evaluate", str(other), *twice]) == 2
     assert "same name" in capsys.readouterr().err

@@ -29,7 +29,12 @@ def push(folder: str, repo_id: str, **options) -> dict:
 def pull(name: str, revision: str | None = None) -> dict:
     checkpoint = from_pretrained(name, revision)
     weights = sum(value.double().sum().item() for value in checkpoint.network.state_dict().values())
-    return {"name": checkpoint.name, "revision": checkpoint.revision, "weights": weights}
+    return {
+        "name": checkpoint.name,
+        "revision": checkpoint.revision,
+        "weights": weights,
+        "metrics": list(checkpoint.metrics),
+    }
 
 
 def resolve(shipped: str) -> dict:

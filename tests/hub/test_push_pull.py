@@ -1,14 +1,16 @@
 """Checkpoints to the Hub and back, through the real client."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from metaseg.checkpoint import CONFIG, WEIGHTS
+from metaseg.checkpoint import CONFIG, METRICS, WEIGHTS, read_config, write_config
+from metaseg.hub.card import write_card
 from tests.hub.client import Client, environment
 from tests.hub.state import Hub
-from tests.hub.tiny import make_checkpoint
+from tests.hub.tiny import make_checkpoint, measured_on
 
 REPO = "someone/brain"
 
@@ -45,6 +47,22 @@ def test_a_card_that_a_person_wrote_stays(hub: Hub, client: Client, tmp_path: Pa
     (folder / "README.md").write_text("# Ours\n")
     client.ask("push", folder=str(folder), repo_id=REPO)
     assert hub.model(REPO).files["README.md"] == b"# Ours\n"
+    card = write_card(folder).read_text()
+    (folder / "README.md").write_text(card.replace("\n## ", "\nAlso ours.\n\n## ", 1))
+    client.ask("push", folder=str(folder), repo_id=REPO)
+    assert b"\nAlso ours.\n" in hub.model(REPO).files["README.md"]
+
+
+def test_a_card_that_is_older_than_its_record_is_made_anew(
+    hub: Hub, client: Client, tmp_path: Path
+):
+    folder = make_checkpoint(tmp_path / "unet", "unet")
+    write_card(folder)
+    config = read_config(folder)
+    write_config(folder, replace(config, training={**config.training, "notes": ["Only sheep."]}))
+    client.ask("push", folder=str(folder), repo_id=REPO)
+    card = hub.model(REPO).files["README.md"].decode()
+    assert "Only sheep." in card and f'model="{REPO}"' in card
 
 
 def test_a_push_that_broke_off_goes_on(hub: Hub, client: Client, folder: Path):
@@ -91,6 +109,14 @@ def test_every_revision_comes_back_as_it_went(
     assert newest["weights"] != local["weights"]
 
 
+def test_metrics_come_with_the_weights(hub: Hub, client: Client, folder: Path):
+    metrics = measured_on(folder, {"goats": {"cases": 3}})
+    (folder / METRICS).write_text(json.dumps(metrics))
+    commit = client.ask("push", folder=str(folder), repo_id=REPO)["commit"]
+    for name in (REPO, f"{REPO}@{commit}"):
+        assert client.ask("pull", name=name)["metrics"] == ["goats"]
+
+
 def test_a_commit_in_the_cache_is_loaded_without_the_hub(hub: Hub, client: Client, folder: Path):
     commit = client.ask("push", folder=str(folder), repo_id=REPO)["commit"]
     client.ask("pull", name=f"{REPO}@{commit}")
@@ -116,6 +142,7 @@ def test_a_damaged_cache_is_mended(hub: Hub, client: Client, folder: Path, tmp_p
         ({"architecture": "transformer"}, "architecture transformer is unknown"),
         ({"architecture": "unet"}, "belong to another architecture"),
         ({"encoder": "no-such-encoder"}, "names a network that MetaSeg cannot build"),
+        ({"encoder": "tu-hf-hub:somebody/else"}, "names a network that MetaSeg cannot build"),
         ({"decoder_channels": [8, 8, 8, 8]}, "belong to another architecture"),
         ({"preprocessing": 3}, "is damaged"),
     ],

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from metaseg.errors import InputError
+from metaseg.hub import space
 from metaseg.hub.space import pinned_gradio, space_files
+from tests.hub.tiny import make_checkpoint
 from tests.test_container import copied_files
 from tests.test_package import pinned
 
@@ -35,6 +37,16 @@ LEFT_OUT = {
 }
 ZERO_GPU_TORCH = ("2.8.0", "2.9.1", "2.10.0", "2.11.0")
 """The versions that ZeroGPU runs."""
+
+
+def test_two_folders_of_one_architecture_are_refused_before_either_is_pushed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    folders = [str(make_checkpoint(tmp_path / name / "unet", "unet")) for name in "ab"]
+    monkeypatch.setattr(space, "check_login", lambda _: None)
+    monkeypatch.setattr(space, "push_model", lambda *_: pytest.fail("one was pushed"))
+    with pytest.raises(InputError, match="same architecture"):
+        space.publish_space("someone/demo", folders)
 
 
 def test_exactly_what_the_app_needs(tmp_path: Path):

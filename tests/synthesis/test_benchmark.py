@@ -14,6 +14,7 @@ from metaseg.errors import InputError
 from metaseg.synthesis.benchmark import (
     FROZEN,
     BenchmarkSlice,
+    _read_planes,
     benchmark_slices,
     fingerprint,
     place_for_test,
@@ -61,6 +62,13 @@ def test_a_slice_without_a_brain_is_left_out() -> None:
     black = np.zeros((200, 200), np.uint8)
     random = np.random.default_rng(0)
     assert place_for_test(black, black > 0, False, [8.0], random, 0.49) is None
+
+
+def test_planes_are_read_from_a_table_with_spaces(tmp_path: Path) -> None:
+    table = tmp_path / "cases.csv"
+    table.write_text("case , plane\na, coronal\nb,\n")
+    assert _read_planes(table) == {"a": "coronal", "b": "axial"}
+    assert _read_planes(tmp_path / "none.csv") == {}
 
 
 def write_volume(folder: Path, skull_stripped: bool) -> None:

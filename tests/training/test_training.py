@@ -30,7 +30,7 @@ def test_training_leaves_a_checkpoint_that_loads(data_folder, tmp_path, model):
     assert record["config"]["loss"] == "bce+dice" and record["best"]["epoch"] == 1
     (data,) = record["data"]
     assert (data["name"], data["modality"], data["title"]) == ("heads", "t1ce", "Drawn heads")
-    assert data["training"] == {"cases": 8, "groups": 4}
+    assert (data["training"]["cases"], data["training"]["groups"]) == (8, 4)
     assert data["validation"] == {"cases": 2, "groups": 1}
     assert checkpoint.config.license == "cc0-1.0"
     assert (folder / "curves.png").stat().st_size > 5_000
@@ -72,7 +72,7 @@ def test_a_resumed_run_equals_an_unbroken_one(data_folder, tmp_path, monkeypatch
 
 
 def test_a_judge_is_measured_and_not_learned_from(data_folder, tmp_path):
-    judge = write_data_folder(tmp_path / "unseen", groups=3)
+    judge = write_data_folder(tmp_path / "unseen", groups=3, of="other")
     config = replace(TINY, epochs=1)
     train(["unet"], [data_folder], tmp_path / "run", config, judge=[judge])
     train(["unet"], [data_folder], tmp_path / "alone", config)
@@ -83,10 +83,13 @@ def test_a_judge_is_measured_and_not_learned_from(data_folder, tmp_path):
     assert {**judged, "seconds": 0} == {**alone, "seconds": 0}
     with pytest.raises(InputError, match="--judge names heads"):
         train(["unet"], [data_folder], tmp_path / "both", config, judge=[data_folder])
+    same = write_data_folder(tmp_path / "again", groups=3)
+    with pytest.raises(InputError, match="--judge names again"):
+        train(["unet"], [data_folder], tmp_path / "both", config, judge=[same])
 
 
 def test_a_judge_without_a_lesion_is_refused_before_training(data_folder, tmp_path):
-    judge = write_data_folder(tmp_path / "healthy", groups=3)
+    judge = write_data_folder(tmp_path / "healthy", groups=3, of="other")
     for mask in (judge / "masks").iterdir():
         cv2.imwrite(str(mask), np.zeros_like(cv2.imread(str(mask))))
     with pytest.raises(InputError, match="No judging slice has a lesion"):
@@ -213,8 +216,7 @@ def test_resuming_on_other_terms_is_refused(data_folder, tmp_path):
 def test_a_resumed_training_may_be_judged_on_another_folder(data_folder, tmp_path):
     config = replace(TINY, epochs=2, cool_down=0.0)
     train(["unet"], [data_folder], tmp_path / "run", replace(config, epochs=1))
-    shutil.copytree(data_folder, tmp_path / "other")
-    judge = [tmp_path / "other"]
+    judge = [write_data_folder(tmp_path / "other", groups=3, of="other")]
     train(["unet"], [data_folder], tmp_path / "run", config, resume=True, judge=judge)
     curves = json.loads((tmp_path / "run/unet/curves.json").read_text())
     assert ["dice_other" in entry for entry in curves] == [False, True]
@@ -231,6 +233,34 @@ def test_more_epochs_continue_from_before_the_cool_down(data_folder, tmp_path, d
         load_checkpoint(tmp_path / run / "unet").network.state_dict() for run in ("long", "once")
     )
     assert all(torch.equal(extended[name], once[name]) for name in once)
+
+
+def test_the_best_epoch_is_not_one_of_a_cool_down_that_more_epochs_replace(
+    data_folder, tmp_path, monkeypatch
+):
+    longer = replace(TINY, epochs=4, cool_down=0.5)
+    states = []
+    for run, scores in (("long", (0.4, 0.9, 0.5, 0.3, 0.2)), ("once", (0.4, 0.5, 0.3, 0.2))):
+        measured = iter([{"dice": dice, "empty_false_positive_rate": 0.0} for dice in scores])
+        monkeypatch.setattr(loop, "validate", lambda *_, measured=measured: next(measured))
+        if run == "long":
+            train(["unet"], [data_folder], tmp_path / run, replace(TINY, epochs=2, cool_down=0.5))
+        train(["unet"], [data_folder], tmp_path / run, longer, resume=True)
+        made = load_checkpoint(tmp_path / run / "unet")
+        assert made.config.training["best"]["epoch"] == 2
+        assert made.config.training["best"]["dice"] == 0.5
+        states.append(made.network.state_dict())
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[1])
+
+
+def test_a_training_that_diverges_says_so_and_keeps_what_there_was(
+    data_folder, tmp_path, monkeypatch
+):
+    train(["unet"], [data_folder], tmp_path, replace(TINY, epochs=1, cool_down=0.0))
+    monkeypatch.setattr(loop, "build_loss", lambda _: lambda logits, masks: logits.sum() * math.nan)
+    with pytest.raises(InputError, match="learning_rate"):
+        train(["unet"], [data_folder], tmp_path, replace(TINY, epochs=2, cool_down=0), resume=True)
+    assert load_checkpoint(tmp_path / "unet").config.training["best"]["epoch"] == 1
 
 
 def test_the_learning_rate_rises_stays_and_falls_to_zero():

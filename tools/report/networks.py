@@ -52,7 +52,7 @@ def _read(folder: Path) -> Network:
         slices.setdefault(row["data"], {})[row["case"], row["slice"]] = row
     stale = False
     if weights.is_file():
-        identity = {key: config[key] for key in ("threshold", "temperature")}
+        identity = {key: config[key] for key in ("threshold", "sensitive_threshold", "temperature")}
         identity["revision"] = hashlib.sha256(weights.read_bytes()).hexdigest()
         stale = not all(
             identity.items() <= found.items() and found.get("view", {}).get("volume") == settings
