@@ -15,6 +15,7 @@ DISK = {
     errno.EACCES: "you cannot write to this folder: choose another",
     errno.EPERM: "you cannot write to this folder: choose another",
     errno.EIO: "the disk has a fault: choose another",
+    errno.ENAMETOOLONG: "the name of a file is too long: shorten it",
 }
 
 

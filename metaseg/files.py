@@ -3,13 +3,14 @@
 import json
 import math
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from metaseg.errors import InputError
 
-ROW = re.compile(r"\[\s+(-?\d[-+.,eE\d\s]*?)\s+\]")
-"""Numbers alone, which JSON with indents would give a line each."""
+ROW = re.compile(r"\[\n\s+(-?\d[-+.,eE\d\s]*?)\n\s+\]")
+"""Numbers alone, which JSON with indents would give a line each. No text has a newline."""
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -19,7 +20,8 @@ def write_whole(path: Path, data: bytes) -> None:
         partial.write_bytes(data)
         partial.replace(path)
     except OSError:
-        partial.unlink(missing_ok=True)  # leave no partial file on a full disk
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)  # leave no partial file on a full disk
         raise
 
 

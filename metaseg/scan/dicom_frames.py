@@ -12,6 +12,7 @@ import numpy as np
 from pydicom import Dataset, dcmread
 from pydicom.filereader import _read_file_meta_info as read_file_meta  # what dcmread itself uses
 from pydicom.filereader import read_preamble
+from pydicom.multival import MultiValue
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRLittleEndian,
@@ -95,12 +96,14 @@ def frames_of(entry: Entry, header: Dataset) -> list[Frame]:
     count = frame_count(header)
     if count > MAX_SLICES or count * int(header.Columns) * int(header.Rows) > MAX_SCAN_VOXELS:
         raise FileError("contains too many frames: use fewer slices.")
+    # The file's own position is not that of each of several frames.
+    placed = count == 1 or "PerFrameFunctionalGroupsSequence" in header
     return [
         Frame(
             entry,
             index,
             header,
-            _vector(macro(header, index, "PlanePositionSequence", "ImagePositionPatient"), 3),
+            _position(header, index) if placed else None,
             _orientation(header, index),
             _spacing(header, index),
             _thickness(header, index),
@@ -182,10 +185,14 @@ def macro(header: Dataset, index: int, sequence: str, attribute: str) -> Any:
 
 
 def _vector(value: Any, length: int) -> np.ndarray | None:
-    if value is None or value == "" or len(value) != length:
+    if not isinstance(value, list | tuple | MultiValue) or len(value) != length:
         return None
     vector = np.array([float(number) for number in value])
     return vector if np.isfinite(vector).all() else None
+
+
+def _position(header: Dataset, index: int) -> np.ndarray | None:
+    return _vector(macro(header, index, "PlanePositionSequence", "ImagePositionPatient"), 3)
 
 
 def _orientation(header: Dataset, index: int) -> np.ndarray | None:

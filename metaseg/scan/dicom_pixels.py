@@ -59,6 +59,11 @@ def stored_pixels(data: Dataset, indices: Iterable[int]) -> Iterator[np.ndarray]
     if "PixelData" not in data:
         raise FileError(NO_PIXELS)
     if data.file_meta.TransferSyntaxUID in UNCOMPRESSED:
+        if int(data.BitsAllocated) == 1:
+            # A frame may begin within a byte, which pydicom reads only as part of the whole.
+            frames = pixel_array(data).reshape(-1, int(data.Rows), int(data.Columns))
+            yield from (frames[index] for index in indices)
+            return
         for index in indices:
             yield pixel_array(data, index=index)
         return
@@ -98,6 +103,8 @@ def _in_units(pixels: np.ndarray, data: Dataset, index: int) -> np.ndarray:
     kind = str(data.get("PhotometricInterpretation", "MONOCHROME2"))
     if kind == "PALETTE COLOR":
         pixels = apply_color_lut(pixels, data)
+        if pixels.dtype == np.uint16 and pixels.max() > 255:
+            pixels = (pixels >> 8).astype(np.uint8)  # tables have 16 bits for colours of 8
     if pixels.ndim == 3:
         return to_grey(pixels)
     values = pixels.astype(np.float32)

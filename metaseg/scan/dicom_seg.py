@@ -1,9 +1,9 @@
-"""Read and write DICOM-SEG: masks that a viewer shows on top of their series."""
+"""Write DICOM-SEG: masks that a viewer shows on top of their series."""
 
 import io
+import re
 import warnings
-from dataclasses import replace
-from functools import partial
+from copy import deepcopy
 from pathlib import Path
 
 import highdicom
@@ -15,21 +15,11 @@ from highdicom.seg import (
     SegmentDescription,
 )
 from pydicom import Dataset
+from pydicom.datadict import dictionary_VR
 from pydicom.sr.codedict import codes
 from pydicom.uid import generate_uid
 
-from metaseg.scan.archive import Entry
-from metaseg.scan.dicom_frames import (
-    Frame,
-    frame_count,
-    frames_of,
-    is_dicom,
-    macro,
-    parse,
-    read_header,
-)
-from metaseg.scan.dicom_pixels import stored_pixels
-from metaseg.scan.dicom_stack import TO_RAS, place_affine
+from metaseg.scan.dicom_frames import frame_count, macro
 from metaseg.scan.errors import FileError, about, decoding
 from metaseg.scan.planes import from_plane
 from metaseg.scan.types import Scan
@@ -37,20 +27,35 @@ from metaseg.scan.types import Scan
 MOST_SEGMENTS = 100
 """Number of lesions that get a segment of their own; smaller ones share one more."""
 
-SAME_SLICE_MM = 0.05
-"""A frame this close to a slice of the series, along its normal, belongs to that slice."""
-SAME_GRID = 0.1
-"""Largest offset, in voxels, at which a mask still counts as on the grid of the scan."""
-
 LACKS = (
     "lacks what a DICOM-SEG refers to (patient, study or frame of reference): use the NIfTI mask."
 )
 
+TYPE_2 = (
+    "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyID", "StudyDate",
+    "StudyTime", "AccessionNumber", "ReferringPhysicianName",
+)  # fmt: skip
+"""Attributes of patient and study that may be empty, but not missing (PS3.3, C.7.1.1, C.7.2.1)."""
+VALID = {
+    "DA": re.compile(r"(\d{4}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01]))?"),
+    "TM": re.compile(r"(\d\d([0-5]\d([0-5]\d(\.\d{1,6})?)?)?)?"),
+}
+"""Dates and times as DICOM writes them (PS3.5, 6.2)."""
 PATIENT = ("PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex")
 """Patient attributes kept in a DICOM-SEG or a structured report, so that an archive files it with
 its study."""
-PERSONAL = (0x0010, 0x0032, 0x0038)
-"""Groups of attributes: the patient, the request and the visit."""
+PERSONAL = (0x0010, 0x0012, 0x0032, 0x0038)
+"""Groups of attributes: the patient, the clinical trial, the request and the visit."""
+PHYSICIANS = (
+    "ConsultingPhysicianName",
+    "ConsultingPhysicianIdentificationSequence",
+    "PhysiciansOfRecord",
+    "PhysiciansOfRecordIdentificationSequence",
+    "NameOfPhysiciansReadingStudy",
+    "PhysiciansReadingStudyIdentificationSequence",
+    "ReferringPhysicianIdentificationSequence",
+)
+"""Of the study, besides the referring physician's name, which may not be missing."""
 
 
 def write_dicom_seg(
@@ -74,6 +79,7 @@ def write_dicom_seg(
             raise FileError("is not a DICOM series: a DICOM-SEG needs one to refer to.")
         numbers = np.minimum(lesions, MOST_SEGMENTS + 1).astype(np.uint8)
         headers, pixels = _referenced(_in_source_order(numbers, scan), scan)
+        headers[0] = _complete(headers[0])
         labels = ["Lesion"]
         if lesions.dtype != bool and numbers.any():
             labels = [f"Lesion {number}" for number in range(1, int(numbers.max()) + 1)]
@@ -139,77 +145,15 @@ def series_number(headers: list[Dataset], offset: int) -> int:
 
 
 def keep_what_files_it(result: Dataset) -> None:
-    """Remove data of the patient and the visit from ``result`` except ``PATIENT``: comments, other
-    numbers and the like, which no archive needs."""
+    """Remove data of people from ``result`` except ``PATIENT``: comments, other numbers, physicians
+    and the like, which no archive needs."""
+    for keyword in PHYSICIANS:
+        if keyword in result:
+            delattr(result, keyword)
     for group in PERSONAL:
         for element in list(result.group_dataset(group)):
             if element.keyword not in PATIENT:
                 del result[element.tag]
-
-
-def is_dicom_seg(path: Path) -> bool:
-    """Whether the file at ``path`` is a DICOM-SEG."""
-    entry = Entry(path.name, partial(path.open, "rb"))
-    try:
-        with decoding():  # pydicom parses a value on access
-            return is_dicom(entry.head()) and read_header(entry).get("Modality") == "SEG"
-    except FileError:  # read_scan will say what is wrong
-        return False
-
-
-@decoding()
-def read_dicom_seg(path: Path, scan: Scan) -> np.ndarray:
-    """All segments of a DICOM-SEG together as a mask (D, H, W) bool in the grid of ``scan``.
-
-    Fractional segments are thresholded at half their maximum. Raises FileError if the scan has no
-    patient coordinates or the segments do not lie on its grid.
-    """
-    if scan.affine is None:
-        raise FileError("is a DICOM-SEG: use the scan as DICOM or NIfTI with it.")
-    entry = Entry(path.name, partial(path.open, "rb"))
-    header = parse(entry)
-    frames = frames_of(entry, header)
-    references = {str(s.header.get("FrameOfReferenceUID")) for s in scan.sources if s is not None}
-    if references and str(header.get("FrameOfReferenceUID")) not in references:
-        raise FileError("belongs to another scan: use the one for this series.")
-    half = int(header.get("MaximumFractionalValue", 1)) / 2
-    mask = np.zeros(scan.voxels.shape, bool)
-    to_scan = np.linalg.inv(scan.affine) @ TO_RAS
-    shifts = _shifts(scan)
-    for frame, pixels in zip(frames, stored_pixels(header, range(len(frames)))):
-        slice_ = pixels >= half
-        if slice_.any():
-            _place(mask, _on_even_grid(frame, shifts), slice_, to_scan)
-    return mask
-
-
-def _shifts(scan: Scan) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Where each source slice of ``scan`` lies, and by how much its evenly spaced grid puts it
-    elsewhere: (3,) mm, in DICOM's coordinates."""
-    if scan.affine is None or scan.orientation is None:
-        return []
-    _, affine = from_plane(scan.voxels, scan.affine, scan.orientation, scan.plane)
-    shifts = []
-    for slot, source in enumerate(scan.sources):
-        if source is not None:
-            value = macro(
-                source.header, source.frame, "PlanePositionSequence", "ImagePositionPatient"
-            )
-            position = np.array([float(x) for x in value])
-            shifts.append((position, (TO_RAS @ affine @ [0, 0, slot, 1])[:3] - position))
-    return shifts
-
-
-def _on_even_grid(frame: Frame, shifts: list[tuple[np.ndarray, np.ndarray]]) -> Frame:
-    """``frame``, moved as the grid of the scan moves the source slice at its place."""
-    if not shifts or not frame.is_placed:
-        return frame
-    normal = place_affine(frame)[:3, 2]
-    apart = [abs(float((frame.position - position) @ normal)) for position, _ in shifts]
-    nearest = int(np.argmin(apart))
-    if apart[nearest] > SAME_SLICE_MM:
-        return frame
-    return replace(frame, position=frame.position + shifts[nearest][1])
 
 
 def _in_source_order(mask: np.ndarray, scan: Scan) -> np.ndarray:
@@ -227,6 +171,15 @@ def _referenced(frames: np.ndarray, scan: Scan) -> tuple[list[Dataset], np.ndarr
     first = pairs[0][0].header
     if len(headers) == 1 and "NumberOfFrames" in first:
         # A multi-frame file: highdicom needs all of its frames, in file order.
+        places = [
+            macro(first, index, "PlanePositionSequence", "ImagePositionPatient")
+            for index in range(frame_count(first))
+        ]
+        if len(set(map(str, places))) < len(places):
+            raise FileError(
+                "is one of several images in a multi-frame file: a DICOM-SEG can only refer to "
+                "all of its frames, so use the NIfTI mask."
+            )
         pixels = np.zeros((frame_count(first), *frames.shape[1:]), np.uint8)
         for source, frame in pairs:
             pixels[source.frame] = frame
@@ -240,6 +193,23 @@ def _referenced(frames: np.ndarray, scan: Scan) -> tuple[list[Dataset], np.ndarr
     return [_of_one_frame(source.header) for source, _ in pairs], pixels
 
 
+def _complete(header: Dataset) -> Dataset:
+    """``header`` in UTF-8, with what describes patient and study empty where it is missing or no
+    DICOM value. highdicom copies these, takes few character sets, and asks for all of them, though
+    the standard allows them to be empty (type 2)."""
+    complete = deepcopy(header)
+    complete.decode()
+    complete.SpecificCharacterSet = "ISO_IR 192"
+    for keyword in TYPE_2:
+        value = str(complete.get(keyword) or "")
+        fits = VALID.get(dictionary_VR(keyword))
+        if not value or (fits and not fits.fullmatch(value)):
+            setattr(complete, keyword, "")
+    if complete.PatientSex not in ("M", "F", "O", ""):
+        complete.PatientSex = ""
+    return complete
+
+
 def _of_one_frame(header: Dataset) -> Dataset:
     """``header`` without the number of its frames, by which highdicom knows multi-frame files."""
     if "NumberOfFrames" not in header:
@@ -247,19 +217,3 @@ def _of_one_frame(header: Dataset) -> Dataset:
     single = Dataset(header)
     del single.NumberOfFrames
     return single
-
-
-def _place(mask: np.ndarray, frame: Frame, slice_: np.ndarray, to_scan: np.ndarray) -> None:
-    """Set the voxels of ``mask`` that ``slice_`` (rows, columns) marks."""
-    if not frame.is_placed:
-        raise FileError("does not give the positions of its frames: use a NIfTI mask.")
-    rows, columns = np.nonzero(slice_)
-    points = np.stack([columns, rows, np.zeros_like(rows), np.ones_like(rows)])
-    found = (to_scan @ place_affine(frame) @ points)[2::-1]  # slice, row, column
-    index = np.rint(found).astype(int)
-    if len(mask) == 1 and (np.abs(found[0]) > 0.5).all():
-        return  # a frame of another slice
-    outside = (index < 0) | (index >= np.array(mask.shape)[:, None])
-    if outside.any() or np.abs(found - index).max() > SAME_GRID:
-        raise FileError("is on a different grid from the scan: export it for this series.")
-    mask[tuple(index)] = True

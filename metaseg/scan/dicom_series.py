@@ -27,6 +27,8 @@ SPLITTERS = (
     ("", "ImageType"),
     ("MRDiffusionSequence", "DiffusionBValue"),
     ("", "FlipAngle"),
+    ("", "InversionTime"),
+    ("", "TriggerTime"),
     ("", "ContrastBolusAgent"),
 )
 """Attributes that separate images of one series at the same position, in the order tried, at last
@@ -163,15 +165,19 @@ def _split(frames: list[Frame]) -> list[list[Frame]]:
         at_a_place = _most_nearby
         if (most := at_a_place(frames)) == 1:
             return [frames]
+    partly = None
     for attributes in (*((one,) for one in SPLITTERS), SPLITTERS):
         parts: dict[tuple, list[Frame]] = defaultdict(list)
         for frame in frames:
             values = (macro(frame.header, frame.index, *one) for one in attributes)
             parts[tuple(map(str, values))].append(frame)
         # More parts than images at one place would tear a stack apart.
-        if 1 < len(parts) <= most and all(at_a_place(part) == 1 for part in parts.values()):
-            return list(parts.values())
-    return [frames]
+        if 1 < len(parts) <= most:
+            left = max(map(at_a_place, parts.values()))
+            if left == 1:
+                return list(parts.values())
+            partly = partly or (list(parts.values()) if left < most else None)
+    return [one for part in partly for one in _split(part)] if partly else [frames]
 
 
 def _most_at_a_place(frames: list[Frame]) -> int:

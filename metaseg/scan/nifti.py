@@ -119,6 +119,8 @@ def _check_header(head: bytes) -> int:
     zooms = zip(real, header["pixdim"][1:4])  # nibabel would turn a spacing of 0 into 1
     if any(size > 1 and (zoom == 0 or not np.isfinite(zoom)) for size, zoom in zooms):
         raise FileError("has a spacing of zero: repair its header.")
+    if int(header["vox_offset"]) < len(header.binaryblock):
+        raise FileError("states that its voxels begin inside its header: save it again.")
     count = int(np.prod([int(size) for size in shape], dtype=object))
     size = int(header["vox_offset"]) + count * dtype.itemsize
     if count > MAX_SCAN_VOXELS or size > MAX_UNPACKED_BYTES:

@@ -12,7 +12,7 @@ from metaseg.errors import TOO_LARGE
 from metaseg.limits import MAX_ASPECT, MAX_FILE_BYTES, MAX_SLICES, SPACING_MM
 from metaseg.scan.archive import HEAD_BYTES, UNOPENED, Entry, is_zip, open_folder_or_zip
 from metaseg.scan.dicom_frames import is_dicom
-from metaseg.scan.dicom_seg import is_dicom_seg, read_dicom_seg
+from metaseg.scan.dicom_seg_mask import is_dicom_seg, read_dicom_seg
 from metaseg.scan.dicom_series import find_series, read_series
 from metaseg.scan.errors import CostError, FileError, about
 from metaseg.scan.nifti import is_nifti, read_nifti
@@ -30,6 +30,8 @@ SIGNATURES: list[tuple[Callable[[bytes], bool], Callable[..., Scan]]] = [
     (lambda head: head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), read_tiff),
 ]
 
+ROUNDED = 0.05
+"""Largest distance of a mask's values from whole numbers."""
 FORMATS = "PNG, JPEG, BMP, WebP, TIFF, NIfTI or DICOM"
 
 
@@ -215,12 +217,13 @@ def read_mask(path: str | Path, scan: Scan, labels: tuple[int, ...] | None = Non
     than two values (0 and one of 1, 255 and 65535).
     """
     path = Path(path)
-    with opening(path.name):
-        if path.is_file():
-            _check_file(path)
-    if is_dicom_seg(path):
-        with opening(f"The ground truth {path.name}"):
-            return read_dicom_seg(path, scan)
+    with opening(path.name), _entries(path) as entries:
+        found = [entry for entry in entries if is_dicom_seg(entry)]
+        if len(found) > 1:
+            raise FileError("holds several DICOM-SEG files: use the one with the lesions alone.")
+        for entry in found:
+            with opening(f"The ground truth {path.name}"):
+                return read_dicom_seg(entry, scan)
     mask = read_scan(path)
     if any(notice.endswith(FIRST_READ) for notice in mask.notices):
         with opening(f"The ground truth {path.name}"):
@@ -232,6 +235,16 @@ def read_mask(path: str | Path, scan: Scan, labels: tuple[int, ...] | None = Non
         return _fitting(mask, scan, labels)
 
 
+@contextmanager
+def _entries(path: Path) -> Iterator[list[Entry]]:
+    """The file at ``path``, or the files in that folder or zip."""
+    if path.is_dir() or is_zip(_check_file(path)):
+        with open_folder_or_zip(path) as entries:
+            yield entries
+    else:
+        yield [Entry(path.name, partial(path.open, "rb"))]
+
+
 def _fitting(mask: Scan, scan: Scan, labels: tuple[int, ...] | None) -> np.ndarray:
     if mask.voxels.shape != scan.voxels.shape:
         raise FileError(
@@ -241,9 +254,13 @@ def _fitting(mask: Scan, scan: Scan, labels: tuple[int, ...] | None) -> np.ndarr
         raise FileError(
             "has a different orientation from the scan: save it with the header of the scan."
         )
+    # Some writers store labels with a scale, and 1 comes back as 1.004.
+    voxels = np.rint(mask.voxels)
+    if np.abs(mask.voxels - voxels).max() > ROUNDED:
+        raise FileError("has values between whole numbers: use a mask of labels.")
     if labels is not None:
-        return np.isin(mask.voxels, labels)
-    values = np.unique(mask.voxels)
+        return np.isin(voxels, labels)
+    values = np.unique(voxels)
     if len(values) > 2 or not set(values.tolist()) <= {0.0, 1.0, 255.0, 65535.0}:
         raise FileError(
             "has grey values: use a mask that is black (0) "
@@ -251,7 +268,7 @@ def _fitting(mask: Scan, scan: Scan, labels: tuple[int, ...] | None) -> np.ndarr
         )
     if len(values) == 2 and values[0] != 0:
         raise FileError("has no black background: use a 0/255 mask.")
-    return mask.voxels > 0
+    return voxels > 0
 
 
 def _same_place(mask: Scan, scan: Scan) -> bool:

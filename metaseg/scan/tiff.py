@@ -38,6 +38,14 @@ SIZED_CODECS = (
     tifffile.COMPRESSION.APERIO_JP2000_YCBC,
 )
 """Codecs whose segments state their own size."""
+READ = (
+    tifffile.PHOTOMETRIC.MINISBLACK,
+    tifffile.PHOTOMETRIC.MINISWHITE,
+    tifffile.PHOTOMETRIC.RGB,
+    tifffile.PHOTOMETRIC.PALETTE,
+    tifffile.PHOTOMETRIC.YCBCR,
+)
+"""Kinds of colour, YCbCr as JPEG, which the codec converts."""
 SLACK = 4
 """How many times the expected pixels a segment may state: those at an edge are padded."""
 
@@ -53,22 +61,30 @@ def read_tiff(data: bytes, channel: int | None = None) -> Scan:
         series = next((one for one in file.series if not _reduced(one)), file.series[0])
         page = series.keyframe
         check_pixels(page.imagewidth, page.imagelength)
-        if series.size > MAX_SCAN_VOXELS * page.samplesperpixel:
+        whole = [one for one in file.series if not _reduced(one)]
+        # Pages written one by one are a series each.
+        alike = [one for one in whole if _alike(one, series)] if len(series) == 1 else [series]
+        if len(alike) * series.size > MAX_SCAN_VOXELS * page.samplesperpixel:
             raise FileError("contains too many pages: use fewer slices.")
-        for one in series.pages:
-            _check_segments(one, page, data)
-        pixels = series.asarray()
-        axes, photometric = series.axes, page.photometric
-        palette = page.colormap
+        for one in alike:
+            for part in one.pages:
+                _check_segments(part, one.keyframe, data)
+        pixels, axes = series.asarray(), series.axes
+        if len(alike) > 1:
+            pixels, axes = np.stack([one.asarray() for one in alike]), "Z" + axes
+        photometric, bits = page.photometric, page.bitspersample
+        palette, extra = page.colormap, page.extrasamples
         orientation = page.tags.valueof(ORIENTATION, 1)
-        left_out = sum(
-            len(other) for other in file.series if other is not series and not _reduced(other)
-        )
+        left_out = sum(map(len, whole)) - sum(map(len, alike))
+    if photometric not in READ:
+        raise FileError("is in colours that MetaSeg does not read: save it as grey or RGB.")
     if pixels.dtype.kind == "c":
         raise FileError("has complex numbers: use their magnitude instead.")
     eight_bit = pixels.dtype in (np.uint8, np.bool_)
     if pixels.dtype == np.bool_:
         pixels = pixels.astype(np.uint8) * 255
+    elif bits in (2, 4) and photometric != tifffile.PHOTOMETRIC.PALETTE:
+        pixels = pixels * np.uint8(255 // (2**bits - 1))
     if photometric == tifffile.PHOTOMETRIC.PALETTE and palette is not None:
         pixels, axes = np.moveaxis(palette[:, pixels], 0, -1), axes + "S"
         # A TIFF palette has 16-bit entries; most hold 8-bit colours times 257.
@@ -93,6 +109,8 @@ def read_tiff(data: bytes, channel: int | None = None) -> Scan:
         pixels, axes = np.moveaxis(pixels, at, 0)[0], axes.replace("T", "")
     if "S" in axes:
         pixels = np.moveaxis(pixels, axes.index("S"), -1)
+        if extra and extra[0] != tifffile.EXTRASAMPLE.UNASSALPHA:
+            pixels = pixels[..., : -len(extra)]  # no transparency, or one already applied
         notices += (COLOUR,) if channel is None and is_coloured(pixels) else ()
         height, width, channels = pixels.shape[-3:]
         voxels = to_grey(pixels.reshape(-1, width, channels), channel).reshape(-1, height, width)
@@ -129,6 +147,13 @@ def _check_segments(
             stated = size_of(data[offset : offset + count])
             if stated is not None and stated[0] * stated[1] > SLACK * height * width:
                 raise FileError(DAMAGED)
+
+
+def _alike(one: tifffile.TiffPageSeries, other: tifffile.TiffPageSeries) -> bool:
+    """Whether these could be slices of one stack."""
+    first, second = one.keyframe, other.keyframe
+    kinds = (first.photometric, first.bitspersample), (second.photometric, second.bitspersample)
+    return (one.shape, one.dtype, kinds[0]) == (other.shape, other.dtype, kinds[1])
 
 
 def _reduced(series: tifffile.TiffPageSeries) -> bool:

@@ -122,6 +122,19 @@ def test_colour_becomes_grey(tmp_path):
     np.testing.assert_array_equal(read_scan(save(tmp_path, data)).voxels[0], grey)
 
 
+def test_a_palette_of_16_bits_is_eight_bit_grey(tmp_path):
+    data = one_slice(PhotometricInterpretation="PALETTE COLOR")
+    levels = (ARRAY[:, :, 4].T % 250).astype(np.uint8)
+    set_pixels(data, levels)
+    for colour in ("Red", "Green", "Blue"):
+        setattr(data, f"{colour}PaletteColorLookupTableDescriptor", [256, 0, 16])
+        table = (np.arange(256) * 257).astype("<u2").tobytes()
+        setattr(data, f"{colour}PaletteColorLookupTableData", table)
+    scan = read_scan(save(tmp_path, data))
+    np.testing.assert_array_equal(scan.voxels[0], levels)
+    assert scan.eight_bit
+
+
 def test_file_without_preamble(tmp_path):
     data = one_slice()
     del data.file_meta

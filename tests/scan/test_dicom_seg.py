@@ -1,5 +1,7 @@
 """A lesion comes back in the DICOM-SEG at the patient coordinates where it was marked."""
 
+import shutil
+
 import highdicom
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ from pydicom import dcmread
 
 from metaseg.errors import InputError
 from metaseg.scan import read_mask, read_scan
-from metaseg.scan.dicom_seg import write_dicom_seg
+from metaseg.scan.dicom_seg import TYPE_2, write_dicom_seg
 from metaseg.scan.planes import in_plane
 from tests.dicom_files import FLIP, multi_frame_of, save_series, series_of
 from tests.volumes import CODES, affine_of, patient_coordinates, save, volume_of
@@ -69,6 +71,64 @@ def test_any_plane_and_references_to_the_right_slices(tmp_path, plane):
         [data.SOPInstanceUID for data in slices], combine_segments=True
     )
     np.testing.assert_array_equal(by_instance > 0, (ARRAY > 990).transpose(2, 1, 0))
+
+
+def test_a_ground_truth_in_a_zip_or_folder_has_all_its_segments(tmp_path):
+    study = save_series(tmp_path / "study", series_of(ARRAY, AFFINE))
+    scan = read_scan(study)
+    lesions = np.zeros(scan.voxels.shape, int)
+    lesions[:6, 4:9, 4:9], lesions[3:9, 12:15, 12:18] = 1, 2
+    path = write(study / "seg.dcm", lesions, scan)
+    shutil.make_archive(str(tmp_path / "both"), "zip", study)
+    for place in (path, study, tmp_path / "both.zip"):
+        np.testing.assert_array_equal(read_mask(place, scan), lesions > 0)
+    write(study / "again.dcm", lesions, scan)
+    with pytest.raises(InputError, match="several DICOM-SEG"):
+        read_mask(study, scan)
+
+
+def test_a_size_that_is_no_whole_number_of_bytes(tmp_path):
+    array = np.arange(37 * 43 * 6, dtype=np.int16).reshape(37, 43, 6) % 1000
+    scan = read_scan(save_series(tmp_path / "study", series_of(array, AFFINE)))
+    mask = scan.voxels > 900
+    np.testing.assert_array_equal(read_mask(write(tmp_path / "seg.dcm", mask, scan), scan), mask)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"SpecificCharacterSet": ["", "ISO 2022 IR 87"]},
+        {"SpecificCharacterSet": ["", "ISO 2022 IR 149"]},
+        {"SpecificCharacterSet": "ISO 2022 IR 100"},
+        {"PatientBirthDate": "00000000", "StudyTime": "12:00:00", "PatientSex": "MALE"},
+        dict.fromkeys(TYPE_2),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Invalid value for VR")
+def test_what_anonymisers_and_other_alphabets_leave_is_enough(tmp_path, odd):
+    slices = series_of(ARRAY, AFFINE, PatientID="0042")
+    for data in slices:
+        for name, value in odd.items():
+            if value is None:
+                delattr(data, name)
+            else:
+                setattr(data, name, value)
+    scan = read_scan(save_series(tmp_path / "study", slices))
+    path = write(tmp_path / "seg.dcm", scan.voxels > 990, scan)
+    np.testing.assert_array_equal(read_mask(path, scan), scan.voxels > 990)
+    written = dcmread(path)
+    assert written.PatientID == ("" if "PatientID" in odd else "0042")
+    assert scan.sources[0].header.get("PatientSex") == odd.get("PatientSex", "")
+
+
+def test_a_name_keeps_its_letters(tmp_path):
+    slices = series_of(ARRAY, AFFINE)
+    for data in slices:
+        data.SpecificCharacterSet = ["", "ISO 2022 IR 87"]
+        data.PatientName = "Yamada^Tarou=山田^太郎"
+    scan = read_scan(save_series(tmp_path / "study", slices))
+    written = dcmread(write(tmp_path / "seg.dcm", scan.voxels > 990, scan))
+    assert str(written.PatientName) == "Yamada^Tarou=山田^太郎"
 
 
 def test_multi_frame(tmp_path):

@@ -1,5 +1,6 @@
 """Ground truth: the scan's own size, two values, a black background."""
 
+import nibabel
 import numpy as np
 import pytest
 import tifffile
@@ -28,6 +29,20 @@ def test_binary_pictures(tmp_path, name, white):
     mask = read_mask(write(tmp_path / name, (TRUTH * white).astype(np.uint8)), SCAN)
     assert mask.dtype == bool
     np.testing.assert_array_equal(mask[0], TRUTH)
+
+
+def test_labels_that_a_scale_made_uneven(tmp_path):
+    truth = np.zeros((20, 20, 6), np.float32)
+    truth[3:8, 3:8, 2:4], truth[10:15, 3:8, 2:4] = 1, 4
+    header = nibabel.Nifti1Header()
+    header.set_data_dtype(np.uint8)
+    nibabel.save(nibabel.Nifti1Image(truth, affine_of(("L", "P", "S")), header), tmp_path / "t.nii")
+    scan = read_scan(save(tmp_path / "v.nii", truth * 100, affine_of(("L", "P", "S"))))
+    assert (read_scan(tmp_path / "t.nii").voxels % 1).any()
+    assert read_mask(tmp_path / "t.nii", scan, labels=(1, 4)).sum() == 100
+    save(tmp_path / "half.nii", truth / 2, affine_of(("L", "P", "S")))
+    with pytest.raises(InputError, match="between whole numbers"):
+        read_mask(tmp_path / "half.nii", scan, labels=(1, 4))
 
 
 def test_16_bit_white_and_one_bit(tmp_path):

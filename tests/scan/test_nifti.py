@@ -225,6 +225,15 @@ def test_thick_slices_are_shown_as_they_were_taken(tmp_path, codes):
     np.testing.assert_allclose(out.affine, affine, atol=1e-5)
 
 
+def test_voxels_that_begin_inside_the_header(tmp_path):
+    path = save(tmp_path / "a.nii", volume_of("LPS"), affine_of("LPS"))
+    data = bytearray(path.read_bytes())
+    data[108:112] = bytes(4)
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="begin inside its header"):
+        read_scan(path)
+
+
 def test_half_of_a_pair(tmp_path):
     nibabel.save(nibabel.Nifti1Pair(volume_of("LPS"), affine_of("LPS")), tmp_path / "a.img")
     with pytest.raises(InputError, match=r"pair of files"):

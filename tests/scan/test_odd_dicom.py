@@ -16,6 +16,7 @@ from tests.dicom_files import (
     save,
     save_series,
     series_of,
+    set_pixels,
 )
 
 VOXELS = ARRAY.transpose(2, 1, 0)
@@ -120,6 +121,37 @@ def test_time_points_and_echoes_are_told_apart(tmp_path, in_frames):
     assert {len(read_scan(folder, series=str(k + 1)).voxels) for k in range(count)} == {DEPTH}
 
 
+def test_a_slice_sent_twice_does_not_hide_an_echo(tmp_path):
+    slices = [
+        data
+        for number, echo in enumerate(("10", "80"))
+        for data in series_of(ARRAY + number, AFFINE, EchoTime=echo, SeriesInstanceUID="1.2.3.4")
+    ]
+    (again,) = series_of(ARRAY[:, :, 4:5], AFFINE, EchoTime="10", SeriesInstanceUID="1.2.3.4")
+    again.ImagePositionPatient = slices[4].ImagePositionPatient
+    folder = save_series(tmp_path / "s", [*slices, again])
+    assert len(list_series(folder)) == 2
+    scans = [read_scan(folder, series=str(number)) for number in (1, 2)]
+    assert sorted(len(scan.notices) for scan in scans) == [0, 1]
+    assert sorted(scan.voxels.max() for scan in scans) == [VOXELS.max(), VOXELS.max() + 1]
+
+
+def test_frames_that_share_the_position_of_the_file_are_slices_all_the_same(tmp_path):
+    (data,) = series_of(ARRAY[:, :, :1], AFFINE)
+    data.NumberOfFrames = DEPTH
+    set_pixels(data, np.ascontiguousarray(VOXELS))
+    scan = read_scan(save(tmp_path, data))
+    np.testing.assert_array_equal(scan.voxels, VOXELS)
+    assert scan.affine is None and "no slice positions" in scan.notices[0]
+
+
+def test_one_number_for_the_spacing_is_none(tmp_path):
+    slices = series_of(ARRAY, AFFINE, PixelSpacing=0.5)
+    scan = read_scan(save_series(tmp_path / "s", slices))
+    np.testing.assert_array_equal(scan.voxels, VOXELS)
+    assert scan.spacing is None
+
+
 @pytest.mark.parametrize(("shift", "beside"), [(0.05, 0), (1.0, 0), (0.9, 6)])
 def test_a_patient_who_moved_between_two_time_points(tmp_path, shift, beside):
     moved = AFFINE.copy()
@@ -209,9 +241,19 @@ def test_several_multi_frame_files_get_no_segmentation_but_a_sentence(tmp_path):
 def test_numbers_of_the_visit_do_not_leave(tmp_path):
     scan = read_scan(
         save_series(
-            tmp_path / "s", series_of(ARRAY, AFFINE, AdmissionID="ADM", PatientComments="x")
+            tmp_path / "s",
+            series_of(
+                ARRAY,
+                AFFINE,
+                AdmissionID="ADM",
+                PatientComments="x",
+                ClinicalTrialSubjectID="7",
+                PhysiciansOfRecord="Doe^Jane",
+                NameOfPhysiciansReadingStudy="Doe^Jane",
+            ),
         )
     )
     result, _ = write_dicom_seg(tmp_path / "m.dcm", scan.voxels > 0, scan, "Network", "1")
-    assert "AdmissionID" not in result and "PatientComments" not in result
+    assert not {"AdmissionID", "PatientComments", "ClinicalTrialSubjectID"} & set(result.dir())
+    assert "Doe" not in str(result)
     assert result.PatientID == "phantom"

@@ -99,6 +99,42 @@ def test_pages_written_one_by_one(tmp_path):
         for page in pages:
             writer.write(page, photometric="minisblack", metadata=None)
     np.testing.assert_array_equal(read_scan(tmp_path / "a.tif").voxels, pages)
+    with tifffile.TiffWriter(tmp_path / "b.tif") as writer:
+        for page in pages:
+            writer.write(page, photometric="minisblack")  # each is described as a stack of its own
+    scan = read_scan(tmp_path / "b.tif")
+    np.testing.assert_array_equal(scan.voxels, pages)
+    assert not scan.notices
+
+
+@pytest.mark.parametrize("photometric", ["minisblack", "miniswhite"])
+@pytest.mark.parametrize("bits", [2, 4])
+def test_few_bits_fill_the_whole_range(tmp_path, bits, photometric):
+    levels = values("u1", 40, 50) >> (8 - bits)
+    tifffile.imwrite(tmp_path / "a.tif", levels, bitspersample=bits, photometric=photometric)
+    scan = read_scan(tmp_path / "a.tif")
+    shown = levels / (2**bits - 1) * 255
+    np.testing.assert_array_equal(
+        scan.voxels[0], 255 - shown if photometric == "miniswhite" else shown
+    )
+    assert scan.eight_bit
+
+
+def test_only_what_says_so_is_transparency(tmp_path):
+    grey = values("u1", 40, 50)
+    half = np.full_like(grey, 51)
+    for kind, expected in (("unspecified", 1), ("assocalpha", 1), ("unassalpha", 0.2)):
+        pixels = np.dstack([grey, grey, grey, half])
+        tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", extrasamples=[kind])
+        voxels = read_scan(tmp_path / "a.tif").voxels[0]
+        np.testing.assert_allclose(voxels, expected * grey.astype(np.float32), rtol=1e-5)
+
+
+def test_colours_for_print_are_refused(tmp_path):
+    pixels = values("u1", 40, 50, 4)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="separated")
+    with pytest.raises(InputError, match="save it as grey or RGB"):
+        read_scan(tmp_path / "a.tif")
 
 
 def test_pages_of_another_size_are_left_out_with_a_notice(tmp_path):

@@ -31,7 +31,7 @@ def test_training_leaves_a_checkpoint_that_loads(data_folder, tmp_path, model):
     (data,) = record["data"]
     assert (data["name"], data["modality"], data["title"]) == ("heads", "t1ce", "Drawn heads")
     assert (data["training"]["cases"], data["training"]["groups"]) == (8, 4)
-    assert data["validation"] == {"cases": 2, "groups": 1}
+    assert (data["validation"]["cases"], data["validation"]["groups"]) == (2, 1)
     assert checkpoint.config.license == "cc0-1.0"
     assert (folder / "curves.png").stat().st_size > 5_000
     assert len(json.loads((folder / "curves.json").read_text())) == 1
