@@ -9,7 +9,7 @@ import numpy as np
 
 from metaseg.checkpoint import CONFIG, WEIGHTS
 from metaseg.errors import disk_errors, memory_errors
-from metaseg.files import output_folder
+from metaseg.files import output_folder, shortened
 from metaseg.findings.files import write_results
 from metaseg.findings.lesions import Lesion
 from metaseg.findings.report import Findings, find
@@ -28,7 +28,7 @@ class Result:
     slice has D = 1.
 
     ``dataclasses.replace(result, threshold=0.3)`` applies another threshold without running the
-    network again.
+    network again. Raises InputError unless that is from 0 to 1, or "sensitive".
     """
 
     scan: Scan = field(repr=False)
@@ -38,6 +38,10 @@ class Result:
     ground_truth: np.ndarray | None = field(repr=False)
     """(D, H, W) bool, or None."""
     segmenter: Segmenter = field(repr=False)
+
+    def __post_init__(self) -> None:
+        threshold = self.segmenter.threshold(self.prediction.model, self.threshold)
+        object.__setattr__(self, "threshold", threshold)  # the way of frozen dataclasses
 
     @property
     def probability(self) -> np.ndarray:
@@ -92,7 +96,7 @@ class Result:
         with disk_errors():
             _, files = write_results(
                 folder,
-                name or self.scan.name,
+                shortened(name or self.scan.name),
                 self.segmenter,
                 self.scan,
                 self.prediction,

@@ -9,8 +9,15 @@ from typing import Any
 
 from metaseg.errors import InputError
 
+MAX_NAME_BYTES = 200
 ROW = re.compile(r"\[\n\s+(-?\d[-+.,eE\d\s]*?)\n\s+\]")
 """Numbers alone, which JSON with indents would give a line each. No text has a newline."""
+
+
+def shortened(name: str) -> str:
+    """``name`` so short that every file which begins with it can be written: names have 255 bytes
+    at most, and a letter may take four."""
+    return name.encode()[:MAX_NAME_BYTES].decode(errors="ignore")
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -44,6 +44,11 @@ def test_a_file_gives_mask_lesions_and_metrics(result: metaseg.Result):
 
 
 def test_another_threshold_does_not_run_the_network(result: metaseg.Result):
+    for odd in (-1, 1.5, float("nan"), "careful"):
+        with pytest.raises(InputError, match="threshold"):
+            replace(result, threshold=odd)
+    sensitive = replace(result, threshold="sensitive")
+    assert sensitive.threshold == result.segmenter.threshold("attention_unet", "sensitive")
     everything = replace(result, threshold=0.0)
     assert everything.prediction is result.prediction
     assert everything.mask.sum() > result.mask.sum()

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from metaseg.cli.studies import Outcome, Settings, Task, in_processes, segment_study
 from metaseg.data.studies import Study, find_studies
 from metaseg.errors import InputError
-from metaseg.files import output_folder
+from metaseg.files import output_folder, shortened
 from metaseg.findings.manifest import Manifest, digest_of
 from metaseg.hub.resolve import load_models
 from metaseg.prediction import SENSITIVE
@@ -210,7 +210,7 @@ def output_names(studies: list[Study]) -> list[str]:
     for way in ways:
         counts = Counter(names)
         names = [
-            way(study) if not name or counts[name] > 1 else name
+            shortened(way(study)) if not name or counts[name] > 1 else name
             for study, name in zip(studies, names)
         ]
     twice = [name for name, count in Counter(names).items() if count > 1]

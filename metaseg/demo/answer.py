@@ -106,7 +106,8 @@ def _steps(
     elif "truth" not in has:
         yield {"truth": truth_of(opened)}
     names = chosen_models(workbench, inputs.model)
-    missing = [name for name in names if name not in has]
+    # What the server has forgotten runs again, as if the browser did not have it either.
+    missing = [name for name in names if name not in has or not workbench.knows(opened, [name])]
     # Only the browser can choose the queue: volumes have one of their own.
     if opened.scan.is_volume and not waited and not workbench.knows(opened, missing):
         yield {"doubts": doubts, "volume": True}

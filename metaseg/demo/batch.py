@@ -92,7 +92,12 @@ def add_batch_tab(workbench: Workbench) -> None:
 
     private = {"api_visibility": "private"}
     start.click(segment_all, [scans, model, threshold], [table, results], **private)
-    scans.clear(lambda: store().forget(BATCH), **private)
+
+    def forget():
+        store().forget(BATCH)
+        return WELCOME, gr.update(value=None, visible=False)
+
+    scans.clear(forget, None, [table, results], queue=False, **private)
 
 
 def run_batch(

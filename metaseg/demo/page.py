@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
+from gradio.caching import clear_session_caches
 
 from metaseg.demo.about import add_about_tab
 from metaseg.demo.answer import answer, forget_wanted, want
 from metaseg.demo.api import add_api, in_our_words
 from metaseg.demo.batch import add_batch_tab
 from metaseg.demo.handover import read_link, root_url, take
+from metaseg.demo.sessions import current_session
 from metaseg.demo.shell import BAR, shell
 from metaseg.demo.store import SCAN, TRUTH, store
 from metaseg.demo.tables import notice_list
@@ -24,6 +26,7 @@ NOT_TAKEN = (
     "public address."
 )
 FORGOTTEN = "() => { document.dispatchEvent(new Event('metaseg:forgotten')); }"
+KEPT = "() => { document.dispatchEvent(new Event('metaseg:kept')); }"
 UNTAKEN = "() => { document.dispatchEvent(new Event('metaseg:untaken')); }"
 UNSEEN = "() => { document.dispatchEvent(new Event('metaseg:unseen')); }"
 LOST = "() => { document.dispatchEvent(new Event('metaseg:lost')); }"
@@ -65,6 +68,12 @@ def leave() -> None:
     """The session that is being answered has ended."""
     forget_wanted()
     store().forget()
+
+
+def clear(*uses: str) -> None:
+    """Remove the visitor's files for ``uses``, and what was read and found of any file."""
+    store().forget(*uses)
+    clear_session_caches(current_session())
 
 
 def of(state: Any, key: str) -> dict:
@@ -114,7 +123,9 @@ def add_viewer(workbench: Workbench, page: gr.Blocks) -> None:
     # The browser asks for the next one as soon as it has one.
     taken = state.take(pack, state, parcel, trigger_mode="multiple", **private, **SLICES)
     taken.failure(None, js=UNTAKEN)
-    # What the next scan needs must not be made before this has ended.
-    state.forget(lambda: store().forget(SCAN, TRUTH), **private).then(None, js=FORGOTTEN)
-    state.forget_truth(lambda: store().forget(TRUTH), **private)
+    # What the next scan needs must not be made before this has ended, which waits for nobody.
+    gone = state.forget(lambda: clear(SCAN, TRUTH), queue=False, **private)
+    gone.success(None, js=FORGOTTEN)
+    gone.failure(None, js=KEPT)
+    state.forget_truth(lambda: clear(TRUTH), queue=False, **private).failure(None, js=KEPT)
     page.load(restore, None, link, **private)

@@ -12,7 +12,7 @@ from metaseg.data.record import training_data
 from metaseg.demo.figure import rgb
 from metaseg.demo.gallery import Example, read_examples
 from metaseg.demo.render import EXAMPLE
-from metaseg.demo.store import KEPT_FOR
+from metaseg.demo.store import KEPT_FOR, NOT_YOURS
 from metaseg.demo.workbench import BOTH, Workbench
 from metaseg.findings.overlay import PREDICTION_COLOURS, TRUTH_COLOUR
 from metaseg.scan.types import ENDINGS
@@ -77,6 +77,7 @@ def _config(workbench: Workbench, examples: Sequence[Example]) -> dict:
     display = workbench.segmenter.display
     return {
         "both": BOTH,
+        "gone": NOT_YOURS,
         "compared": workbench.compared,
         "networks": networks,
         "truth": rgb(TRUTH_COLOUR),

@@ -60,8 +60,8 @@ class Store:
         self.uploads, self.results = self.root / "uploads", self.root / "results"
         self.uploads.mkdir(mode=0o700)
         self.results.mkdir(mode=0o700)
-        self._owners: dict[Path, tuple[str, str]] = {}
-        """The session and the use that each folder belongs to."""
+        self._owners: dict[Path, tuple[str, dict[Path, set[str]]]] = {}
+        """The session that each folder belongs to, and what its files are used for."""
         self._ended: dict[str, float] = {}
         """When each session ended, by the monotonic clock; one of its calls may still be running.
         """
@@ -93,14 +93,17 @@ class Store:
         folder.mkdir(mode=0o700)
         if session := current_session():
             with self._guard:
-                self._owners[folder] = (session, use)
+                self._owners[folder] = (session, {folder: {use}})
         return folder
 
     def result(self, folder: str, name: str) -> Path | None:
         """The file ``name`` in the results' ``folder``, if there is such a result."""
         path = self.results / folder / name
-        inside = path.parent.parent == self.results and path.resolve() == path
-        return path if inside and path.is_file() else None
+        try:
+            inside = path.parent.parent == self.results and path.resolve() == path
+            return path if inside and path.is_file() else None
+        except (ValueError, OSError):  # no name of a file
+            return None
 
     def claim(self, path: str, use: str) -> None:
         """Raise InputError unless ``path`` is an example or an upload of no other session.
@@ -114,12 +117,13 @@ class Store:
         if not folder.is_relative_to(self.uploads):
             return  # a file fetched from an address is shared by all who name that address
         with self._guard:
-            owner, _ = self._owners.get(folder, (session, use))
+            owner, files = self._owners.get(folder, (session, {}))
             # A late call of a session that has ended takes nothing from the next one.
             if owner != session and (session in self._ended or not self._in_one_tab(owner)):
                 raise InputError(NOT_YOURS)
             if session:
-                self._owners[folder] = (session, use)
+                files.setdefault(given, set()).add(use)
+                self._owners[folder] = (session, files)
 
     def _in_one_tab(self, other: str | None) -> bool:
         """Whether the current session runs in the same browser tab as ``other``."""
@@ -153,13 +157,22 @@ class Store:
         return folder
 
     def forget(self, *uses: str) -> None:
-        """Remove the files of the current session for ``uses``, or all of them when it ends."""
+        """Remove the files of the current session for ``uses`` unless they have others, or all of
+        them when it ends."""
         session = current_session()
         if session and not uses:
             self._end(session)
-        self._remove(
-            lambda _, owner, use: use in uses and (owner == session or self._in_one_tab(owner))
-        )
+        unused = []
+        with self._guard:
+            for owner, files in self._owners.values():
+                if owner == session or self._in_one_tab(owner):
+                    for path, of_file in files.items():
+                        if of_file & set(uses):
+                            of_file -= set(uses)
+                            unused += [] if of_file else [path]
+        for path in unused:
+            _try(path.unlink)
+        self._remove(lambda _, __, files: not any(files.values()))
 
     def _end(self, session: str) -> None:
         with self._guard:
@@ -182,7 +195,7 @@ class Store:
             lambda folder, owner, _: owner in self._ended and not self._waits(folder, owner)
         )
 
-    def _remove(self, unwanted: Callable[[Path, str, str], bool]) -> None:
+    def _remove(self, unwanted: Callable[[Path, str, dict[Path, set[str]]], bool]) -> None:
         with self._guard:
             gone = [folder for folder, owned in self._owners.items() if unwanted(folder, *owned)]
             for folder in gone:

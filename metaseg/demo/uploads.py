@@ -3,6 +3,8 @@ into one folder."""
 
 import os
 import shutil
+from collections.abc import AsyncGenerator
+from pathlib import Path
 
 from gradio.route_utils import MultiPartException, upload_fn
 from gradio.routes import file_upload_statuses
@@ -14,6 +16,8 @@ from metaseg.demo.store import store
 from metaseg.errors import InputError
 from metaseg.limits import MAX_FILE_BYTES, PROXIES
 
+STEP = 1 << 20
+"""Bytes that may come before they are counted."""
 NO_ROOM = "The server cannot keep the file, its disk may be full: try again later."
 
 
@@ -25,10 +29,29 @@ def visitor(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
+class Weighed(Request):
+    """A request whose body counts for its visitor as it comes, and ends at the visitor's limit."""
+
+    def __init__(self, request: Request, folder: Path, announced: int):
+        super().__init__(request.scope, request.receive)
+        self.folder, self.counted = folder, announced
+
+    async def stream(self) -> AsyncGenerator[bytes, None]:
+        """The pieces of the body. Raises InputError at the limit."""
+        size = 0
+        async for piece in super().stream():
+            size += len(piece)
+            if size > self.counted:
+                store().quota.weigh(self.folder, size)
+                self.counted = size + STEP
+            yield piece
+
+
 async def receive(request: Request) -> Response:
     """Store the files in ``request`` in a new folder, and answer with their paths."""
     try:
-        folder = store().new_upload(visitor(request), int(request.headers.get("content-length", 0)))
+        announced = int(request.headers.get("content-length", 0))
+        folder = store().new_upload(visitor(request), announced)
     except InputError as refusal:
         return PlainTextResponse(str(refusal), 429)
     except OSError:
@@ -38,7 +61,11 @@ async def receive(request: Request) -> Response:
     kept = False
     try:
         paths, _, _ = await upload_fn(
-            request, folder, MAX_FILE_BYTES, upload_id, upload_progress=tracked
+            Weighed(request, folder, announced),
+            folder,
+            MAX_FILE_BYTES,
+            upload_id,
+            upload_progress=tracked,
         )
         store().quota.weigh(folder, sum(os.path.getsize(path) for path in paths))
         kept = True

@@ -4,6 +4,7 @@ import json
 import shutil
 import socket
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -170,6 +171,30 @@ def test_an_upload_of_unknown_length_is_counted_as_it_came(quick, monkeypatch):
     assert answer.status_code == 429 and "clear some, or try again later" in answer.text
     (folder,) = set(store().uploads.iterdir()) - before
     shutil.rmtree(folder)
+
+
+def test_an_upload_of_unknown_length_ends_at_the_limit(quick, monkeypatch):
+    monkeypatch.setattr("metaseg.demo.quota.MAX_UPLOADED_BYTES", 3 << 20)
+    before = set(store().uploads.iterdir())
+    weigh, seen = store().quota.weigh, []
+
+    def note(folder, size):
+        seen.append(size)
+        weigh(folder, size)
+
+    monkeypatch.setattr(store().quota, "weigh", note)
+
+    def body():
+        for number in range(40):
+            name = f'form-data; name="files"; filename="{number}.png"'.encode()
+            yield b"--x\r\nContent-Disposition: " + name + b"\r\n\r\n" + bytes(1 << 20) + b"\r\n"
+        yield b"--x--\r\n"
+
+    kind = {"Content-Type": "multipart/form-data; boundary=x"}
+    with suppress(httpx.TransportError):  # it may still send when the server has answered
+        assert post(f"{quick}gradio_api/upload", content=body(), headers=kind).status_code == 429
+    assert 3 << 20 < max(seen) <= 5 << 20
+    assert set(store().uploads.iterdir()) == before
 
 
 def test_a_volume_has_so_many_slices_and_a_scan_so_much_time(small_segmenter, monkeypatch):

@@ -86,7 +86,14 @@ def test_a_result_is_read_by_its_whole_address_alone(quick):
     assert "Attention U-Net" in answer.text and answer.headers["Cache-Control"] == "no-store"
     assert "attachment" in answer.headers["Content-Disposition"]
     _, folder, name = parcel["url"].split("/")
-    for aim in (f"{folder}/", f"{folder}/..%2flock", "../uploads/x", f"{folder}/%2e%2e", name):
+    for aim in (
+        f"{folder}/",
+        f"{folder}/..%2flock",
+        "../uploads/x",
+        f"{folder}/%2e%2e",
+        f"{folder}/%00",
+        name,
+    ):
         assert get(f"{quick}results/{aim}").status_code == 404, aim
 
 

@@ -92,6 +92,28 @@ def test_the_next_session_of_a_tab_takes_up_its_uploads(tmp_path, monkeypatch):
     assert scan.exists()
 
 
+def test_clear_removes_what_nothing_else_uses(tmp_path, monkeypatch):
+    """The viewer opens a file of a batch, which came together with another one."""
+    place = Store(tmp_path)
+    monkeypatch.setattr("metaseg.demo.store.current_session", lambda: "visitor")
+    upload = place.new_upload()
+    opened, other = (upload / name / "scan.png" for name in ("first", "second"))
+    for file in (opened, other):
+        file.parent.mkdir()
+        file.touch()
+        place.claim(str(file), BATCH)
+    place.claim(str(opened), SCAN)
+    place.forget(SCAN)
+    assert opened.exists() and other.exists()
+    place.claim(str(opened), SCAN)
+    place.forget(BATCH)
+    assert opened.exists() and not other.exists()
+    place.claim(str(opened), BATCH)
+    place.forget(SCAN)
+    place.forget(BATCH)
+    assert not upload.exists()
+
+
 def test_nothing_stops_the_sweep(tmp_path, monkeypatch):
     place = Store(tmp_path)
     folder = place.root / "named as a file"

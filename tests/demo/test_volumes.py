@@ -64,6 +64,19 @@ def test_slices_of_a_volume_come_as_they_are_ready(workbench, volume, monkeypatc
     assert np.array_equal(packed, pack_probability(prediction.probability))
 
 
+def test_a_volume_that_the_server_forgot_waits_in_its_queue_again(workbench, passes, volume):
+    state = {"id": 1, "scan": volume[0], "model": "Both"}
+    ask(workbench, **state)
+    has = ["scene", "truth", "attention_unet", "nested_unet"]
+    (known,) = answer(workbench, {**state, "has": has, "threshold": 0.4})
+    assert known["findings"] and len(passes) == 12
+    workbench.cache.clear()
+    (waits,) = answer(workbench, {**state, "has": has, "threshold": 0.3})
+    assert waits["volume"] and len(passes) == 12
+    *_, last = answer(workbench, {**state, "has": has, "threshold": 0.3}, waited=True)
+    assert last["findings"] and len(passes) == 24
+
+
 def test_a_volume_waits_in_a_queue_of_its_own(workbench, passes, volume):
     state = {"id": 1, "scan": volume[0], "model": "Both"}
     *_, last = answer(workbench, state)

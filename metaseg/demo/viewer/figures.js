@@ -52,7 +52,9 @@ document.addEventListener("wheel", (event) => {
   event.preventDefault();
   zoomBy(Math.exp(-event.deltaY / 300), svg, event);
 }, { passive: false });
-document.addEventListener("dblclick", (event) => scanOf(event) && zoomBy(2, scanOf(event), event));
+// The way back as well: a finger has no wheel.
+document.addEventListener("dblclick", (event) => scanOf(event)
+  && zoomBy(zoom.factor > 1 ? 1 / zoom.factor : 2, scanOf(event), event));
 document.addEventListener("pointerdown", (event) => {
   held = scanOf(event) && { svg: scanOf(event), x: event.clientX, y: event.clientY };
 });

@@ -19,7 +19,13 @@ async function upload(file) {
   body.append("files", file, file.name);
   const response = await fetch(`${root ?? location.origin}${prefix}/upload`,
     { method: "POST", body, signal: untilHalted() });
-  if (!response.ok) throw new Refusal(await response.text());
+  if (!response.ok) {
+    // A proxy answers with a page of its own.
+    const ours = response.headers.get("content-type")?.startsWith("text/plain");
+    if (ours) throw new Refusal(await response.text());
+    if (response.status === 413) throw new Refusal("The file is too large for this server: use a smaller one.");
+    throw new Error(response.statusText);
+  }
   const [path] = await response.json();
   return path;
 }
@@ -32,8 +38,13 @@ const nameOf = (path) => {
 const showTab = (title) => findAll("#tabs [role=tab]")
   .find((one) => one.textContent.trim() === title)?.click();
 
+// Whether what is open may be left: a review is work that comes back with the same tab alone.
+const mayLeave = () => !open.review?.before.length
+  || window.confirm("Open another scan? The review of this one will be lost.");
+
 // A scan that the server has already: a row of Batch.
 export function openScan({ scan, series }) {
+  if (!mayLeave()) return;
   showTab("Scan");
   begin(scan, null, nameOf(scan), { series });
 }
@@ -79,7 +90,7 @@ async function openTruth(file) {
 
 export function openExample(number, intro = false) {
   const example = config.examples[number];
-  if (!example) return;
+  if (!example || (!intro && !mayLeave())) return;
   begin(example.scan, example.truth, example.title, { intro });
   // On a phone the examples lie below the picture.
   if (!intro) window.scrollTo({ top: 0 });
@@ -113,8 +124,8 @@ const isWanted = ({ name }) => !name.startsWith(".")
 // Several DICOM files are slices, and go to the viewer together.
 async function take(given) {
   const files = given.length > 1 ? given.filter(isWanted) : given;
+  if (!files.length || !mayLeave()) return;
   if (files.length < 2) {
-    if (!files.length) return;
     showTab("Scan");
     openFile(files[0]);
     return;

@@ -87,7 +87,7 @@ const ACTIONS = {
   reset: () => {
     fit();
     Object.assign(view, { low: 0, high: 255, opacity: 25, outlined: false });
-    find("[data-setting=opacity]").value = view.opacity;
+    showOpacity();
     enhance(false);
   },
   enhance: () => enhance(!view.enhanced),
@@ -107,6 +107,11 @@ const ACTIONS = {
   "copy-link": (button) => copy(linkToThis(), button),
   "copy-code": (button) => copy(find("#code").textContent, button),
 };
+
+function showOpacity() {
+  find("[data-setting=opacity]").value = view.opacity;
+  document.documentElement.style.setProperty("--opacity", view.opacity / 100);
+}
 
 function rejectRegion(number) {
   const region = open.findings.regions.find((one) => one.number === Number(number));
@@ -134,7 +139,7 @@ function changed(event) {
   const { target } = event;
   if (target.matches?.("[data-setting=opacity]")) {
     view.opacity = Number(target.value);
-    document.documentElement.style.setProperty("--opacity", view.opacity / 100);
+    showOpacity();
     redraw();
   } else if (target.matches?.("[data-setting=brush]")) view.brush = Number(target.value);
   else if (target.id === "position") goTo(Number(target.value));
@@ -189,7 +194,9 @@ function pressed(event) {
 }
 
 on("draw", () => {
-  find("#zoom").textContent = `${Math.round(view.factor * 100)} %`;
+  const zoom = `${Math.round(view.factor * 100)} %`;
+  // Written anew, it would be read out anew.
+  if (find("#zoom").textContent !== zoom) find("#zoom").textContent = zoom;
   find("#pictures").classList.toggle("zoomed", view.factor > 1);
 });
 
@@ -230,7 +237,8 @@ on("notice", (notice) => {
   if (!notice?.bad || choice.id !== reopened) return;
   Object.assign(choice, { model: config.both, threshold: null });
   openExample(0, true);
-  warn("The last scan is no longer on the server: open it again.");
+  warn(notice.words.startsWith(config.gone) ? "The last scan is no longer on the server: open it again."
+    : `The last scan could not be opened: ${notice.words}`);
 });
 
 function start() {

@@ -166,6 +166,9 @@ export function clear() {
   send("forget");
 }
 
+document.addEventListener("metaseg:kept", () => tell("notice", { bad: true,
+  words: "The file could not be removed from the server: press Clear again." }));
+
 document.addEventListener("metaseg:forgotten", () => {
   const [first] = config.examples;
   if (!choice.scan) begin(first.scan, first.truth, first.title, { intro: true });
