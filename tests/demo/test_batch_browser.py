@@ -75,4 +75,8 @@ def test_the_table_is_read_and_a_row_opens_its_scan(browser, server, served, tmp
     table.get_by_role("button", name=OTHER.name).press("Enter")
     wait_for(page, OTHER.name.split(".")[0])
     expect(page.get_by_role("tab", name="Scan")).to_have_attribute("aria-selected", "true")
+    page.get_by_role("tab", name="Batch").click()
+    page.locator("#batch-scans").get_by_label("Clear").click()
+    expect(table).to_contain_text("Each file becomes a row.")
+    expect(page.locator("#batch-zip")).to_be_hidden()
     page.close()

@@ -13,8 +13,10 @@ from playwright.sync_api import Page, expect
 from tests.conftest import EXAMPLES
 from tests.demo.browser import (
     ORANGE,
+    OTHER,
     SLICE,
     TRUTH,
+    carry,
     coloured,
     drawing,
     give,
@@ -22,6 +24,7 @@ from tests.demo.browser import (
     pictures,
     save_volume,
     set_threshold,
+    wait_for,
 )
 
 pytestmark = needs_chromium
@@ -69,6 +72,23 @@ def test_a_rejected_region_goes_and_comes_back(page):
     assert coloured(page, ORANGE) == pytest.approx(before, abs=20)
     page.keyboard.press("Control+z")
     expect(page.locator("#verdict")).to_contain_text("Reviewed: 1 region rejected.")
+
+
+def test_a_review_is_not_left_by_accident(page):
+    give(page, SLICE)
+    page.locator("#regions .reject").first.click()
+    expect(page.locator("#verdict")).to_contain_text("Reviewed: 1 region rejected.")
+    asked = []
+    page.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+    carry(page, "paste", OTHER)
+    expect(page.locator("#undo")).to_be_enabled()
+    assert "The review of this one will be lost" in asked[0]
+    expect(page.locator("#verdict")).to_contain_text("Reviewed: 1 region rejected.")
+    page.once("dialog", lambda dialog: dialog.accept())
+    carry(page, "paste", OTHER)
+    wait_for(page, OTHER.name.split(".")[0])
+    carry(page, "paste", SLICE)  # nothing to lose, nothing to ask
+    wait_for(page, SLICE.name.split(".")[0])
 
 
 def test_what_is_taken_back_is_what_its_row_names(page):

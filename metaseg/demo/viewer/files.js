@@ -39,7 +39,7 @@ const showTab = (title) => findAll("#tabs [role=tab]")
   .find((one) => one.textContent.trim() === title)?.click();
 
 // Whether what is open may be left: a review is work that comes back with the same tab alone.
-const mayLeave = () => !open.review?.before.length
+const mayLeave = () => !open.review || open.review.isEmpty()
   || window.confirm("Open another scan? The review of this one will be lost.");
 
 // A scan that the server has already: a row of Batch.
