@@ -7,9 +7,11 @@ from functools import wraps
 from typing import Any
 
 import gradio as gr
+from gradio.caching import clear_session_caches
 
 from metaseg.demo.api_docs import document, list_models
 from metaseg.demo.files import write_segmentation, write_volume
+from metaseg.demo.sessions import current_session
 from metaseg.demo.workbench import SLICES, VOLUMES, Workbench
 from metaseg.errors import InputError
 
@@ -30,6 +32,9 @@ def in_our_words(function: Callable) -> Callable:
         except OSError as error:
             log.error("%s while results were written", errno.errorcode.get(error.errno, "OSError"))
             raise gr.Error(NO_SPACE, print_exception=False) from None
+        finally:
+            if current_session() is None:
+                clear_session_caches(None)  # of this call: no other finds it again
 
     return guarded
 

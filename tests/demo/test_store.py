@@ -8,6 +8,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+from gradio.caching import _per_session_stores
 from gradio_client import Client, handle_file
 
 from metaseg.demo.store import LOCK, NOT_YOURS, store
@@ -136,6 +137,22 @@ def test_a_session_takes_its_files_with_it(quick, victim):
     client.close()
     wait_until(lambda: not uploaded.exists() and not result.exists())
     assert Path(others).exists()
+
+
+def test_nothing_of_a_scan_stays_in_memory(quick):
+    def kept(session=""):
+        return [key for one in _per_session_stores for key in one._exact if key.startswith(session)]
+
+    before = len(kept())
+    (own,) = upload(quick, SLICE)
+    assert call(quick, "segment", scan=named(own))[0] == "complete"
+    assert len(kept()) <= before
+    (own,) = upload(quick, SLICE)
+    state = {"id": 1, "scan": own, "model": "Both"}
+    press(quick, "visitor", "wire-state", [state], "ask")
+    assert len(kept("visitor:")) > 3
+    press(quick, "visitor", "wire-state", [state], "forget")
+    assert not kept("visitor:") and not Path(own).exists()
 
 
 def test_an_upload_that_breaks_off_leaves_nothing(quick):

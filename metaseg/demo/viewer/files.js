@@ -207,5 +207,6 @@ export function forgetTruth() {
   choice.truth = null;
   open.truthFor = undefined;
   showTruth();
+  find("#ground-truth input").focus(); // its own button goes
   ask(0);
 }

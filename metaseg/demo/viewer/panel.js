@@ -164,6 +164,7 @@ export function clear() {
   tell("opened");
   tell("notice", { words: "Removing the scan from the server …" });
   send("forget");
+  find("#scan input").focus(); // the button that had it may go
 }
 
 document.addEventListener("metaseg:kept", () => tell("notice", { bad: true,
