@@ -29,7 +29,7 @@ PARTS = {
     "volume": ["networks.py", "volume"],
     "memory": ["networks.py", "memory"],
     "stages": ["stages.py"],
-    "requests": ["requests.py"],
+    "requests": ["client_requests.py"],
     "archive": ["archive.py"],
 }
 
