@@ -1,5 +1,5 @@
-"""Seconds of ``metaseg predict`` on an archive of drawn studies: by one process with one thread, by
-one with all, and by two.
+"""Seconds of ``metaseg predict`` on an archive of drawn studies: by one process on one core, by one
+on all, and by two.
 
 A further study is what each adds once the processes run: the difference between FEW and STUDIES of
 them. Prints JSON. An earlier version, which knows no ``--workers``, is timed once.
@@ -40,7 +40,7 @@ def two_at_once() -> float:
 
 
 def main() -> None:
-    """Time the command with one thread, one worker and two."""
+    """Time the command on one core, with one worker and with two."""
     command = [sys.executable, "-m", "metaseg", "predict"]
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -49,28 +49,31 @@ def main() -> None:
         for path in paths:
             write_volume(path, SHAPE, THICKNESS)
 
-        def seconds(count: int, chosen: list[str], environment: dict[str, str]) -> float:
+        cores = os.sched_getaffinity(0)
+
+        def seconds(count: int, chosen: list[str], on: set[int] = cores) -> float:
             with tempfile.TemporaryDirectory() as output:
+                os.sched_setaffinity(0, on)  # the command inherits it
                 started = time.perf_counter()
                 subprocess.run(
                     [*command, *map(str, paths[:count]), "--output", output, *chosen],
-                    env={**os.environ, **environment},
                     check=True,
                     capture_output=True,
                 )
+                os.sched_setaffinity(0, cores)
                 return time.perf_counter() - started
 
         helped = subprocess.run([*command, "--help"], capture_output=True, text=True).stdout
         if "--workers" not in helped:
-            print(json.dumps({"1": seconds(STUDIES, [], {})}))
+            print(json.dumps({"1": seconds(STUDIES, [])}))
             return
         result: dict[str, float] = {"two_at_once": two_at_once()}
-        for way, workers, environment in (
-            ("one thread", "1", {"OMP_NUM_THREADS": "1"}),
-            ("1", "1", {}),
-            ("2", "2", {}),
+        for way, workers, on in (
+            ("one core", "1", {min(cores)}),
+            ("1", "1", cores),
+            ("2", "2", cores),
         ):
-            few, all_ = (seconds(n, ["--workers", workers], environment) for n in (FEW, STUDIES))
+            few, all_ = (seconds(n, ["--workers", workers], on) for n in (FEW, STUDIES))
             result |= {way: all_, f"further, {way}": (all_ - few) / (STUDIES - FEW)}
     print(json.dumps(result))
 

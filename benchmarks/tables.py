@@ -65,7 +65,7 @@ def document(facts: dict[str, str], results: dict[str, dict]) -> str:
     parts.append(section("The demo, through a real client", rows, before, after))
     if find(after, ("requests", "quick")):
         parts.append(CERTIFICATES)
-    ways = {"one thread": "one process with one thread", "1": "one process", "2": "two processes"}
+    ways = {"one core": "one process on one core", "1": "one process", "2": "two processes"}
     rows = [
         (f"{what}, {words}", ("archive", key + way))
         for key, what in (("", "32 studies with the start"), ("further, ", "a further study"))
@@ -73,10 +73,10 @@ def document(facts: dict[str, str], results: dict[str, dict]) -> str:
     ]
     parts.append(section("An archive of studies (`metaseg predict`)", rows, before, after))
     if archive := after.get("archive"):
-        ratio = archive["further, one thread"] / archive["further, 2"]
+        ratio = archive["further, one core"] / archive["further, 2"]
         parts.append(
-            f"Once they run, two processes do {ratio:.2f} times as many studies as one with one "
-            f"thread. Of matrix products they do {archive['two_at_once']:.2f} times as many here.\n"
+            f"Once they run, two processes do {ratio:.2f} times as many studies as one on one core. "
+            f"Of matrix products they do {archive['two_at_once']:.2f} times as many here.\n"
         )
     parts.append(memory_section(before, after))
     if after.get("peers"):

@@ -70,9 +70,9 @@ def leave() -> None:
     store().forget()
 
 
-def clear(*uses: str) -> None:
-    """Remove the visitor's files for ``uses``, and what was read and found of any file."""
-    store().forget(*uses)
+def clear() -> None:
+    """Remove the visitor's scan and ground truth, and what was read and found of any scan."""
+    store().forget(SCAN, TRUTH)
     clear_session_caches(current_session())
 
 
@@ -124,8 +124,9 @@ def add_viewer(workbench: Workbench, page: gr.Blocks) -> None:
     taken = state.take(pack, state, parcel, trigger_mode="multiple", **private, **SLICES)
     taken.failure(None, js=UNTAKEN)
     # What the next scan needs must not be made before this has ended, which waits for nobody.
-    gone = state.forget(lambda: clear(SCAN, TRUTH), queue=False, **private)
+    gone = state.forget(clear, queue=False, **private)
     gone.success(None, js=FORGOTTEN)
     gone.failure(None, js=KEPT)
-    state.forget_truth(lambda: clear(TRUTH), queue=False, **private).failure(None, js=KEPT)
+    removed = state.forget_truth(lambda: store().forget(TRUTH), queue=False, **private)
+    removed.failure(None, js=KEPT)
     page.load(restore, None, link, **private)
