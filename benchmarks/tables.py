@@ -75,8 +75,8 @@ def document(facts: dict[str, str], results: dict[str, dict]) -> str:
     if archive := after.get("archive"):
         ratio = archive["further, one core"] / archive["further, 2"]
         parts.append(
-            f"Once they run, two processes do {ratio:.2f} times as many studies as one on one core. "
-            f"Of matrix products they do {archive['two_at_once']:.2f} times as many here.\n"
+            f"Once they run, two processes do {ratio:.2f} times as many studies as one on one "
+            f"core. Of matrix products they do {archive['two_at_once']:.2f} times as many here.\n"
         )
     parts.append(memory_section(before, after))
     if after.get("peers"):
