@@ -222,7 +222,8 @@ def test_a_resumed_training_may_be_judged_on_another_folder(data_folder, tmp_pat
     assert ["dice_other" in entry for entry in curves] == [False, True]
 
 
-@pytest.mark.parametrize("done", [*(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2)), 4])
+@pytest.mark.slow
+@pytest.mark.parametrize("done", [1, 2, 4])
 def test_more_epochs_continue_from_before_the_cool_down(data_folder, tmp_path, done):
     cooled = replace(TINY, epochs=done, cool_down=0.5)
     longer = replace(TINY, epochs=6, cool_down=0.5)
