@@ -81,7 +81,14 @@ def take_all(browser: Browser, address: str, folder: Path, scratch: Path) -> Non
 
 def opened(browser: Browser, address: str, scheme: str, size: tuple[int, int]) -> Page:
     """The page with its first example solved."""
-    page = browser.new_page(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)
+    touched = size == PHONE
+    page = browser.new_page(
+        viewport={"width": size[0], "height": size[1]},
+        color_scheme=scheme,
+        has_touch=touched,
+        is_mobile=touched,
+    )
+    page.on("dialog", lambda dialog: dialog.accept())  # whether a review may go
     page.goto(address)
     expect(page.locator("#verdict")).not_to_be_empty()
     return page
