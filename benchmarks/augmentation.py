@@ -23,7 +23,8 @@ from tqdm import tqdm
 from metaseg.calibration import calibrate
 from metaseg.checkpoint import Checkpoint
 from metaseg.data.case import Case, read_case
-from metaseg.data.cases import cases_of_split, hold_out_validation
+from metaseg.data.cases import cases_of_split
+from metaseg.data.record import hold_out_as
 from metaseg.evaluation.calibrate import Calibration, Outputs
 from metaseg.evaluation.perturbations import perturbations
 from metaseg.hub.resolve import load_models
@@ -162,12 +163,7 @@ def main() -> None:
     options = parser.parse_args()
     for checkpoint in load_models(options.model):
         config = checkpoint.config
-        settings = config.training.get("config", {})
-        _, validation = hold_out_validation(
-            cases_of_split(options.data, "train", None),
-            settings.get("validation_share", 0.1),
-            settings.get("validation_by", "group"),
-        )
+        _, validation = hold_out_as(config.training, cases_of_split(options.data, "train", None))
         print(f"{config.title}, {len(validation)} validation cases\n")
         print(table(HEAD, measure(checkpoint, validation)), flush=True)
 

@@ -18,11 +18,10 @@ from tables import table
 from tqdm import tqdm
 
 from metaseg.data.case import Case, read_case
-from metaseg.data.cases import cases_of_split, hold_out_validation
-from metaseg.evaluation.challenge import challenge_scores
-from metaseg.evaluation.volume_settings import GROWTHS, NONE
+from metaseg.data.cases import cases_of_split
+from metaseg.data.record import hold_out_as
+from metaseg.evaluation.volume_settings import GROWTHS, NONE, both_dice
 from metaseg.hub.resolve import load_models
-from metaseg.metrics import Counts
 from metaseg.passes import Seen
 from metaseg.prediction import Prediction
 from metaseg.scan import Scan
@@ -86,9 +85,7 @@ def scores(segmenter: Segmenter, name: str, case: Case) -> np.ndarray | None:
         for growth in GROWTHS:
             prediction = Prediction(mean, name, name, "", 0, volume=replace(NONE, growth=growth))
             mask = prediction.mask(segmenter.threshold(name))
-            dice = Counts.of(mask, truth).dice
-            lesion_wise = challenge_scores(mask, truth, scan.voxel_mm3 or 1.0).dice
-            rows.append((dice, dice if np.isnan(lesion_wise) else lesion_wise))
+            rows.append(both_dice(mask, truth, scan.voxel_mm3 or 1.0))
     return np.reshape(rows, (len(WAYS), len(GROWTHS), 2))
 
 
@@ -120,11 +117,8 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=2, help="which training volumes (default 2)")
     options = parser.parse_args()
     for checkpoint in load_models(options.model):
-        settings = checkpoint.config.training.get("config", {})
-        training, validation = hold_out_validation(
-            cases_of_split([options.data], "train", None),
-            settings.get("validation_share", 0.1),
-            settings.get("validation_by", "group"),
+        training, validation = hold_out_as(
+            checkpoint.config.training, cases_of_split([options.data], "train", None)
         )
         segmenter = Segmenter([checkpoint])
         parts = []

@@ -1,7 +1,5 @@
 """What a checkpoint's ``config.json`` says."""
 
-import hashlib
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -9,7 +7,7 @@ import pydantic
 from pydantic import AfterValidator, ConfigDict, Field
 from typing_extensions import TypedDict  # that of Python 3.11 is not enough for pydantic
 
-from metaseg.files import to_json
+from metaseg.files import short_digest, to_json
 from metaseg.input_check import InputCheck
 from metaseg.models import TITLES
 from metaseg.prediction import VolumeSettings
@@ -95,7 +93,7 @@ class Config:
     def digest(self) -> str:
         """Changes with anything besides the weights that determines a result."""
         parts = {k: v for k, v in asdict(self).items() if k not in ("training", "license")}
-        return hashlib.sha256(json.dumps(to_json(parts)).encode()).hexdigest()[:16]
+        return short_digest(parts)
 
     @property
     def title(self) -> str:

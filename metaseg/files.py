@@ -1,5 +1,6 @@
 """Files written whole, and the JSON that goes into them."""
 
+import hashlib
 import json
 import math
 import re
@@ -51,6 +52,11 @@ def to_json(value: Any) -> Any:
     if isinstance(value, float) and math.isnan(value):
         return None
     return value
+
+
+def short_digest(value: Any) -> str:
+    """Sixteen hexadecimal digits that change with ``value``, which JSON can hold."""
+    return hashlib.sha256(json.dumps(to_json(value)).encode()).hexdigest()[:16]
 
 
 def output_folder(path: Path) -> Path:

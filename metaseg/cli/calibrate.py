@@ -10,8 +10,8 @@ from tqdm import tqdm
 from metaseg.checkpoint import Checkpoint, Config, load_checkpoint, write_config
 from metaseg.cli.options import add_modality
 from metaseg.data.case import Case
-from metaseg.data.cases import cases_of_split, hold_out_validation
-from metaseg.data.record import changed_since, training_data
+from metaseg.data.cases import cases_of_split
+from metaseg.data.record import changed_since, hold_out_as, training_data
 from metaseg.errors import InputError
 from metaseg.evaluation.calibrate import FALSE_POSITIVES, calibrate, check_input
 from metaseg.evaluation.volume_settings import NONE, choose_volume_settings
@@ -55,9 +55,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _calibrated(checkpoint: Checkpoint, options: argparse.Namespace) -> Config:
     plain = replace(checkpoint, config=replace(checkpoint.config, temperature=1.0, volume=None))
-    settings = checkpoint.config.training.get("config", {})
     cases = cases_of_split(options.data, "train", options.modality)
-    training, validation = _hold_out(cases, settings)
+    training, validation = hold_out_as(checkpoint.config.training, cases)
     if changed := changed_since(checkpoint.config.training, training, validation):
         raise InputError(
             f"Other patients of {join(changed)} are held out now than when "
@@ -94,19 +93,12 @@ def _parts(checkpoint: Checkpoint, cases: list[Case]) -> list[list[Case]]:
     record = checkpoint.config.training
     learned = training_data(record).keys()
     seen = [case for case in cases if case.source in learned]
-    groups = [*(_hold_out(seen, record.get("config", {})) if seen else ())]
-    groups.append([case for case in cases if case.source not in learned])
+    others = [case for case in cases if case.source not in learned]
     return [
         [case for case in group if case.source == source]
-        for group in groups
+        for group in (*(hold_out_as(record, seen) if seen else ()), others)
         for source in dict.fromkeys(case.source for case in group)
     ]
-
-
-def _hold_out(cases: list[Case], settings: dict) -> tuple[list[Case], list[Case]]:
-    """Training and validation cases as training chose them."""
-    share, by = settings.get("validation_share", 0.1), settings.get("validation_by", "group")
-    return hold_out_validation(cases, share, by)
 
 
 def _with_volume_settings(checkpoint: Checkpoint, cases: list[Case]) -> Config:

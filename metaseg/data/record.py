@@ -1,7 +1,5 @@
 """Describe data in a training's record, and derive the licence of the weights from it."""
 
-import hashlib
-import json
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -9,8 +7,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from metaseg.data.case import Case
+from metaseg.data.cases import hold_out_validation
 from metaseg.data.dataset import Dataset
 from metaseg.errors import InputError
+from metaseg.files import short_digest
 
 _CC = re.compile(r"cc-by((?:-nc)?(?:-sa)?)-(\d\.\d)")
 _CC0 = "cc0-1.0"
@@ -67,6 +67,13 @@ def changed_since(
     ]
 
 
+def hold_out_as(record: dict[str, Any], cases: list[Case]) -> tuple[list[Case], list[Case]]:
+    """Training and validation cases among ``cases``, as the training with ``record`` chose them."""
+    settings = record.get("config", {})
+    share, by = settings.get("validation_share", 0.1), settings.get("validation_by", "group")
+    return hold_out_validation(cases, share, by)
+
+
 def learned_from(record: dict[str, Any]) -> dict[str, Dataset]:
     """The descriptions in ``training_data``. Raises InputError if one is damaged or incomplete."""
     fields = Dataset.model_fields.keys()
@@ -105,5 +112,5 @@ def demanding_license(licenses: Iterable[str]) -> str:
 
 def _count(cases: list[Case], source: str) -> dict[str, int | str]:
     names = sorted([case.group, case.name] for case in cases if case.source == source)
-    digest = hashlib.sha256(json.dumps(names).encode()).hexdigest()[:16]
-    return {"cases": len(names), "groups": len({group for group, _ in names}), "names": digest}
+    groups = {group for group, _ in names}
+    return {"cases": len(names), "groups": len(groups), "names": short_digest(names)}

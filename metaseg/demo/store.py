@@ -8,7 +8,6 @@ as input.
 """
 
 import atexit
-import fcntl
 import logging
 import os
 import re
@@ -28,14 +27,13 @@ import gradio.mcp
 
 from metaseg.demo.gallery import EXAMPLES, read_examples
 from metaseg.demo.quota import Quota
+from metaseg.demo.server_folder import LOCK, PREFIX, locked, remove_what_dead_servers_left
 from metaseg.demo.sessions import current_session
 from metaseg.errors import InputError
 from metaseg.limits import KEEP_MINUTES, SWEEP_MINUTES
 
 SCAN, TRUTH, BATCH = "scan", "ground truth", "batch"
 """Uses of files. "Clear" removes the files of one use and keeps those of the others."""
-PREFIX = "metaseg-"
-LOCK = "lock"
 KEPT_FOR = f"{KEEP_MINUTES + SWEEP_MINUTES} minutes"
 """The longest time that a file is kept."""
 TAB = re.compile("[0-9a-f]{32}")
@@ -54,9 +52,9 @@ class Store:
 
     def __init__(self, base: Path):
         base.mkdir(parents=True, exist_ok=True)
-        _remove_what_dead_servers_left(base)
+        remove_what_dead_servers_left(base)
         self.root = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base)).resolve()
-        self._lock, self._process = _locked(self.root), os.getpid()
+        self._lock, self._process = locked(self.root), os.getpid()
         self.uploads, self.results = self.root / "uploads", self.root / "results"
         self.uploads.mkdir(mode=0o700)
         self.results.mkdir(mode=0o700)
@@ -263,33 +261,6 @@ def remove_on_signals() -> None:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-
-
-def _locked(root: Path) -> int:
-    """A descriptor that holds the lock of ``root`` until the process ends, in any way."""
-    # Lock before renaming: the lock file is never visible unlocked while its server runs.
-    fresh = root / f"{LOCK}.new"
-    descriptor = os.open(fresh, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
-    fresh.rename(root / LOCK)
-    return descriptor
-
-
-def _remove_what_dead_servers_left(base: Path) -> None:
-    for lock in base.glob(f"{PREFIX}*/{LOCK}"):
-        try:
-            if lock.parent.is_symlink() or lock.parent.stat().st_uid != os.getuid():
-                continue
-            descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-        except OSError:
-            continue
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(lock.parent, ignore_errors=True)
-        except OSError:
-            continue  # its server is running
-        finally:
-            os.close(descriptor)
 
 
 def _changed(path: Path) -> float:

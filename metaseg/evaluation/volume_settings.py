@@ -50,6 +50,14 @@ class Tried:
         return self.score - GAIN * price
 
 
+def both_dice(mask: np.ndarray, truth: np.ndarray, voxel_mm3: float) -> tuple[float, float]:
+    """``dice`` and ``lesion_dice`` of Tried for one volume (D, H, W) bool."""
+    dice = Counts.of(mask, truth).dice
+    lesion_dice = challenge_scores(mask, truth, voxel_mm3).dice
+    # Undefined where all lesions are smaller than the challenge counts.
+    return dice, dice if np.isnan(lesion_dice) else lesion_dice
+
+
 def choose_volume_settings(
     checkpoint: Checkpoint,
     parts: list[list[Case]],
@@ -82,11 +90,7 @@ def choose_volume_settings(
         for tried in settings:
             prediction = replace(predictions[tried.all_planes], volume=tried)
             mask = prediction.mask(checkpoint.config.threshold)
-            dice = Counts.of(mask, truth).dice
-            lesion_dice = challenge_scores(mask, truth, voxel).dice
-            # Undefined where all lesions are smaller than the challenge counts.
-            lesion_dice = dice if np.isnan(lesion_dice) else lesion_dice
-            rows.append((dice, lesion_dice, prediction.seconds))
+            rows.append((*both_dice(mask, truth, voxel), prediction.seconds))
         scores.setdefault(part, []).append(rows)
     if not scores:
         raise InputError("No training case is a volume with a lesion: use other data folders.")

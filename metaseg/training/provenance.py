@@ -1,7 +1,5 @@
 """Provenance of the weights, for a training's record."""
 
-import hashlib
-import json
 import os
 import platform
 import shlex
@@ -14,6 +12,7 @@ from typing import Any
 import torch
 
 from metaseg.data.case import Case
+from metaseg.files import short_digest
 from metaseg.preprocess import Preprocessing
 from metaseg.version import __version__, git_commit, package_versions
 
@@ -54,7 +53,7 @@ def fingerprint(parts: dict[str, Sequence[Case]]) -> str:
         for part, cases in parts.items()
         for case in cases
     )
-    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
+    return short_digest(rows)
 
 
 def _size(path: Path) -> int:

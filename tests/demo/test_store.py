@@ -11,7 +11,8 @@ import pytest
 from gradio.caching import _per_session_stores
 from gradio_client import Client, handle_file
 
-from metaseg.demo.store import LOCK, NOT_YOURS, store
+from metaseg.demo.server_folder import LOCK
+from metaseg.demo.store import NOT_YOURS, store
 from metaseg.demo.uploads import NO_ROOM
 from tests.conftest import EXAMPLES
 from tests.demo.raw_client import call, get, named, post, press, upload, wait_until

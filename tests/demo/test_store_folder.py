@@ -12,7 +12,8 @@ import httpx
 import pytest
 from gradio_client import Client, handle_file
 
-from metaseg.demo.store import BATCH, LOCK, SCAN, Store
+from metaseg.demo.server_folder import LOCK
+from metaseg.demo.store import BATCH, SCAN, Store
 from metaseg.errors import InputError
 from tests.conftest import EXAMPLES
 from tests.demo.raw_client import get, wait_until
