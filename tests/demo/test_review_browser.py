@@ -89,6 +89,12 @@ def test_a_review_is_not_left_by_accident(page):
     wait_for(page, OTHER.name.split(".")[0])
     carry(page, "paste", SLICE)  # nothing to lose, nothing to ask
     wait_for(page, SLICE.name.split(".")[0])
+    page.locator("#regions .reject").first.click()
+    expect(page.locator("#verdict")).to_contain_text("Reviewed: 1 region rejected.")
+    page.once("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    page.evaluate("location.assign('/config')")
+    expect(page.locator("#undo")).to_be_enabled()
+    assert asked[1] == "beforeunload"
 
 
 def test_what_is_taken_back_is_what_its_row_names(page):

@@ -38,9 +38,14 @@ const nameOf = (path) => {
 const showTab = (title) => findAll("#tabs [role=tab]")
   .find((one) => one.textContent.trim() === title)?.click();
 
+const reviewed = () => open.review && !open.review.isEmpty();
+
 // Whether what is open may be left: a review is work that comes back with the same tab alone.
-const mayLeave = () => !open.review || open.review.isEmpty()
+const mayLeave = () => !reviewed()
   || window.confirm("Open another scan? The review of this one will be lost.");
+
+// A page cannot tell a reload, which brings the review back, from a close or Back, which loses it.
+window.addEventListener("beforeunload", (event) => reviewed() && event.preventDefault());
 
 // A scan that the server has already: a row of Batch.
 export function openScan({ scan, series }) {
