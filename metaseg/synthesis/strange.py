@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 SIDE = 320
-OF_A_KIND = 100
+OF_A_KIND = 150
 LETTERS = [*"abcdefghijklmnopqrstuvwxyz    "]
 
 
@@ -20,7 +20,7 @@ def strange_pictures() -> Iterator[np.ndarray]:
     """OF_A_KIND grey pictures (SIDE, SIDE) uint8 of every kind, always the same, kinds in turn."""
     random = np.random.default_rng(0)
     for _ in range(OF_A_KIND):
-        for kind in (_occluding_shapes, _clouds, _strokes, _page, _object):
+        for kind in (_occluding_shapes, _close_up, _clouds, _strokes, _page, _object, _vessels):
             yield kind(random).clip(0, 255).astype(np.uint8)
 
 
@@ -38,6 +38,33 @@ def _occluding_shapes(random: np.random.Generator) -> np.ndarray:
             cv2.fillPoly(canvas, [corners.astype(np.int32)], grey)
     canvas += random.uniform(0, 0.4) * (_clouds(random) - 128)
     return cv2.GaussianBlur(canvas, (0, 0), random.uniform(0.3, 1.5))
+
+
+def _close_up(random: np.random.Generator) -> np.ndarray:
+    """A few large things, each with a light and a dark side, before a smooth ground."""
+    canvas = _shade(random, random.uniform(40, 255))
+    for _ in range(random.integers(1, 7)):
+        axes = SIDE * random.uniform(0.05, 0.45, 2)
+        shape = np.zeros((SIDE, SIDE), np.float32)
+        if random.random() < 0.5:
+            cv2.ellipse(
+                shape, (random.uniform(0, SIDE, 2), axes * 2, random.uniform(0, 180)), 1, -1
+            )
+        else:
+            corners = random.uniform(0, SIDE, 2) + random.normal(0, axes.mean(), (4, 2))
+            cv2.fillPoly(shape, [corners.astype(np.int32)], 1)
+        shape = cv2.GaussianBlur(shape, (0, 0), random.uniform(0.3, 3))
+        canvas += shape * (_shade(random, random.uniform(0, 255)) - canvas)
+    canvas += random.uniform(0, 0.15) * (_clouds(random) - 128)
+    return canvas
+
+
+def _shade(random: np.random.Generator, grey: float) -> np.ndarray:
+    """``grey`` under light that falls from one side."""
+    x, y = np.meshgrid(*[np.linspace(-1, 1, SIDE)] * 2)
+    angle = random.uniform(0, 2 * np.pi)
+    light = x * np.cos(angle) + y * np.sin(angle)
+    return (grey * (1 + random.uniform(0, 0.5) * light)).astype(np.float32)
 
 
 def _clouds(random: np.random.Generator) -> np.ndarray:
@@ -78,11 +105,16 @@ def _strokes(random: np.random.Generator) -> np.ndarray:
 
 
 def _page(random: np.random.Generator) -> np.ndarray:
+    """Lines of letters, as on a screen or as a camera sees them."""
     canvas = np.full((SIDE, SIDE), 255, np.uint8)
-    line = int(random.integers(10, 30))
+    line = int(random.integers(10, 60))
     for y in range(line, SIDE, line):
-        _write(canvas, random, (int(random.uniform(2, 20)), y), 60, line / 40, 0, 1)
-    return canvas
+        _write(canvas, random, (int(random.uniform(2, 20)), y), 60, line / 40, 0, 1 + line // 30)
+    if random.random() < 0.5:
+        return canvas
+    ink = random.uniform(0.2, 0.7)
+    seen = cv2.GaussianBlur(ink + (1 - ink) * canvas / 255, (0, 0), random.uniform(0.3, 2))
+    return seen * _shade(random, random.uniform(120, 230))
 
 
 def _object(random: np.random.Generator) -> np.ndarray:
@@ -97,6 +129,34 @@ def _object(random: np.random.Generator) -> np.ndarray:
     inside = (_occluding_shapes, _clouds, _strokes)[random.integers(3)](random)
     ground = random.uniform(0, 30) if random.random() < 0.7 else random.uniform(0, 255)
     return np.where(shape, inside, ground)
+
+
+def _vessels(random: np.random.Generator) -> np.ndarray:
+    """Branches on a round or a full field, as in a retina, an angiogram or a leaf."""
+    field = _shade(random, random.uniform(60, 200))
+    ink = field.mean() * random.choice([random.uniform(0.3, 0.8), random.uniform(1.2, 1.8)])
+    root = random.uniform(0.1, 0.9, 2) * SIDE
+    ends = [
+        (root, random.uniform(0, 2 * np.pi), random.uniform(2, 9))
+        for _ in range(random.integers(4, 12))
+    ]
+    while ends:
+        place, angle, width = ends.pop()
+        while width > 0.7 and (0 <= place).all() and (place < SIDE).all():
+            angle += random.normal(0, 0.25)
+            further = place + 12 * np.array([np.cos(angle), np.sin(angle)])
+            start, end = place.astype(int).tolist(), further.astype(int).tolist()
+            cv2.line(field, start, end, float(ink), max(1, round(width)))
+            place, width = further, width * 0.97
+            if random.random() < 0.12:
+                turned = angle + random.choice([-1, 1]) * random.uniform(0.4, 1)
+                ends.append((place, turned, 0.7 * width))
+    field = cv2.GaussianBlur(field, (0, 0), random.uniform(0.5, 2))
+    if random.random() < 0.6:
+        disc = np.zeros((SIDE, SIDE), np.float32)
+        cv2.circle(disc, (SIDE // 2, SIDE // 2), int(SIDE * random.uniform(0.35, 0.5)), 1, -1)
+        field *= cv2.GaussianBlur(disc, (0, 0), 1)
+    return field
 
 
 def _write(canvas, random, place, count, size, ink, width) -> None:

@@ -23,7 +23,8 @@ from metaseg.synthesis.validation import slices_with_metastases
 from tests.conftest import preprocessing, small_checkpoint
 
 
-def test_calibration_goes_into_the_checkpoint(data_folder, tmp_path, capsys):
+def test_calibration_goes_into_the_checkpoint(data_folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("metaseg.synthesis.strange.OF_A_KIND", 8)
     stored = small_checkpoint("attention_unet")
     folder = tmp_path / "attention_unet"
     save_checkpoint(folder, stored.config, stored.network.state_dict())

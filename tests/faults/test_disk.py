@@ -89,7 +89,10 @@ def commands(data: Path, model: Path, scan: Path, folder: Path) -> dict[str, lis
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["predict", "evaluate", "record", "calibrate"])
 @pytest.mark.parametrize("fault", ["full", "read-only"])
-def test_every_command_that_writes(disk: Disk, scans, model, tmp_path, capsys, name, fault):
+def test_every_command_that_writes(
+    disk: Disk, scans, model, tmp_path, capsys, monkeypatch, name, fault
+):
+    monkeypatch.setattr("metaseg.synthesis.strange.OF_A_KIND", 8)
     data = write_data_folder(tmp_path / "heads")
     shutil.copytree(model, disk.folder / "small")
     (disk.folder / "out").mkdir()
