@@ -38,11 +38,13 @@ OPEN = """
     element.addEventListener("click", (event) => {
       const button = event.target.closest("[data-open]");
       if (!button) return;
-      const detail = { scan: button.dataset.open, series: button.dataset.series ?? null };
+      const { open: scan, series = null, model, threshold = null } = button.dataset;
+      const detail = { scan, series, model, threshold };
       document.dispatchEvent(new CustomEvent("metaseg:open", { detail }));
     });
 """
-"""A row that is chosen tells the page, which shows ``detail.series`` of ``detail.scan``."""
+"""A row that is chosen tells the page, which shows ``detail.series`` of ``detail.scan`` as the row
+does."""
 
 
 def add_batch_tab(workbench: Workbench) -> None:
@@ -80,10 +82,14 @@ def add_batch_tab(workbench: Workbench) -> None:
             yield NOTHING_GIVEN, gr.update(visible=False)
             return
         names = chosen_models(workbench, model)
+        shown = BOTH if model == BOTH else names[0]
         try:
             wanted = number_in(threshold) if threshold else None
             for rows, archive in run_batch(workbench, paths, names, wanted, progress.tqdm):
-                yield batch_table(rows), gr.update(value=archive, visible=archive is not None)
+                yield (
+                    batch_table(rows, shown, wanted),
+                    gr.update(value=archive, visible=archive is not None),
+                )
         except InputError as fault:
             yield alert(fault), gr.update(visible=False)
         except OSError as fault:

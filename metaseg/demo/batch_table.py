@@ -56,17 +56,22 @@ class Row:
     """Its number there, from 1; None if it is the only one."""
 
 
-def batch_table(rows: Sequence[Row]) -> str:
-    """``rows`` as HTML. A scan that the viewer can open is a button with ``data-open``, and
-    ``data-series`` if there are several in its file."""
+def batch_table(rows: Sequence[Row], model: str, threshold: float | str | None) -> str:
+    """``rows``, made by ``model`` at ``threshold``, as HTML. A scan that the viewer can open is a
+    button with ``data-open`` and what else the viewer needs to show the same."""
     if not rows:
         return ""
     failed = sum(bool(row.failed) for row in rows)
     names = ["picture", "scan", "result", "largest"]
     names += ["notes"] * any(row.notes for row in rows) + ["failed"] * bool(failed)
+    opening = f"data-model='{escape(model)}'"
+    if threshold is not None:
+        opening += f" data-threshold='{escape(str(threshold))}'"
     columns = "".join(f"<th scope='col'>{name.capitalize()}</th>" for name in names)
     body = "".join(
-        "<tr>" + "".join(f"<td class='{name}'>{_cell(row, name)}</td>" for name in names) + "</tr>"
+        "<tr>"
+        + "".join(f"<td class='{name}'>{_cell(row, name, opening)}</td>" for name in names)
+        + "</tr>"
         for row in rows
     )
     return (
@@ -76,7 +81,7 @@ def batch_table(rows: Sequence[Row]) -> str:
     )
 
 
-def _cell(row: Row, name: str) -> str:
+def _cell(row: Row, name: str, opening: str) -> str:
     match name:
         case "picture":
             return _picture(row)
@@ -84,7 +89,7 @@ def _cell(row: Row, name: str) -> str:
             series = "" if row.series is None else f"data-series='{row.series}' "
             return (
                 f"<button type='button' class='open' data-open='{escape(row.opens)}' {series}"
-                f"title='Open in the viewer'>{escape(row.scan)}</button>"
+                f"{opening} title='Open in the viewer'>{escape(row.scan)}</button>"
             )
         case "notes":
             return escape(" ".join(row.notes))

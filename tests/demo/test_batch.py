@@ -32,9 +32,12 @@ def test_the_table_of_a_batch(workbench, tmp_path):
     bad = tmp_path / "<b>bad.png"
     bad.write_text("no picture")
     rows, _ = whole_batch(workbench, [SLICE, str(bad)], ["unet", "nested_unet"], 0.3)
-    table = batch_table(rows)
+    table = batch_table(rows, "unet", 0.3)
     assert "2 scans, 1 failed." in table and table.count("<img src='data:image/jpeg") == 1
-    assert f"data-open='{SLICE}'" in table and table.count("data-open") == 1
+    assert (
+        f"data-open='{SLICE}' data-model='unet' data-threshold='0.3'" in table
+        and table.count("data-open") == 1
+    )
     assert "<b>" not in table and "&lt;b&gt;bad.png is not an image" in table
     (largest,) = [row.largest for row in rows if row.largest]
     prediction = workbench.segmenter.predict_each(read_scan(SLICE), ["unet", "nested_unet"])
@@ -59,7 +62,7 @@ def test_a_zip_that_mixes_pictures_and_dicom_loses_none(workbench, tmp_path):
         ("", str(path), 1),
         ("", str(path), 2),
     ]
-    assert f"data-open='{path}' data-series='2'" in batch_table(rows)
+    assert f"data-open='{path}' data-series='2'" in batch_table(rows, "unet", None)
     chosen = [workbench.open(str(path), None, series=str(row.series)).scan for row in rows]
     assert [(scan.name, scan.voxels.shape) for scan in chosen] == [
         ("mixed", (2, 24, 20)),

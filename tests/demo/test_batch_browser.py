@@ -80,3 +80,19 @@ def test_the_table_is_read_and_a_row_opens_its_scan(browser, server, served, tmp
     expect(table).to_contain_text("Each file becomes a row.")
     expect(page.locator("#batch-zip")).to_be_hidden()
     page.close()
+
+
+def test_a_row_opens_with_its_network_and_its_threshold(page):
+    page.get_by_role("tab", name="Batch").click()
+    page.set_input_files("#batch-scans input[type=file]", OTHER)
+    page.get_by_label("U-Net (baseline)").last.check()
+    page.locator("#batch-threshold textarea").fill("0.9")
+    page.locator("#batch-start").click()
+    table = page.locator("#batch-table")
+    expect(table).to_contain_text("1 scan, none failed.")
+    size = table.locator(".largest").last.inner_text().split(" · ")[1]
+    table.get_by_role("button", name=OTHER.name).click()
+    wait_for(page, OTHER.name.split(".")[0])
+    expect(page.locator("[name=network]:checked")).to_have_value("unet")
+    expect(page.locator("#threshold-number")).to_have_value("0.9")
+    expect(page.locator("#regions li").first).to_contain_text(size)

@@ -87,6 +87,17 @@ def test_a_review_is_not_left_by_accident(page):
     page.once("dialog", lambda dialog: dialog.accept())
     carry(page, "paste", OTHER)
     wait_for(page, OTHER.name.split(".")[0])
+    page.locator("#regions .reject").first.click()
+    page.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+    page.locator("#clear").click()
+    assert asked.pop() == "Remove the scan? The review of this one will be lost."
+    expect(page.locator("#verdict")).to_contain_text("Reviewed: 1 region rejected.")
+    carry(page, "drop", SLICE, OTHER)  # goes to Batch, and this one stays
+    expect(page.locator("#batch-scans")).to_contain_text(SLICE.stem)
+    page.get_by_role("tab", name="Scan").click()
+    expect(page.locator("#verdict")).to_contain_text("Reviewed: 1 region rejected.")
+    page.locator("#undo").click()
+    expect(page.locator("#verdict")).not_to_contain_text("Reviewed")
     carry(page, "paste", SLICE)  # nothing to lose, nothing to ask
     wait_for(page, SLICE.name.split(".")[0])
     page.locator("#regions .reject").first.click()

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from metaseg.demo.store import store
+from metaseg.demo.workbench import BOTH
 from tests.demo.browser import (
     ORANGE,
     SLICE,
@@ -51,6 +52,8 @@ def test_a_reload_brings_back_scan_choices_and_review(browser, server):
         shutil.rmtree(folder)
     page.reload()
     expect(page.locator("#link-trouble")).to_contain_text("no longer on the server")
+    expect(page.locator("[name=network]:checked")).to_have_value(BOTH)
+    expect(page.locator("#own")).to_contain_text("each its own")
     wait_for(page, "Meningioma, axial")
     page.close()
 

@@ -1,6 +1,6 @@
 // What the server answers, and what is asked of it.
 
-import { choice, find, findAll, on, open, redraw, tell, view } from "./state.js";
+import { choice, chosenNetworks, find, findAll, on, open, redraw, tell, view } from "./state.js";
 import { fullestSlice, goTo } from "./slices.js";
 import { Voxels } from "./voxels.js";
 
@@ -20,7 +20,10 @@ export function connect(found) {
   };
   hear("reply", replied);
   document.addEventListener("metaseg:lost", () => {
-    if (asking) say({ words: "The server did not answer.", again: true });
+    if (asking) {
+      say({ words: "The server did not answer.", again: true });
+      tell("withdrawn");
+    }
     asking = false;
   });
   hear("view", (answer) => answer.id === choice.id && tell("view", answer));
@@ -51,8 +54,13 @@ export function ask(pause = PAUSE) {
   if (!choice.scan) return;
   open.current = false;
   choice.question += 1;
+  // What was cancelled does not begin again by itself.
+  if (paused && !chosenNetworks().every(({ name }) => open.complete.has(name))) {
+    tell("withdrawn");
+    return;
+  }
+  paused = false;
   for (const box of findAll("#verdict, #regions")) box.setAttribute("aria-busy", "true");
-  if (paused) return;
   later = setTimeout(() => {
     asking = true;
     send("ask");
@@ -93,6 +101,7 @@ export const untilHalted = () => loads.signal;
 export function cancel() {
   halt();
   paused = true;
+  tell("withdrawn");
   say({ words: "Cancelled.", again: true });
 }
 
@@ -135,6 +144,7 @@ function replied(reply) {
   if (reply.alert) {
     asking = false;
     say({ words: reply.alert, bad: true });
+    tell("withdrawn");
   }
   if (reply.findings) receiveFindings(reply.findings);
 }

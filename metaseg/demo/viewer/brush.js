@@ -2,7 +2,8 @@
 
 import { choice, find, findAll, heldBack, on, redraw, tell, view } from "./state.js";
 import { add, beginStroke } from "./review.js";
-import { cut, middle } from "./stage.js";
+import { MOVES, moveTo } from "./gestures.js";
+import { cut, inSight, middle } from "./stage.js";
 import { fromCut } from "./voxels.js";
 
 const NOTHING_HERE = "The networks see nothing at this place: paint the lesion instead.";
@@ -97,8 +98,6 @@ on("hover", (place) => {
   redraw();
 });
 
-const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-
 // With a tool and the focus on the pictures, arrows move its cursor and Space uses it.
 export function useKey(event) {
   if (!view.tool) return false;
@@ -110,8 +109,15 @@ export function useKey(event) {
   view.cursor ??= middle();
   if (MOVES[event.key]) {
     const far = event.shiftKey ? 10 : 2;
-    view.cursor = view.cursor.map((at, axis) => at + far * MOVES[event.key][axis]);
-    redraw();
+    const { crop, width, height } = cut();
+    const [left, right, top, bottom] = view.factor > 1 ? [0, width, 0, height]
+      : [crop.left, crop.right, crop.top, crop.bottom];
+    const within = (at, low, high) => Math.min(high - 0.5, Math.max(low + 0.5, at));
+    const [dx, dy] = MOVES[event.key];
+    const [x, y] = view.cursor;
+    view.cursor = [within(x + far * dx, left, right), within(y + far * dy, top, bottom)];
+    if (inSight(view.cursor)) redraw();
+    else moveTo(view.cursor[0] / width, view.cursor[1] / height);
     return true;
   }
   if (event.key !== " " && event.key !== "Enter") return false;

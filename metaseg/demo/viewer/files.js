@@ -2,7 +2,8 @@
 
 import { ask, begin, send, untilHalted } from "./answers.js";
 import { choice, config, find, findAll, open, tell, view } from "./state.js";
-import { showTruth } from "./panel.js";
+import { sensitivePoint, showChoice, showTruth } from "./panel.js";
+import { mayLeave } from "./review.js";
 import { zipOf } from "./zip.js";
 
 class Refusal extends Error {}
@@ -38,18 +39,12 @@ const nameOf = (path) => {
 const showTab = (title) => findAll("#tabs [role=tab]")
   .find((one) => one.textContent.trim() === title)?.click();
 
-const reviewed = () => open.review && !open.review.isEmpty();
-
-// Whether what is open may be left: a review is work that comes back with the same tab alone.
-const mayLeave = () => !reviewed()
-  || window.confirm("Open another scan? The review of this one will be lost.");
-
-// A page cannot tell a reload, which brings the review back, from a close or Back, which loses it.
-window.addEventListener("beforeunload", (event) => reviewed() && event.preventDefault());
-
-// A scan that the server has already: a row of Batch.
-export function openScan({ scan, series }) {
+// A scan that the server has already: a row of Batch, with the networks and the threshold of the row.
+export function openScan({ scan, series, model, threshold }) {
   if (!mayLeave()) return;
+  choice.model = model;
+  choice.threshold = threshold === "sensitive" ? sensitivePoint() : threshold && Number(threshold);
+  showChoice();
   showTab("Scan");
   begin(scan, null, nameOf(scan), { series });
 }
@@ -129,15 +124,12 @@ const isWanted = ({ name }) => !name.startsWith(".")
 // Several DICOM files are slices, and go to the viewer together.
 async function take(given) {
   const files = given.length > 1 ? given.filter(isWanted) : given;
-  if (!files.length || !mayLeave()) return;
-  if (files.length < 2) {
-    showTab("Scan");
-    openFile(files[0]);
-    return;
-  }
-  const slices = (await Promise.all(files.map(isDicom))).every(Boolean);
-  if (!slices) return openMany(files);
+  if (!files.length) return;
+  const many = files.length > 1;
+  if (many && !(await Promise.all(files.map(isDicom))).every(Boolean)) return openMany(files);
+  if (!mayLeave()) return;
   showTab("Scan");
+  if (!many) return openFile(files[0]);
   const name = `${files.length} DICOM files`;
   again = () => take(given);
   begin(null, null, name);

@@ -31,6 +31,13 @@ export function moveTo(x, y, factor = view.factor) {
   redraw();
 }
 
+export const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+// By a share of what is in view.
+export function panBy(dx, dy) {
+  moveTo(view.x + (dx * 0.1) / view.factor, view.y + (dy * 0.1) / view.factor);
+}
+
 // Zoom until a box of the image fills a third of the picture, but keep surroundings visible.
 export function zoomTo([top, bottom, left, right]) {
   const { crop, width, height } = cut();
@@ -93,7 +100,7 @@ function pan(canvas, dx, dy) {
 }
 
 // To the right for more contrast, up for more brightness.
-function windowBy(dx, dy) {
+export function windowBy(dx, dy) {
   const width = Math.min(510, Math.max(8, view.high - view.low - dx));
   const level = (view.high + view.low) / 2 + dy;
   view.low = Math.max(-255, level - width / 2);

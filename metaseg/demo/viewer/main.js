@@ -3,7 +3,7 @@
 import { begin, cancel, connect } from "./answers.js";
 import { chooseTool, useKey } from "./brush.js";
 import { forgetTruth, openExample, openScan, runAgain, watchFiles } from "./files.js";
-import { fit, watchGestures, zoomBy } from "./gestures.js";
+import { fit, MOVES, panBy, watchGestures, windowBy, zoomBy } from "./gestures.js";
 import { chooseNetwork, clear, setThreshold, showAnyway, showChoice, stepThreshold } from "./panel.js";
 import { STEPS } from "./masks.js";
 import { recall } from "./memory.js";
@@ -147,13 +147,18 @@ function changed(event) {
   else if (target.name === "network") chooseNetwork(target.value);
 }
 
+// Where outlines in the browser are those of the server.
+const onGrid = (value) => Math.round(value * STEPS) / STEPS;
+
 // Once the number is whole: half of it is another threshold.
 function typed({ target }) {
   if (target.id !== "threshold-number") return;
   const value = target.valueAsNumber;
-  if (value >= 0 && value <= 1) setThreshold(Math.round(value * STEPS) / STEPS);
+  if (value >= 0 && value <= 1) setThreshold(onGrid(value));
   else showChoice();
 }
+
+const STEP = 16; // of grey levels
 
 const KEYS = {
   ArrowLeft: ACTIONS.previous, ArrowRight: ACTIONS.next, ArrowUp: ACTIONS.previous,
@@ -162,6 +167,8 @@ const KEYS = {
   v: () => setLayout(view.layout === "one" ? "side" : "one"),
   "+": ACTIONS.in, "-": ACTIONS.out, 0: () => { fit(); redraw(); }, f: fullScreen,
   c: ACTIONS.enhance,
+  ",": () => windowBy(0, STEP), ".": () => windowBy(0, -STEP),
+  "<": () => windowBy(-STEP, 0), ">": () => windowBy(STEP, 0),
   p: () => chooseTool("paint"), e: () => chooseTool("erase"), a: () => chooseTool("add"),
   x: () => inView(view.selected) && rejectRegion(view.selected.number),
 };
@@ -185,8 +192,14 @@ function pressed(event) {
   }
   const moves = event.key.startsWith("Arrow");
   if (moves && event.target.closest?.("[role=tab], [type=radio], [type=range]")) return;
+  const within = event.target.closest?.("#pictures");
+  if (moves && event.shiftKey && within && view.factor > 1) {
+    event.preventDefault();
+    panBy(...MOVES[event.key]);
+    return;
+  }
   // Up and down scroll the page unless the pictures have the focus.
-  if (/Arrow(Up|Down)/.test(event.key) && !event.target.closest?.("#pictures")) return;
+  if (/Arrow(Up|Down)/.test(event.key) && !within) return;
   const action = KEYS[event.key];
   if (!action || ("peax".includes(event.key) && find("#review").hidden)) return;
   event.preventDefault();
@@ -203,7 +216,7 @@ on("draw", () => {
 on("link", ({ model, threshold, faults }) => {
   if (started) return;
   if (model) choice.model = model;
-  choice.threshold = threshold;
+  choice.threshold = threshold === null ? null : onGrid(threshold);
   begun(faults, recall());
 });
 
@@ -236,6 +249,7 @@ on("scene", () => { reopened = 0; });
 on("notice", (notice) => {
   if (!notice?.bad || choice.id !== reopened) return;
   Object.assign(choice, { model: config.both, threshold: null });
+  showChoice();
   openExample(0, true);
   warn(notice.words.startsWith(config.gone) ? "The last scan is no longer on the server: open it again."
     : `The last scan could not be opened: ${notice.words}`);

@@ -21,7 +21,7 @@ function forget() {
 }
 
 // A pixel of probability 0 is never a lesion.
-const levelOf = (value) => Math.max(1, Math.ceil(value * STEPS - 1e-6));
+export const levelOf = (value) => Math.max(1, Math.ceil(value * STEPS - 1e-6));
 
 function settingsOf(network) {
   const volume = open.scene.shape[0] > 1 ? network.volume : null;

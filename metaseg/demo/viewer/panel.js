@@ -1,8 +1,12 @@
 // The panel beside the pictures: network, threshold, verdict, regions, exports.
 
 import { ask, begin, clearScene, halt, send } from "./answers.js";
+import { levelOf, STEPS } from "./masks.js";
+import { mayLeave } from "./review.js";
 import { offer } from "./takes.js";
 import { choice, chosenNetworks, config, find, findAll, heldBack, on, open, redraw, tell, view } from "./state.js";
+
+const UNMEASURED = "What is outlined has not been measured.";
 
 // ---- network and threshold
 
@@ -33,15 +37,18 @@ export function showChoice() {
   showTicks();
 }
 
+// The highest of the chosen networks, at which none has more false positives than at its own, on the
+// grid where outlines in the browser are those of the server. Null if there is none.
+export function sensitivePoint() {
+  const sensitive = chosenNetworks().map((network) => network.sensitive).filter(Boolean);
+  return sensitive.length ? levelOf(Math.max(...sensitive)) / STEPS : null;
+}
+
 // The operating points of the chosen networks, each a button that goes there.
 function showTicks() {
   const ticks = new Map();
-  // The highest of several: at it, none has more false positives than at its own.
-  const sensitive = chosenNetworks().map((network) => network.sensitive).filter(Boolean);
-  if (sensitive.length) {
-    const highest = Math.max(...sensitive);
-    ticks.set(highest, `sensitive ${rounded(highest)}`);
-  }
+  const sensitive = sensitivePoint();
+  if (sensitive) ticks.set(sensitive, `sensitive ${rounded(sensitive)}`);
   // One for all: where their thresholds differ, it stands between them and means each its own.
   const own = new Set(ownThresholds());
   ticks.set(startOf(), own.size > 1 ? "default" : `default ${[...own][0]}`);
@@ -97,9 +104,22 @@ on("opened", () => {
 
 export function showTruth() {
   find("#forget-truth").hidden = !choice.truth;
-  find("#ground-truth span").textContent = choice.truth ? "Ground truth ✓" : "+ Ground truth";
+  const known = open.truthFor === choice.truth;
+  const state = open.truth ? "Ground truth ✓" : "Ground truth not used";
+  find("#ground-truth span").textContent = !choice.truth ? "+ Ground truth"
+    : known ? state : "Ground truth …";
   find("#truth-row").hidden = !choice.scan;
 }
+
+on("voxels", showTruth);
+
+// No words about other outlines than those that are drawn.
+on("withdrawn", () => {
+  for (const box of ["#regions", "#rejected", "#figures"]) find(box).replaceChildren();
+  find("#verdict").textContent = open.networks.size && !heldBack() ? UNMEASURED : "";
+  for (const box of findAll("#verdict, #regions")) box.removeAttribute("aria-busy");
+  for (const box of ["#handover", "#more", "#review"]) find(box).hidden = true;
+});
 
 export function showAnyway() {
   view.anyway = choice.id;
@@ -158,6 +178,7 @@ on("reviewed", () => {
 
 // The scan and its ground truth are removed from the server at once.
 export function clear() {
+  if (!mayLeave("Remove the scan?")) return;
   halt();
   Object.assign(choice, { scan: null, truth: null });
   clearScene();

@@ -111,6 +111,15 @@ function fromJson(text, [, height, width]) {
   return { ...regions, painted: marksOf(painted), erased: marksOf(erased) };
 }
 
+const reviewed = () => open.review && !open.review.isEmpty();
+
+// Whether what is open may be left: a review is work that comes back with the same tab alone.
+export const mayLeave = (asked = "Open another scan?") => !reviewed()
+  || window.confirm(`${asked} The review of this one will be lost.`);
+
+// A page cannot tell a reload, which brings the review back, from a close or Back, which loses it.
+window.addEventListener("beforeunload", (event) => reviewed() && event.preventDefault());
+
 on("scene", () => {
   open.review = new Review(open.scene.shape);
   // A reload brings a review with it; one step takes back all of it.
@@ -207,8 +216,9 @@ export function beginStroke(erases) {
     },
     show: () => review.show(state),
     end() {
+      if (!copies.size) return this.cancel();
       review.drawing = false;
-      changed();
+      return changed();
     },
     cancel() {
       review.drawing = false;

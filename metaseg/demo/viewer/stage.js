@@ -119,6 +119,13 @@ export function frameOf(canvas) {
   return { scale, w, h, x: w / 2 - x * scale, y: h / 2 - y * scale * aspect };
 }
 
+// Whether a place of the image is within the pictures.
+export function inSight([x, y]) {
+  const frame = frameOf(find("#pictures canvas"));
+  const [left, top] = [frame.x + x * frame.scale, frame.y + y * frame.scale * cut().aspect];
+  return left >= 0 && top >= 0 && left <= frame.w && top <= frame.h;
+}
+
 // A pointer's place in the image.
 export function placeOf(canvas, event) {
   const box = canvas.getBoundingClientRect();
