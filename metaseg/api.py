@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from metaseg.checkpoint import CONFIG, WEIGHTS
-from metaseg.errors import disk_errors, memory_errors
+from metaseg.errors import InputError, disk_errors, memory_errors
 from metaseg.files import output_folder, shortened
-from metaseg.findings.files import write_results
+from metaseg.findings.files import all_or_none, write_results
 from metaseg.findings.lesions import Lesion
 from metaseg.findings.report import Findings, find
 from metaseg.hub.resolve import from_pretrained, local_folder
@@ -89,18 +89,17 @@ class Result:
         and a contact sheet as well, and what comes from DICOM a DICOM-SEG and, where there are
         lesions, a structured report.
 
-        The files begin with ``name``, by default the scan's. Returns their paths. Raises InputError
-        if the folder cannot be made or written to.
+        The files begin with ``name``, by default the scan's. Returns their paths. All are written
+        or none. Raises InputError if ``name`` cannot begin the name of a file, or the folder cannot
+        be made or written to.
         """
+        name = shortened(name or self.scan.name)
+        if "/" in name or "\0" in name:
+            raise InputError(f"{name!r} cannot begin the name of a file: use letters and digits.")
         folder = output_folder(Path(folder))
-        with disk_errors():
+        with disk_errors(), all_or_none(folder, name) as partial_folder:
             _, files = write_results(
-                folder,
-                shortened(name or self.scan.name),
-                self.segmenter,
-                self.scan,
-                self.prediction,
-                self._found,
+                partial_folder, name, self.segmenter, self.scan, self.prediction, self._found
             )
         return [folder / file for file in files]
 

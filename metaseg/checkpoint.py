@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from metaseg.config import Config
 from metaseg.errors import InputError
-from metaseg.files import write_json, write_whole
+from metaseg.files import path_of, write_json, write_whole
 from metaseg.preprocess import VERSION
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def read_checkpoint(
     """As ``load_checkpoint``, for a folder that is known to be whole: its network is built when it
     is first used, and a fault of the weights besides a flipped bit is told then."""
     folder = Path(folder)
-    name = name or folder.name
+    name = name or path_of(folder).name
     config = read_config(folder, name)
     try:
         data = (folder / WEIGHTS).read_bytes()

@@ -5,6 +5,7 @@ import json
 import math
 import re
 from contextlib import suppress
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,35 @@ ROW = re.compile(r"\[\n\s+(-?\d[-+.,eE\d\s]*?)\n\s+\]")
 """Numbers alone, which JSON with indents would give a line each. No text has a newline."""
 
 
+def path_of(path: str | PathLike) -> Path:
+    """``path`` from the root, so that "." and ".." have a name; a link keeps its own.
+
+    Raises InputError if it is empty, as a variable that is not set: it would be the current folder.
+    """
+    if path == "":
+        raise InputError("The name of a file or folder is empty: state it.")
+    whole = Path(path).absolute()
+    return whole.resolve() if whole.name == ".." else whole
+
+
 def shortened(name: str) -> str:
     """``name`` so short that every file which begins with it can be written: names have 255 bytes
     at most, and a letter may take four."""
     return name.encode()[:MAX_NAME_BYTES].decode(errors="ignore")
 
 
+def check_no_folder(path: Path) -> None:
+    """Raise InputError if a folder has the place of the file ``path``."""
+    if path.is_dir():
+        raise InputError(f"{path.name} is a folder, where a file is to be written: rename it.")
+
+
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that a reader, or a killed process, never sees half of it."""
+    """Write a file so that a reader, or a killed process, never sees half of it.
+
+    Raises InputError if a folder has its place.
+    """
+    check_no_folder(path)
     partial = path.with_name(path.name + ".partial")
     try:
         partial.write_bytes(data)
@@ -35,7 +57,7 @@ def write_whole(path: Path, data: bytes) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as JSON, whole or not at all; every NaN becomes null."""
-    text = json.dumps(to_json(value), indent=2)
+    text = json.dumps(to_json(value), indent=2, allow_nan=False)  # infinity is not JSON
     write_whole(path, (ROW.sub(_on_one_line, text) + "\n").encode())
 
 

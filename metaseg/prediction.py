@@ -105,8 +105,9 @@ SENSITIVE = "sensitive"
 
 def check_threshold(threshold: object) -> float:
     """``threshold`` as a float; InputError unless it is a number from 0 to 1."""
-    if isinstance(threshold, bool) or not isinstance(threshold, int | float):
+    number = isinstance(threshold, int | float | np.integer | np.floating)
+    if not number or isinstance(threshold, bool):
         raise InputError("The threshold must be a number from 0 to 1.")
     if not 0 <= threshold <= 1:
-        raise InputError(f"The threshold {threshold:g} is outside 0 to 1: choose one within.")
+        raise InputError(f"The threshold {threshold} is outside 0 to 1: choose one within.")
     return float(threshold)

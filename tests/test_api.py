@@ -1,5 +1,6 @@
 """metaseg.segment: one call from a scan to its lesions."""
 
+import errno
 import json
 import shutil
 import subprocess
@@ -49,6 +50,8 @@ def test_another_threshold_does_not_run_the_network(result: metaseg.Result):
             replace(result, threshold=odd)
     sensitive = replace(result, threshold="sensitive")
     assert sensitive.threshold == result.segmenter.threshold("attention_unet", "sensitive")
+    for number in (np.float32(0.5), np.int64(1)):
+        assert replace(result, threshold=number).threshold == number
     everything = replace(result, threshold=0.0)
     assert everything.prediction is result.prediction
     assert everything.mask.sum() > result.mask.sum()
@@ -88,6 +91,24 @@ def test_saving_writes_what_the_command_line_writes(result: metaseg.Result, tmp_
     assert (result.save(tmp_path / "api", "other"))[0].name.startswith("other")
 
 
+@pytest.mark.parametrize("name", ["sub/x", "../escaped", "/x", "a\0b"])
+def test_results_stay_in_their_folder(result: metaseg.Result, tmp_path: Path, name: str):
+    with pytest.raises(InputError, match="cannot begin the name of a file"):
+        result.save(tmp_path / "out", name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_result_is_saved_whole_or_not_at_all(result: metaseg.Result, tmp_path, monkeypatch):
+    def fill_disk(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    before = {path: path.read_bytes() for path in result.save(tmp_path)}
+    monkeypatch.setattr("metaseg.findings.files.write_json", fill_disk)
+    with pytest.raises(InputError, match="the disk is full"):
+        replace(result, threshold=0.0).save(tmp_path)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
 def test_a_model_is_loaded_once_and_again_when_its_folder_changed(tmp_path: Path):
     folder = tmp_path / "mine"
     shutil.copytree(SHIPPED / MODEL, folder)
@@ -106,12 +127,17 @@ def test_a_model_is_loaded_once_and_again_when_its_folder_changed(tmp_path: Path
         ({"scan": "missing.png"}, "missing.png cannot be opened"),
         ({"scan": np.zeros((8, 8))}, "too small"),
         ({"scan": np.zeros((64, 64, 3))}, "too small"),
+        ({"scan": np.zeros((0, 0))}, "too small"),
+        ({"scan": np.zeros((0, 64, 64))}, "too small"),
+        ({"scan": ""}, "The name of a file or folder is empty"),
         ({"scan": np.zeros(64)}, "is not a scan"),
         ({"scan": np.zeros((64, 64), complex)}, "is not a scan"),
         ({"scan": np.full((64, 64), np.nan)}, "not finite"),
         ({"scan": np.full((64, 64), 1e300)}, "not finite"),
         ({"threshold": 2}, "outside 0 to 1"),
+        ({"threshold": np.bool_(True)}, "must be a number"),
         ({"model": "nobody"}, "There is no model"),
+        ({"model": ""}, 'There is no model ""'),
         ({"ground_truth": np.zeros((8, 8))}, "a mask of the same size"),
         ({"ground_truth": np.arange(512 * 512).reshape(512, 512)}, "more than two values"),
     ],

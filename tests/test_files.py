@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from metaseg.files import write_json
 
 
@@ -11,3 +13,9 @@ def test_numbers_share_a_line_and_text_stays_as_it_is(tmp_path):
     text = (tmp_path / "a.json").read_text()
     assert json.loads(text) == value
     assert "[1 2.5" not in text and "[1, 2.5, -3e-05]" in text
+
+
+def test_infinity_is_refused_since_json_has_none(tmp_path):
+    with pytest.raises(ValueError):
+        write_json(tmp_path / "a.json", {"size": float("inf")})
+    assert not list(tmp_path.iterdir())

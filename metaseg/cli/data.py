@@ -2,6 +2,7 @@
 
 import argparse
 from collections import Counter
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -9,8 +10,8 @@ from tqdm import tqdm
 
 from metaseg.cli.options import add_modality
 from metaseg.data.case import Case, read_case
-from metaseg.data.cases import read_cases
-from metaseg.data.convert import KINDS, convert
+from metaseg.data.cases import SPLITS, read_cases
+from metaseg.data.convert import KINDS, Planned, convert
 from metaseg.data.dataset import Dataset
 from metaseg.data.layouts import LAYOUTS, read_layout
 from metaseg.errors import InputError
@@ -45,9 +46,7 @@ def run(options: argparse.Namespace) -> int:
     print(f"{options.folder.resolve().name}: {name}, {len(cases)} cases of {len(groups)} groups")
     for line in _describe(cases[0].dataset):
         print(f"  {line}")
-    for split, count in sorted(Counter(case.split for case in cases).items()):
-        patients = len({case.group for case in cases if case.split == split})
-        print(f"  {split}: {count} cases of {patients} groups")
+    _print_splits(cases)
     sizes, slices, empty, notices, faults = Counter(), 0, 0, Counter(), []
     for case in tqdm(cases, desc="Reading", unit="case", leave=False):
         try:
@@ -80,12 +79,23 @@ def run_convert(options: argparse.Namespace) -> int:
     cases = convert(options.kind, options.source, options.destination, options.modality, bar)
     groups = len({case.group for case in cases})
     print(f"{options.destination}: {len(cases)} cases of {groups} groups")
+    _print_splits(cases)
     if options.kind == "nifti" and groups == len(cases):
         print(
             "  note: each scan counts as its own patient; put several scans of one patient into "
             "one folder"
         )
     return 0
+
+
+def _print_splits(cases: Sequence[Case | Planned]) -> None:
+    counts = Counter(case.split for case in cases)
+    for split, count in sorted(counts.items()):
+        patients = len({case.group for case in cases if case.split == split})
+        print(f"  {split}: {count} cases of {patients} groups")
+    for split in SPLITS:
+        if not counts[split]:
+            print(f"  note: no case is in the split {split}: choose patients for it in cases.csv")
 
 
 def _describe(dataset: Dataset) -> list[str]:

@@ -1,9 +1,11 @@
 """python -m metaseg predict SCAN... --model NAME --threshold T --output DIR"""
 
 import argparse
+import math
+import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from tqdm import tqdm
 from metaseg.cli.studies import Outcome, Settings, Task, in_processes, segment_study
 from metaseg.data.studies import Study, find_studies
 from metaseg.errors import InputError
-from metaseg.files import output_folder, shortened
+from metaseg.files import output_folder, path_of, shortened
 from metaseg.findings.manifest import Manifest, digest_of
 from metaseg.hub.resolve import load_models
 from metaseg.prediction import SENSITIVE
@@ -27,7 +29,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "scans",
         nargs="+",
-        type=Path,
+        type=path_of,
         metavar="SCAN",
         help="picture, NIfTI volume, DICOM file, folder or zip, or a folder of these",
     )
@@ -74,7 +76,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="ADDRESS",
         help="use the Ray cluster at ADDRESS, or the one that runs here; local starts one",
     )
-    parser.add_argument("--output", required=True, type=Path, metavar="DIR")
+    parser.add_argument("--output", required=True, type=path_of, metavar="DIR")
     parser.set_defaults(run=run)
 
 
@@ -83,18 +85,19 @@ def run(options: argparse.Namespace) -> int:
     others. Results of an earlier run with the same input and options are kept. A full disk ends the
     run."""
     checkpoint = load_models([options.model])[0]
-    if not options.min_lesion_mm3 >= 0:
-        raise InputError("The smallest lesion must be 0 mm3 or more.")
+    if not 0 <= options.min_lesion_mm3 < math.inf:
+        raise InputError("The smallest lesion must be a number, 0 mm3 or more.")
     segmenter = Segmenter([checkpoint])
     threshold = segmenter.threshold(checkpoint.name, options.threshold)
     studies, skipped = find_studies(options.scans)
-    folder = output_folder(options.output)
+    names = output_names(studies)
     for path in options.scans:
         # The next run would take the results for scans.
-        if path.is_dir() and folder.resolve().is_relative_to(path.resolve()):
+        if path.is_dir() and options.output.resolve().is_relative_to(path.resolve()):
             raise InputError(
                 f"The output folder lies in {path.name}, which holds the scans: use one outside."
             )
+    folder = output_folder(options.output)
     made_by = {
         "metaseg": __version__,
         "model": checkpoint.name,
@@ -121,7 +124,6 @@ def run(options: argparse.Namespace) -> int:
         volume=options.volume,
         slices=options.slices,
     )
-    names = output_names(studies)
     rows: dict[str, tuple[str, str, str]] = {}
     with tqdm(total=len(studies), unit="scan") as bar:
 
@@ -152,6 +154,8 @@ def run(options: argparse.Namespace) -> int:
             if isinstance(outcome, InputError):
                 fail(task.study, task.name, task.digest, outcome)
                 continue
+            for notice in outcome.pop("notices"):
+                tqdm.write(f"{task.name}: {notice}", file=sys.stderr)
             manifest.add(task.name, task.digest, "done", source=task.study.label, **outcome)
             note(task.name, task.study.label, "done", _found(outcome["lesions"]))
     table = [rows[name] for name in names]
@@ -200,19 +204,16 @@ def _threshold(text: str) -> float | str:
 
 def output_names(studies: list[Study]) -> list[str]:
     """A name for the results of each study: its own; of equal ones the parent folder's with it; of
-    those still equal the ending with it."""
-    ways: list[Callable[[Study], str]] = [
-        lambda study: study.name,
-        lambda study: f"{study.path.resolve().parent.name}_{study.name}",
-        lambda study: f"{study.path.resolve().parent.name}_{study.path.name.replace('.', '_')}",
-    ]
-    names = [""] * len(studies)
-    for way in ways:
-        counts = Counter(names)
-        names = [
-            shortened(way(study)) if not name or counts[name] > 1 else name
-            for study, name in zip(studies, names)
-        ]
+    those still equal the ending with it; then the same with one folder more, and so on."""
+    names = [shortened(study.name) for study in studies]
+    folders = [Path(os.path.normpath(study.path)).parent.parts[1:] for study in studies]
+    for depth in range(1, max(map(len, folders)) + 1):
+        for with_ending in (False, True):
+            counts = Counter(names)
+            for index, study in enumerate(studies):
+                if counts[names[index]] > 1:
+                    own = study.path.name.replace(".", "_") if with_ending else study.name
+                    names[index] = shortened("_".join((*folders[index][-depth:], own)))
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise InputError(f"Two scans would both be written as {twice[0]}: rename one of them.")
@@ -220,6 +221,8 @@ def output_names(studies: list[Study]) -> list[str]:
 
 
 def _digest(path: Path) -> str:
+    if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe can be read only once
+        raise InputError(f"{path.name} is not a file: save it as one.")
     try:
         return digest_of(path)
     except OSError as error:

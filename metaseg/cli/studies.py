@@ -1,26 +1,25 @@
 """One study after the other, or several at once: what ``metaseg predict`` does with each."""
 
 import os
-import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.connection import wait as wait_for_end
 from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile
 
 import cv2
 
 from metaseg.data.studies import Study
 from metaseg.errors import InputError, memory_errors
-from metaseg.findings.files import DICOM_KINDS, write_results
-from metaseg.findings.report import find
+from metaseg.findings.files import all_or_none, write_results
+from metaseg.findings.report import RESEARCH_USE, find
 from metaseg.hub.resolve import load_models
 from metaseg.runtime.threads import threads
 from metaseg.scan import Scan, read_scan
@@ -62,7 +61,7 @@ class Task:
 
 
 Outcome = dict[str, Any] | InputError
-"""``seconds``, ``lesions`` and ``files``, or why there are none."""
+"""``seconds``, ``lesions``, ``files`` and ``notices``, or why there are none."""
 
 
 def open_segmenter(settings: Settings) -> Segmenter:
@@ -80,7 +79,7 @@ def segment_study(
     """Segment one study and write its results, all or none."""
     path, (model,) = task.study.path, segmenter.checkpoints
     try:
-        with memory_errors(path.name), _all_or_none(settings.folder, task.name) as folder:
+        with memory_errors(path.name), all_or_none(settings.folder, task.name) as folder:
             scan = _read(path, settings)
             prediction = segmenter.predict(scan, model, progress)
             minimum = settings.minimum if scan.is_volume else 0
@@ -90,7 +89,12 @@ def segment_study(
             )
     except InputError as error:
         return error
-    return {"seconds": report.seconds, "lesions": len(report.lesions), "files": files}
+    return {
+        "seconds": report.seconds,
+        "lesions": len(report.lesions),
+        "files": files,
+        "notices": [notice for notice in report.notices if notice != RESEARCH_USE],
+    }
 
 
 def in_processes(
@@ -140,25 +144,18 @@ def _segment(task: Task) -> Outcome:
     return segment_study(*_opened[0], task)
 
 
-@contextmanager
-def _all_or_none(folder: Path, name: str) -> Iterator[Path]:
-    """A folder whose files move to ``folder`` at the end, so that a killed run or a full disk
-    leaves no partial file among the results."""
-    partial_folder = folder / f".{name}.partial"
-    shutil.rmtree(partial_folder, ignore_errors=True)
-    partial_folder.mkdir()
-    try:
-        yield partial_folder
-        for kind in DICOM_KINDS:  # not every result has them, and an old one must not stay
-            (folder / f"{name}_{kind}.dcm").unlink(missing_ok=True)
-        for file in partial_folder.iterdir():
-            file.replace(folder / file.name)
-    finally:
-        shutil.rmtree(partial_folder, ignore_errors=True)
-
-
 def _read(path: Path, settings: Settings) -> Scan:
     scan = read_scan(path, settings.series, settings.volume)
+    unused = [
+        f"The option --{option} does not apply to this scan."
+        for option, value, applies in (
+            ("series", settings.series, scan.sources or path.is_dir() or is_zipfile(path)),
+            ("volume", settings.volume, not scan.sources and scan.orientation is not None),
+            ("plane", settings.plane, scan.is_volume),
+        )
+        if value is not None and not applies
+    ]
     if settings.plane is not None and scan.is_volume:
         scan = in_plane(scan, settings.plane)
-    return replace(scan, spacing=None) if settings.ignore_spacing else scan
+    spacing = None if settings.ignore_spacing else scan.spacing
+    return replace(scan, spacing=spacing, notices=(*scan.notices, *unused))

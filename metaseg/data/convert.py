@@ -68,8 +68,13 @@ def convert(
     # Left over from a killed run.
     shutil.rmtree(partial_folder, ignore_errors=True)
     try:
-        for name in ("images", "masks"):
-            (partial_folder / name).mkdir(parents=True)
+        try:
+            for name in ("images", "masks"):
+                (partial_folder / name).mkdir(parents=True)
+        except OSError as error:
+            raise InputError(
+                f"The data folder {destination} cannot be created: choose another."
+            ) from error
         rows, faults = [], []
         for case in progress(planned):
             try:
@@ -157,7 +162,12 @@ def _pair(source: Path) -> dict[str, tuple[str, Path, Path]]:
     pairs, faults = {}, []
     for image in sorted(source.rglob("*.nii*")):
         stem, ending = _split_name(image)
-        if stem.endswith(MASKS) or ending not in (".nii", ".nii.gz"):
+        if ending not in (".nii", ".nii.gz"):
+            continue
+        if own := next((end for end in MASKS if stem.endswith(end)), None):
+            scan = f"{stem.removesuffix(own)}{ending}"
+            if not image.with_name(scan).is_file():
+                faults.append(f"{image.name} has no {scan}: add it, or remove the mask.")
             continue
         masks = [image.with_name(f"{stem}{end}{ending}") for end in MASKS]
         mask = next((mask for mask in masks if mask.is_file()), None)

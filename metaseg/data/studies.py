@@ -1,5 +1,6 @@
 """Find the scans in the paths given by a user, and the files that are not scans."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ class Study:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file in a folder that is not a scan."""
+    """A file in a folder that is not a scan, or a scan that was found before."""
 
     label: str
     reason: str
@@ -35,14 +36,15 @@ def find_studies(paths: Sequence[Path]) -> tuple[list[Study], list[Skipped]]:
 
     A given file always counts as a scan. In a folder with DICOM files directly in it, these and
     those of its subfolders are one scan, and every other image is a scan of its own. Any other
-    folder contains studies: each file and each folder in it is searched in the same way. Raises
-    InputError if a folder has no scan. Nothing is decoded: damaged files are found later.
+    folder contains studies: each file and each folder in it is searched in the same way. A scan
+    that is given twice, or linked to, counts once. Raises InputError if a folder has no scan.
+    Nothing is decoded: damaged files are found later.
     """
     studies: list[Study] = []
     skipped: list[Skipped] = []
     for path in paths:
         if not path.is_dir():
-            studies.append(Study(path, display_name(path.resolve()), path.name))
+            studies.append(Study(path, display_name(path), path.name))
             continue
         before = len(studies)
         try:
@@ -56,7 +58,17 @@ def find_studies(paths: Sequence[Path]) -> tuple[list[Study], list[Skipped]]:
                 _look_into(child, child.name, studies, skipped)
         if len(studies) == before:
             raise InputError(f"{path.name} contains no scan: use a folder of studies.")
-    return studies, skipped
+    return _once(studies, skipped), skipped
+
+
+def _once(studies: list[Study], skipped: list[Skipped]) -> list[Study]:
+    """``studies`` without those that are another's file or folder, which ``skipped`` names."""
+    once: dict[str, Study] = {}
+    for study in studies:
+        first = once.setdefault(os.path.realpath(study.path), study)
+        if first is not study:
+            skipped.append(Skipped(study.label, f"the same as {first.label}"))
+    return list(once.values())
 
 
 def _look_into(path: Path, label: str, studies: list[Study], skipped: list[Skipped]) -> None:
@@ -70,8 +82,7 @@ def _look_into(path: Path, label: str, studies: list[Study], skipped: list[Skipp
     images = [file for file in files if kinds[file] == "image"]
     if path.is_dir() and dicom:
         count = f"{len(dicom)} DICOM file{'s' if len(dicom) > 1 else ''}"
-        name = path.resolve().name
-        studies.append(Study(path, name, f"{label or name} ({count})"))
+        studies.append(Study(path, path.name, f"{label or path.name} ({count})"))
     elif dicom:
         images = dicom
     # A folder of one image often has the patient's name, and the image a common one.
@@ -95,6 +106,8 @@ def _kind(file: Path) -> str:
     """The kind of ``file``: "DICOM", "image" (also for a zip), or why it is skipped."""
     if not is_wanted(file.name):
         return "a file of the system"
+    if file.exists() and not file.is_file():  # a pipe would wait for a writer
+        return "not a file"
     try:
         with file.open("rb") as stream:
             head = stream.read(HEAD_BYTES)

@@ -1,13 +1,15 @@
 """Result files of a prediction, the same for the command line and the API."""
 
-from collections.abc import Collection
+import shutil
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from metaseg.errors import InputError
-from metaseg.files import write_json, write_whole
+from metaseg.files import check_no_folder, write_json, write_whole
 from metaseg.findings.contact_sheet import contact_sheet
 from metaseg.findings.lesions import lesion_table
 from metaseg.findings.overlay import PREDICTION_COLOURS, draw_overlay
@@ -24,6 +26,29 @@ DICOM_KINDS = ("seg", "sr")
 """How the names of DICOM objects end, before .dcm."""
 KINDS = ("mask", "probability", "sheet", "lesions", "dicom", "overlay", "report")
 """What ``write_results`` can write."""
+
+
+@contextmanager
+def all_or_none(folder: Path, name: str) -> Iterator[Path]:
+    """A folder whose files, the results ``name``, move to ``folder`` at the end, so that a killed
+    run or a full disk leaves no partial file among the results. InputError if a folder has the
+    place of one."""
+    partial_folder = folder / f".{name}.partial"
+    shutil.rmtree(partial_folder, ignore_errors=True)
+    partial_folder.mkdir()
+    try:
+        yield partial_folder
+        places = {file: folder / file.name for file in partial_folder.iterdir()}
+        # Not every result has them, and an old one must not stay.
+        old = [folder / f"{name}_{kind}.dcm" for kind in DICOM_KINDS]
+        for path in (*old, *places.values()):
+            check_no_folder(path)
+        for path in old:
+            path.unlink(missing_ok=True)
+        for file, path in places.items():
+            file.replace(path)
+    finally:
+        shutil.rmtree(partial_folder, ignore_errors=True)
 
 
 def write_results(

@@ -88,4 +88,11 @@ def _read_scans(path: Path) -> dict[str, dict[str, Any]]:
         scans = json.loads(path.read_text(encoding="utf-8"))["scans"]
     except (OSError, ValueError, KeyError, TypeError):
         return {}  # missing or unusable
-    return {name: entry for name, entry in scans.items() if isinstance(entry, dict)}
+    if not isinstance(scans, dict):
+        return {}
+    return {name: entry for name, entry in scans.items() if _is_usable(entry)}
+
+
+def _is_usable(entry: Any) -> bool:
+    files = entry.get("files", []) if isinstance(entry, dict) else None
+    return isinstance(files, list) and all(isinstance(file, str) for file in files)

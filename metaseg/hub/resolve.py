@@ -57,7 +57,7 @@ def local_folder(name: str) -> Path | None:
     key = next((key for key in shipped_models() if name in (key, TITLES[key])), None)
     if key is not None:
         return SHIPPED / key
-    return Path(name) if Path(name).is_dir() else None
+    return Path(name) if name and Path(name).is_dir() else None
 
 
 def load_models(names: Iterable[str] = ()) -> list[Checkpoint]:

@@ -18,16 +18,15 @@ def scan_of_array(array: np.ndarray) -> Scan:
             f"An array of shape {array.shape} and type {array.dtype} is not a scan: use grey "
             "values as (height, width) or (slices, height, width)."
         )
-    voxels = array.reshape(-1, *array.shape[-2:])
-    if min(voxels.shape[1:]) < MIN_SIDE or len(voxels) == 0:
+    if array.size == 0 or min(array.shape[-2:]) < MIN_SIDE:
         raise InputError(
             f"An array of shape {array.shape} is too small: use at least {MIN_SIDE} x {MIN_SIDE} "
             "pixels, as (height, width) or (slices, height, width)."
         )
-    if voxels.size > MAX_SCAN_VOXELS:
-        raise InputError(f"The array has {voxels.size} voxels: use at most {MAX_SCAN_VOXELS}.")
+    if array.size > MAX_SCAN_VOXELS:
+        raise InputError(f"The array has {array.size} voxels: use at most {MAX_SCAN_VOXELS}.")
     with np.errstate(over="ignore"):
-        voxels = voxels.astype(np.float32)
+        voxels = array.reshape(-1, *array.shape[-2:]).astype(np.float32)
     if not np.isfinite(voxels).all():
         raise InputError(
             "The array has values that are not finite numbers in 32 bits: replace them."

@@ -36,8 +36,9 @@ def read_nifti(data: bytes, volume: int | None = None) -> Scan:
     """A NIfTI-1 or NIfTI-2 file, plain or gzipped, of two to four dimensions, as a Scan.
 
     ``volume`` chooses one volume of a 4-D file, counted from 0; None takes the first and adds a
-    notice. The orientation is that of the header's sform, or of its qform if there is no sform
-    (NIfTI-1 standard, methods 3 and 2). Raises FileError if the file cannot be read.
+    notice. A 3-D file has volume 0 alone. The orientation is that of the header's sform, or of its
+    qform if there is no sform (NIfTI-1 standard, methods 3 and 2). Raises FileError if the file
+    cannot be read.
     """
     data = _whole_file(data)
     image = _kind(data).from_bytes(data)
@@ -134,10 +135,11 @@ def _voxels(image: nibabel.Nifti1Image, volume: int | None) -> np.ndarray:
     They are scaled slice by slice: scaling the whole volume would take three times the memory.
     """
     chosen = ()
+    count = image.shape[3] if len(image.shape) > 3 else 1
+    if not 0 <= (volume or 0) < count:
+        which = f"one from 0 to {count - 1}" if count > 1 else "0, its only one"
+        raise FileError(f"has no volume {volume}: choose {which}.")
     if len(image.shape) > 3:
-        if not 0 <= (volume or 0) < image.shape[3]:
-            last = image.shape[3] - 1
-            raise FileError(f"has no volume {volume}: choose one from 0 to {last}.")
         chosen = (volume or 0, *[0] * (len(image.shape) - 4))
     if len(image.shape) == 2:
         return np.asarray(image.dataobj, np.float32)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from metaseg.errors import TOO_LARGE
+from metaseg.files import path_of
 from metaseg.limits import MAX_ASPECT, MAX_FILE_BYTES, MAX_SLICES, SPACING_MM
 from metaseg.scan.archive import HEAD_BYTES, UNOPENED, Entry, is_zip, open_folder_or_zip
 from metaseg.scan.dicom_frames import is_dicom
@@ -56,7 +57,7 @@ def read_scan(
     or a part of its description; ``volume`` one volume of a 4-D NIfTI and ``channel`` one channel
     of a colour image, both from 0.
     """
-    path = Path(path)
+    path = path_of(path)
     choice = Choice(series, volume, channel)
     with opening(path.name):
         if path.is_dir() or is_zip(_check_file(path)):
@@ -216,7 +217,7 @@ def read_mask(path: str | Path, scan: Scan, labels: tuple[int, ...] | None = Non
     Raises InputError if the size differs from the scan's or, without labels, if there are more
     than two values (0 and one of 1, 255 and 65535).
     """
-    path = Path(path)
+    path = path_of(path)
     with opening(path.name), _entries(path) as entries:
         found = [entry for entry in entries if is_dicom_seg(entry)]
         if len(found) > 1:

@@ -183,8 +183,8 @@ def test_a_folder_without_scans(tmp_path, model, capsys):
     assert "gone.nii cannot be opened" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("size", ["-1", "nan"])
-def test_smallest_lesion_below_zero(tmp_path, model, size, capsys):
+@pytest.mark.parametrize("size", ["-1", "nan", "inf"])
+def test_smallest_lesion_of_no_size(tmp_path, model, size, capsys):
     picture = tmp_path / "a.png"
     cv2.imwrite(str(picture), np.zeros((40, 40), np.uint8))
     assert predict(picture, tmp_path / "out", model, f"--min-lesion-mm3={size}") == 2
@@ -226,6 +226,7 @@ def test_an_input_that_fails_this_time_keeps_its_results(tmp_path, model, monkey
 def test_results_among_the_scans_are_refused(studies, model, capsys):
     assert predict(studies, studies / "results", model) == 2
     assert "The output folder lies in studies" in capsys.readouterr().err
+    assert not (studies / "results").exists()
 
 
 def test_other_settings_of_a_network_are_another_run(tmp_path, model, monkeypatch):

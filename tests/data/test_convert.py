@@ -1,7 +1,6 @@
 """Data folders from files of the same shape as the publishers', written here."""
 
 import csv
-import os
 import shutil
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from metaseg.data.cases import read_cases
 from metaseg.data.dataset import write_dataset
 from metaseg.data.figshare import to_eight_bit
 from metaseg.data.layouts import read_published
-from metaseg.data.splits import Listed, read_split
+from metaseg.data.splits import Listed
 from tests.conftest import DRAWN
 from tests.volumes import affine_of, save
 
@@ -162,10 +161,13 @@ def test_nifti(volumes: Path, capsys):
 def test_nifti_faults_come_at_once(volumes: Path, capsys):
     (volumes / "dataset.toml").unlink()
     (volumes / "ben_seg.nii.gz").unlink()
+    shutil.copy(volumes / "ann/visit1_mask.nii.gz", volumes / "ann/visit3_mask.nii.gz")
     assert run("nifti", volumes) == 2
     said = capsys.readouterr().err
     assert "scans has no dataset.toml: use --modality" in said
     assert "ben.nii.gz has no ben_mask.nii.gz: add it, or remove the scan." in said
+    assert "visit3_mask.nii.gz has no visit3.nii.gz: add it, or remove the mask." in said
+    (volumes / "ann/visit3_mask.nii.gz").unlink()
     labels = np.arange(20 * 24 * 5).reshape(20, 24, 5) % 4
     save(volumes / "ben_seg.nii.gz", labels.astype(np.uint8), affine_of("LPS"))
     (volumes / "ann/visit2.nii.gz").write_bytes(b"\x1f\x8bnothing")
@@ -174,6 +176,25 @@ def test_nifti_faults_come_at_once(volumes: Path, capsys):
     assert "ben: The ground truth ben_seg.nii.gz has grey values" in said
     assert "ann_visit2: visit2.nii.gz is damaged" in said
     assert nothing_is_left(volumes) and str(volumes.parent) not in said
+
+
+def test_the_split_is_told_and_what_is_empty(volumes: Path, monkeypatch, capsys):
+    note = "note: no case is in the split {}: choose patients for it in cases.csv"
+    for split, other in (("train", "test"), ("test", "train")):
+        monkeypatch.setattr(converting, "split_of", lambda group, split=split: split)
+        assert run("nifti", volumes) == 0
+        made = volumes.parent / "made"
+        assert main(["data", "check", str(made)]) == 0
+        out = capsys.readouterr().out
+        assert out.count(f"  {split}: 5 cases of 3 groups") == 2
+        assert out.count(note.format(other)) == 2 and note.format(split) not in out
+        shutil.rmtree(made)
+
+
+def test_a_data_folder_that_cannot_be_made(volumes: Path, capsys):
+    for folder in (volumes / "ben.nii.gz" / "z", Path("/proc/z")):
+        assert main(["data", "convert", "nifti", str(volumes), str(folder)]) == 2
+        assert f"{folder} cannot be created: choose another." in capsys.readouterr().err
 
 
 def test_wrong_mat_files_are_listed_and_nothing_is_left(figshare: Path, capsys):
@@ -263,31 +284,3 @@ def test_eight_bits_span_the_slice(image: np.ndarray):
     assert grey.max() == (255 if np.ptp(image.astype(int)) else 0)
     order = np.argsort(image, axis=None, kind="stable")
     assert (np.diff(grey.flat[order].astype(int)) >= 0).all()
-
-
-@pytest.mark.parametrize(
-    ("name", "cases", "groups", "test"),
-    [("t1ce_slices", 2644, 54, 540), ("flair_slices", 3623, 100, 744)],
-)
-def test_the_lists_of_the_split(name: str, cases: int, groups: int, test: int):
-    listed = read_split(name)
-    assert (len(listed), len({one.group for one in listed})) == (cases, groups)
-    assert sum(one.split == "test" for one in listed) == test
-    splits = {(one.group, one.split) for one in listed}
-    assert len(splits) == groups  # no group on both sides
-    assert (
-        len({(one.group if name == "flair_slices" else "", one.number) for one in listed}) == cases
-    )
-
-
-@pytest.mark.parametrize("name", ["t1ce_slices", "flair_slices"])
-def test_the_lists_are_those_of_the_data_folder(name: str):
-    table = Path(os.environ.get("METASEG_DATA", "")) / name / "cases.csv"
-    if "METASEG_DATA" not in os.environ or not table.is_file():
-        pytest.skip(f"METASEG_DATA does not name a folder that holds {name}")
-    rows = list(csv.DictReader(table.open()))
-    ours = {
-        (row["group"], int(row.get("slice") or row["case"]), row["split"], row.get("plane", ""))
-        for row in rows
-    }
-    assert ours == {(one.group, one.number, one.split, one.plane) for one in read_split(name)}

@@ -173,6 +173,10 @@ def test_a_volume_of_four_dimensions_is_chosen(tmp_path):
     for volume in (3, -1):
         with pytest.raises(InputError, match="choose one from 0 to 2"):
             read_scan(path, volume=volume)
+    alone = save(tmp_path / "b.nii", volume_of("LPS"), affine_of("LPS"))
+    np.testing.assert_array_equal(read_scan(alone, volume=0).voxels, volume_of("LPS").T)
+    with pytest.raises(InputError, match="has no volume 7: choose 0, its only one"):
+        read_scan(alone, volume=7)
 
 
 def test_trailing_dimensions_of_one_are_dropped(tmp_path):

@@ -1,0 +1,69 @@
+"""Which scans the paths of a user lead to, under which names."""
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from metaseg.cli.predict import output_names
+from metaseg.data.studies import Skipped, find_studies
+
+NIFTI = b"\x1f\x8b and no more"
+"""What names are made of is not decoded."""
+
+
+@pytest.fixture
+def cohort(tmp_path: Path) -> Path:
+    """Two patients with two series of the same names each."""
+    folder = tmp_path / "cohort"
+    for patient in ("p1", "p2"):
+        (folder / patient / "visit1").mkdir(parents=True)
+        for name in ("flair.nii.gz", "t1ce.nii.gz"):
+            (folder / patient / "visit1" / name).write_bytes(NIFTI)
+    return folder
+
+
+def write_to_pipe(path: Path) -> None:
+    """A pipe that gives the beginning of a scan to whoever opens it, who would wait otherwise."""
+    os.mkfifo(path)
+    threading.Thread(target=path.write_bytes, args=(NIFTI,), daemon=True).start()
+
+
+def test_equal_names_take_as_many_folders_as_it_takes(cohort: Path):
+    expected = [f"{p}_visit1_{name}" for p in ("p1", "p2") for name in ("flair", "t1ce")]
+    for paths in ([cohort], sorted(cohort.rglob("*.nii.gz"))):
+        assert output_names(find_studies(paths)[0]) == expected
+    for patient in ("p1", "p2"):
+        (cohort / patient / "visit1/t1ce.nii").write_bytes(NIFTI)
+    names = output_names(find_studies([cohort])[0])
+    assert names[4:] == ["p2_visit1_t1ce_nii", "p2_visit1_t1ce_nii_gz"]
+
+
+def test_a_link_keeps_its_own_name(tmp_path: Path):
+    (tmp_path / "store").mkdir()
+    for number in range(2):
+        (tmp_path / f"store/{number}.nii.gz").write_bytes(NIFTI)
+        (tmp_path / f"patient{number}.nii.gz").symlink_to(f"store/{number}.nii.gz")
+    (tmp_path / "store/series").mkdir()
+    (tmp_path / "store/series/1").write_bytes(b"\0" * 128 + b"DICM")
+    (tmp_path / "patient2").symlink_to("store/series")
+    studies, _ = find_studies(sorted(tmp_path.glob("patient*")))
+    assert sorted(study.name for study in studies) == ["patient0", "patient1", "patient2"]
+
+
+def test_a_scan_found_twice_counts_once(cohort: Path):
+    (cohort / "p2/visit1/again.nii.gz").symlink_to(cohort / "p1/visit1/flair.nii.gz")
+    (cohort / "round").symlink_to(cohort)
+    studies, skipped = find_studies([cohort, cohort / "p1/visit1/flair.nii.gz"])
+    assert len(studies) == 4
+    assert Skipped("flair.nii.gz", "the same as p1/visit1/flair.nii.gz") in skipped
+    assert Skipped("p2/visit1/again.nii.gz", "the same as p1/visit1/flair.nii.gz") in skipped
+
+
+def test_a_pipe_in_a_folder_is_skipped(cohort: Path):
+    write_to_pipe(cohort / "pipe")
+    (cohort / "gone").symlink_to("nothing")
+    studies, skipped = find_studies([cohort])
+    assert len(studies) == 4
+    assert skipped == [Skipped("gone", "cannot be opened"), Skipped("pipe", "not a file")]
