@@ -109,5 +109,7 @@ def check_threshold(threshold: object) -> float:
     if not number or isinstance(threshold, bool):
         raise InputError("The threshold must be a number from 0 to 1.")
     if not 0 <= threshold <= 1:
-        raise InputError(f"The threshold {threshold} is outside 0 to 1: choose one within.")
+        raise InputError(
+            f"The threshold {float(threshold):g} is outside 0 to 1: choose one within."
+        )
     return float(threshold)
