@@ -138,6 +138,7 @@ def test_nothing_stops_the_sweep(tmp_path, monkeypatch):
     assert not folder.exists() and not os.path.lexists(place.root / "link")
 
 
+@pytest.mark.slow
 def test_a_new_server_removes_what_a_dead_one_left_and_nothing_of_a_living_one(tmp_path):
     code = (
         "import pathlib, sys, time\n"

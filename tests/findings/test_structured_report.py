@@ -118,6 +118,7 @@ def test_nothing_found_gives_no_report_that_could_read_as_an_all_clear(tmp_path,
     assert "v_seg.dcm" in files and not path.exists() and seg.number_of_segments == 1
 
 
+@pytest.mark.slow
 def test_more_lesions_than_segments(tmp_path, small_segmenter):
     scan = read_scan(save_series(tmp_path / "s", series_of(ARRAY, AFFINE)))
     mask = np.zeros(scan.voxels.shape, bool)

@@ -92,6 +92,7 @@ def test_more_epochs_continue_from_before_the_cool_down(data_folder, tmp_path, d
     assert all(torch.equal(extended[name], once[name]) for name in once)
 
 
+@pytest.mark.slow
 def test_the_best_epoch_is_not_one_of_a_cool_down_that_more_epochs_replace(
     data_folder, tmp_path, monkeypatch
 ):
