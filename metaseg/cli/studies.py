@@ -146,16 +146,15 @@ def _segment(task: Task) -> Outcome:
 
 def _read(path: Path, settings: Settings) -> Scan:
     scan = read_scan(path, settings.series, settings.volume)
-    unused = [
-        f"The option --{option} does not apply to this scan."
-        for option, value, applies in (
-            ("series", settings.series, scan.sources or path.is_dir() or is_zipfile(path)),
-            ("volume", settings.volume, not scan.sources and scan.orientation is not None),
-            ("plane", settings.plane, scan.is_volume),
-        )
-        if value is not None and not applies
-    ]
+    unused = []
+    if settings.series is not None and not (scan.sources or path.is_dir() or is_zipfile(path)):
+        unused.append("series")
+    if settings.volume is not None and (scan.sources or scan.orientation is None):
+        unused.append("volume")
     if settings.plane is not None and scan.is_volume:
         scan = in_plane(scan, settings.plane)
+    elif settings.plane is not None:
+        unused.append("plane")
+    told = [f"The option --{option} does not apply to this scan." for option in unused]
     spacing = None if settings.ignore_spacing else scan.spacing
-    return replace(scan, spacing=spacing, notices=(*scan.notices, *unused))
+    return replace(scan, spacing=spacing, notices=(*scan.notices, *told))

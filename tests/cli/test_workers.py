@@ -109,7 +109,7 @@ def test_a_stopped_command_waits_for_no_study(archive, model, tmp_path):
     for worker in workers:
         worker.suspend()  # a study that takes for ever
     running.send_signal(signal.SIGINT)
-    _, errors = running.communicate(timeout=180)
+    _, errors = running.communicate(timeout=60)
     assert running.returncode == 130 and "metaseg: stopped." in errors
     assert "Traceback" not in errors
     psutil.wait_procs(workers, timeout=10)

@@ -30,7 +30,7 @@ def test_cancelling_a_network_does_not_silence_the_others(page, gate, tmp_path):
     expect(page.locator("#regions li")).to_have_count(0)
     expect(page.locator("#handover")).to_be_hidden()
     set_threshold(page, "0.6")
-    expect(page.locator("#notice")).to_contain_text("Cancelled"), "it does not begin by itself"
+    expect(page.locator("#notice")).to_contain_text("Cancelled")  # it does not begin by itself
     page.locator("#model label").first.click()
     expect(page.locator("#regions li").first).to_be_visible()
     expect(page.locator("#notice")).to_be_hidden()

@@ -158,7 +158,7 @@ function typed({ target }) {
   else showChoice();
 }
 
-const STEP = 16; // of grey levels
+const GREY_STEP = 16;
 
 const KEYS = {
   ArrowLeft: ACTIONS.previous, ArrowRight: ACTIONS.next, ArrowUp: ACTIONS.previous,
@@ -167,8 +167,8 @@ const KEYS = {
   v: () => setLayout(view.layout === "one" ? "side" : "one"),
   "+": ACTIONS.in, "-": ACTIONS.out, 0: () => { fit(); redraw(); }, f: fullScreen,
   c: ACTIONS.enhance,
-  ",": () => windowBy(0, STEP), ".": () => windowBy(0, -STEP),
-  "<": () => windowBy(-STEP, 0), ">": () => windowBy(STEP, 0),
+  ",": () => windowBy(0, GREY_STEP), ".": () => windowBy(0, -GREY_STEP),
+  "<": () => windowBy(-GREY_STEP, 0), ">": () => windowBy(GREY_STEP, 0),
   p: () => chooseTool("paint"), e: () => chooseTool("erase"), a: () => chooseTool("add"),
   x: () => inView(view.selected) && rejectRegion(view.selected.number),
 };

@@ -87,13 +87,9 @@ export function chooseNetwork(name) {
 
 on("opened", () => {
   find("#viewer").dataset.state = view.intro ? "intro" : "own";
-  for (const box of ["#doubts", "#verdict", "#regions", "#rejected", "#figures", "#notices"]) {
-    find(box).replaceChildren();
-  }
+  withdraw("");
+  for (const box of ["#doubts", "#notices"]) find(box).replaceChildren();
   find("#doubts").hidden = true;
-  find("#handover").hidden = true;
-  find("#more").hidden = true;
-  find("#review").hidden = true;
   find("#code").textContent = "";
   for (const box of findAll("#examples [data-example]")) {
     const example = config.examples[box.dataset.example];
@@ -113,13 +109,16 @@ export function showTruth() {
 
 on("voxels", showTruth);
 
-// No words about other outlines than those that are drawn.
-on("withdrawn", () => {
+// No findings, and nothing that needs them: words in the place of the verdict.
+function withdraw(words) {
   for (const box of ["#regions", "#rejected", "#figures"]) find(box).replaceChildren();
-  find("#verdict").textContent = open.networks.size && !heldBack() ? UNMEASURED : "";
+  find("#verdict").textContent = words;
   for (const box of findAll("#verdict, #regions")) box.removeAttribute("aria-busy");
   for (const box of ["#handover", "#more", "#review"]) find(box).hidden = true;
-});
+}
+
+// No words about other outlines than those that are drawn.
+on("withdrawn", () => withdraw(open.networks.size && !heldBack() ? UNMEASURED : ""));
 
 export function showAnyway() {
   view.anyway = choice.id;

@@ -216,9 +216,12 @@ export function beginStroke(erases) {
     },
     show: () => review.show(state),
     end() {
-      if (!copies.size) return this.cancel();
+      if (!copies.size) {
+        this.cancel();
+        return;
+      }
       review.drawing = false;
-      return changed();
+      changed();
     },
     cancel() {
       review.drawing = false;
