@@ -113,6 +113,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("installed")
     subprocess.run([other_python(), "-m", "venv", str(folder / "venv")], check=True, timeout=120)
     pip = [str(folder / "venv" / "bin" / "python"), "-m", "pip", "install", "-q"]
+    pip += ["--no-compile"]  # nearly all of it is never imported
     subprocess.run([*pip, str(ROOT)], check=True, timeout=900)
     yield folder / "venv" / "bin"
     shutil.rmtree(folder)  # it holds gigabytes

@@ -15,11 +15,12 @@ from metaseg.cli.studies import Outcome, Settings, Task, in_processes, segment_s
 from metaseg.data.studies import Study, find_studies
 from metaseg.errors import InputError
 from metaseg.files import output_folder, path_of, shortened
-from metaseg.findings.manifest import Manifest, digest_of
+from metaseg.findings.manifest import MANIFEST, Manifest, digest_of
 from metaseg.hub.resolve import load_models
 from metaseg.prediction import SENSITIVE
 from metaseg.runtime.threads import threads
 from metaseg.scan.planes import PLANES
+from metaseg.scan.types import readable_name
 from metaseg.segmenter import Segmenter
 from metaseg.version import __version__
 
@@ -209,12 +210,13 @@ def output_names(studies: list[Study]) -> list[str]:
     folders = [Path(os.path.normpath(study.path)).parent.parts[1:] for study in studies]
     for depth in range(1, max(map(len, folders)) + 1):
         for with_ending in (False, True):
-            counts = Counter(names)
+            counts = Counter([*names, Path(MANIFEST).stem])
             for index, study in enumerate(studies):
                 if counts[names[index]] > 1:
                     own = study.path.name.replace(".", "_") if with_ending else study.name
-                    names[index] = shortened("_".join((*folders[index][-depth:], own)))
-    twice = [name for name, count in Counter(names).items() if count > 1]
+                    name = readable_name("_".join((*folders[index][-depth:], own)))
+                    names[index] = shortened(name)
+    twice = [name for name, count in Counter([*names, Path(MANIFEST).stem]).items() if count > 1]
     if twice:
         raise InputError(f"Two scans would both be written as {twice[0]}: rename one of them.")
     return names

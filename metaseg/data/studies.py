@@ -9,7 +9,7 @@ from metaseg.errors import InputError
 from metaseg.scan import is_readable
 from metaseg.scan.archive import HEAD_BYTES, is_wanted
 from metaseg.scan.dicom_frames import is_dicom
-from metaseg.scan.types import display_name
+from metaseg.scan.types import display_name, readable_name
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def find_studies(paths: Sequence[Path]) -> tuple[list[Study], list[Skipped]]:
     skipped: list[Skipped] = []
     for path in paths:
         if not path.is_dir():
-            studies.append(Study(path, display_name(path), path.name))
+            studies.append(Study(path, display_name(path), readable_name(path.name)))
             continue
         before = len(studies)
         try:
@@ -55,7 +55,7 @@ def find_studies(paths: Sequence[Path]) -> tuple[list[Study], list[Skipped]]:
             _look_into(path, "", studies, skipped)
         else:
             for child in own:
-                _look_into(child, child.name, studies, skipped)
+                _look_into(child, readable_name(child.name), studies, skipped)
         if len(studies) == before:
             raise InputError(f"{path.name} contains no scan: use a folder of studies.")
     return _once(studies, skipped), skipped
@@ -82,13 +82,14 @@ def _look_into(path: Path, label: str, studies: list[Study], skipped: list[Skipp
     images = [file for file in files if kinds[file] == "image"]
     if path.is_dir() and dicom:
         count = f"{len(dicom)} DICOM file{'s' if len(dicom) > 1 else ''}"
-        studies.append(Study(path, path.name, f"{label or path.name} ({count})"))
+        name = readable_name(path.name)
+        studies.append(Study(path, name, f"{label or name} ({count})"))
     elif dicom:
         images = dicom
     # A folder of one image often has the patient's name, and the image a common one.
     alone = path.is_dir() and not dicom and len(images) == 1
     for file in images:
-        name = path.name if alone else display_name(file)
+        name = readable_name(path.name) if alone else display_name(file)
         studies.append(Study(file, name, _label(file, path, label)))
     for file, kind in kinds.items():
         if kind not in ("DICOM", "image"):
@@ -98,7 +99,7 @@ def _look_into(path: Path, label: str, studies: list[Study], skipped: list[Skipp
 
 
 def _label(file: Path, path: Path, label: str) -> str:
-    inner = file.relative_to(path).as_posix()
+    inner = readable_name(file.relative_to(path).as_posix())
     return label if inner == "." else f"{label}/{inner}".lstrip("/")
 
 

@@ -1,5 +1,6 @@
 """The Scan, and how to take one slice of it."""
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,9 +20,14 @@ FIRST_READ = "the first was read."
 """Ends a notice on a file with several volumes, channels or time points."""
 
 
+def readable_name(name: str) -> str:
+    """``name`` with an underscore for each byte that is not UTF-8, so that it can be written."""
+    return re.sub("[\ud800-\udfff]", "_", name)
+
+
 def display_name(path: str | Path) -> str:
-    """The file's name without its folder and its extension."""
-    name = Path(path).name
+    """The file's name without its folder and its extension, readable."""
+    name = readable_name(Path(path).name)
     for ending in ENDINGS:
         if name.lower().endswith(ending) and len(name) > len(ending):
             return name[: -len(ending)]

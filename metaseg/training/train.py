@@ -56,6 +56,7 @@ def train(
     *_, cases, judges = together(
         *weights,
         *(partial(_check_network, model, config, start) for model in models),
+        *(partial(_check_free, output / model) for model in models if not resume),
         partial(cases_of_split, data, "train", modality),
         partial(cases_of_split, judge, "train", modality) if judge else list,
     )
@@ -90,6 +91,15 @@ def train(
             write_card(folder)
         folders.append(folder)
     return folders
+
+
+def _check_free(folder: Path) -> None:
+    """Raise InputError if ``folder`` holds a network, which a new training would replace."""
+    if (folder / "config.json").exists():
+        raise InputError(
+            f"{folder.name} in the output folder is a trained network already: continue it with "
+            "--resume, or use another --output."
+        )
 
 
 def _resolve(folder: Path, output: Path) -> Path:

@@ -7,25 +7,16 @@ import cv2
 import numpy as np
 import pytest
 
-from metaseg.checkpoint import save_checkpoint
 from metaseg.cli.main import main
 from metaseg.findings.manifest import MANIFEST
 from metaseg.segmenter import Segmenter
 from metaseg.version import __version__, git_commit
-from tests.conftest import draw_head, small_checkpoint
+from tests.conftest import draw_head
 from tests.dicom_files import save_series, series_of
 from tests.findings.test_files import head_volume
 from tests.volumes import affine_of, save
 
 AFFINE = affine_of("LPS", (0.9, 0.9, 4.0))
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory) -> str:
-    folder = tmp_path_factory.mktemp("models") / "small"
-    checkpoint = small_checkpoint("unet")
-    save_checkpoint(folder, checkpoint.config, checkpoint.network.state_dict())
-    return str(folder)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from tests.faults.killing import run, run_and_kill
 from tests.training.tiny import TINY
 
 KILLS = 20
-CONFIG = replace(TINY, epochs=12)
+CONFIG = replace(TINY, epochs=6)
 
 
 def train_once(data: Path, output: Path) -> int:

@@ -1,9 +1,10 @@
-"""Coverage-guided fuzzing of the readers: python -m tests.fuzz.guided FORMAT [libFuzzer's options]
+"""Coverage-guided fuzzing of the readers: python -m tests.fuzz.guided FORMAT... [OPTIONS]
 
-Options such as -runs=100000 or -max_total_time=3600 are libFuzzer's. An input that raises anything
-but a sentence ends the run and lies in crash-... beside it.
+The options, such as -runs=100000 or -max_total_time=3600, are libFuzzer's. An input that raises
+anything but a sentence ends the run and lies in crash-... beside it.
 """
 
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -20,9 +21,21 @@ from tests.fuzz.seeds import FORMATS, SCAN_OF, seeds_of
 
 
 def main() -> None:
-    format_ = sys.argv.pop(1)
-    if format_ not in FORMATS or format_ == "dicom_folder":
-        sys.exit(f"Use one of {', '.join(FORMATS)}, but a folder.")
+    formats = [word for word in sys.argv[1:] if not word.startswith("-")]
+    if not formats or {*formats} - {*FORMATS} or "dicom_folder" in formats:
+        sys.exit(f"Use some of {', '.join(FORMATS)}, but no folder.")
+    options = [word for word in sys.argv if word not in formats]
+    for format_ in formats:
+        # atheris ends its process, and what it instruments takes long to import.
+        child = os.fork()
+        if not child:
+            fuzz(format_, options)
+        if os.waitpid(child, 0)[1]:
+            sys.exit(f"{format_}: an input raised more than a sentence.")
+
+
+def fuzz(format_: str, options: list[str]) -> None:
+    """libFuzzer on one format, which ends the process."""
     scan = SCAN_OF.get(format_) and read_scan(SCAN_OF[format_])
     folder = Path(tempfile.mkdtemp())
     seeds = folder / "seeds"
@@ -38,7 +51,7 @@ def main() -> None:
     def change(data: bytes, size: int, seed: int) -> bytes:
         return mutate(data, Random(seed))[:size]
 
-    options = [*sys.argv, "-max_len=65536", "-timeout=60", "-rss_limit_mb=4096", str(seeds)]
+    options = [*options, "-max_len=65536", "-timeout=60", "-rss_limit_mb=4096", str(seeds)]
     atheris.Setup(options, try_one, custom_mutator=change)
     atheris.Fuzz()
 

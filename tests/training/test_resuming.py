@@ -55,6 +55,8 @@ def test_resuming_on_other_terms_is_refused(data_folder, tmp_path):
         train(["unet"], [data_folder], tmp_path / "run", replace(TINY, epochs=1), resume=True)
     last = tmp_path / "run" / "unet" / "last.pt"
     before = last.read_bytes()
+    with pytest.raises(InputError, match="unet in the output folder is a trained network already"):
+        train(["unet"], [data_folder], tmp_path / "run", TINY)
     wider = replace(TINY, epochs=2, decoder_channels=(16, 16, 16, 16), learning_rate=0.5, seed=9)
     with pytest.raises(InputError, match=r"differ: decoder_channels, learning_rate, seed\.$"):
         train(["unet"], [data_folder], tmp_path / "run", wider, resume=True)
