@@ -27,10 +27,15 @@ def path_of(path: str | PathLike) -> Path:
     return whole.resolve() if whole.name == ".." else whole
 
 
+def readable_name(name: str) -> str:
+    """``name`` with an underscore for each byte that is not UTF-8, so that it can be written."""
+    return re.sub("[\ud800-\udfff]", "_", name)
+
+
 def shortened(name: str) -> str:
-    """``name`` so short that every file which begins with it can be written: names have 255 bytes
-    at most, and a letter may take four."""
-    return name.encode()[:MAX_NAME_BYTES].decode(errors="ignore")
+    """``name``, readable, and so short that every file which begins with it can be written: names
+    have 255 bytes at most, and a letter may take four."""
+    return readable_name(name).encode()[:MAX_NAME_BYTES].decode(errors="ignore")
 
 
 def check_no_folder(path: Path) -> None:

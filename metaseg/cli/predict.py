@@ -20,7 +20,6 @@ from metaseg.hub.resolve import load_models
 from metaseg.prediction import SENSITIVE
 from metaseg.runtime.threads import threads
 from metaseg.scan.planes import PLANES
-from metaseg.scan.types import readable_name
 from metaseg.segmenter import Segmenter
 from metaseg.version import __version__
 
@@ -206,17 +205,16 @@ def _threshold(text: str) -> float | str:
 def output_names(studies: list[Study]) -> list[str]:
     """A name for the results of each study: its own; of equal ones the parent folder's with it; of
     those still equal the ending with it; then the same with one folder more, and so on."""
-    names = [shortened(study.name) for study in studies]
+    names, taken = [shortened(study.name) for study in studies], Path(MANIFEST).stem
     folders = [Path(os.path.normpath(study.path)).parent.parts[1:] for study in studies]
     for depth in range(1, max(map(len, folders)) + 1):
         for with_ending in (False, True):
-            counts = Counter([*names, Path(MANIFEST).stem])
+            counts = Counter([*names, taken])
             for index, study in enumerate(studies):
                 if counts[names[index]] > 1:
                     own = study.path.name.replace(".", "_") if with_ending else study.name
-                    name = readable_name("_".join((*folders[index][-depth:], own)))
-                    names[index] = shortened(name)
-    twice = [name for name, count in Counter([*names, Path(MANIFEST).stem]).items() if count > 1]
+                    names[index] = shortened("_".join((*folders[index][-depth:], own)))
+    twice = [name for name, count in Counter([*names, taken]).items() if count > 1]
     if twice:
         raise InputError(f"Two scans would both be written as {twice[0]}: rename one of them.")
     return names

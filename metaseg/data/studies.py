@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metaseg.errors import InputError
+from metaseg.files import readable_name
 from metaseg.scan import is_readable
 from metaseg.scan.archive import HEAD_BYTES, is_wanted
 from metaseg.scan.dicom_frames import is_dicom
-from metaseg.scan.types import display_name, readable_name
+from metaseg.scan.types import display_name
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """The Scan, and how to take one slice of it."""
 
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 from pydicom import Dataset
 
 from metaseg.errors import InputError
+from metaseg.files import readable_name
 from metaseg.limits import MAX_ASPECT
 
 Codes = tuple[str, str, str]
@@ -18,11 +18,6 @@ ENDINGS = (".nii.gz", ".nii", *PICTURE_ENDINGS, ".dicom", ".dcm", ".zip")
 
 FIRST_READ = "the first was read."
 """Ends a notice on a file with several volumes, channels or time points."""
-
-
-def readable_name(name: str) -> str:
-    """``name`` with an underscore for each byte that is not UTF-8, so that it can be written."""
-    return re.sub("[\ud800-\udfff]", "_", name)
 
 
 def display_name(path: str | Path) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from accelerate import PartialState
 
+from metaseg.checkpoint import CONFIG
 from metaseg.checkpoint import read_config as read_checkpoint_config
 from metaseg.data.case import Case
 from metaseg.data.cases import cases_of_split, hold_out_validation
@@ -95,7 +96,7 @@ def train(
 
 def _check_free(folder: Path) -> None:
     """Raise InputError if ``folder`` holds a network, which a new training would replace."""
-    if (folder / "config.json").exists():
+    if (folder / CONFIG).exists():
         raise InputError(
             f"{folder.name} in the output folder is a trained network already: continue it with "
             "--resume, or use another --output."

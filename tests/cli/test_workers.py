@@ -66,7 +66,7 @@ def under_way(archive: Path, arguments: list[str], manifest: Path) -> subprocess
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # In the background a shell has it ignored.
+        # A shell has it ignored by what it runs in the background.
         preexec_fn=partial(signal.signal, signal.SIGINT, signal.default_int_handler),
     )
     end = time.monotonic() + 120
