@@ -6,12 +6,17 @@ from pathlib import Path
 import numpy as np
 
 from metaseg.data.dataset import Dataset
+from metaseg.errors import InputError
+from metaseg.files import readable_name
 from metaseg.scan import Scan, read_mask, read_scan
 
 
 @dataclass(frozen=True)
 class Case:
-    """A scan, its mask, its group (patient) and its split."""
+    """A scan, its mask, its group (patient) and its split.
+
+    Raises InputError if a name is not UTF-8: it is written into tables.
+    """
 
     name: str
     group: str
@@ -28,6 +33,11 @@ class Case:
     """The colour channel of the scan; None for a grey image."""
     row: int = 0
     """Its line in ``cases.csv``, from 2, after the header; 0 if it does not come from a table."""
+
+    def __post_init__(self) -> None:
+        for name in (self.name, self.group, self.source):
+            if name != (readable := readable_name(name)):
+                raise InputError(f"The name {readable} is not UTF-8: rename the file or folder.")
 
     @property
     def place(self) -> str:

@@ -1,6 +1,7 @@
 """Data folders from files of the same shape as the publishers', written here."""
 
 import csv
+import os
 import shutil
 from pathlib import Path
 
@@ -176,6 +177,14 @@ def test_nifti_faults_come_at_once(volumes: Path, capsys):
     assert "ben: The ground truth ben_seg.nii.gz has grey values" in said
     assert "ann_visit2: visit2.nii.gz is damaged" in said
     assert nothing_is_left(volumes) and str(volumes.parent) not in said
+
+
+def test_a_name_that_is_not_utf_8(volumes: Path, capsys):
+    (volumes / "cid").rename(volumes / os.fsdecode(b"cid\xfc"))
+    assert run("nifti", volumes) == 2
+    said = capsys.readouterr().err
+    assert "The name cid__one_t1 is not UTF-8: rename the file or folder." in said
+    assert nothing_is_left(volumes)
 
 
 def test_the_split_is_told_and_what_is_empty(volumes: Path, monkeypatch, capsys):

@@ -1,6 +1,7 @@
 """Published layouts, on tiny trees of the same shape."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -222,6 +223,14 @@ def test_copies_are_one_case_and_others_of_its_name_are_refused(tmp_path):
     write_image = next((tmp_path / "lgg-mri-segmentation").rglob("*_mask.tif"))
     write_image.write_bytes(write_image.read_bytes() + b"\0")
     with pytest.raises(InputError, match="has two cases with the name TCGA_"):
+        read_layout(tmp_path)
+
+
+def test_a_name_that_is_not_utf_8(tmp_path):
+    ucsf(tmp_path)
+    for path in sorted(tmp_path.rglob("100101A_*")):
+        path.rename(path.with_name(path.name.replace("A_", os.fsdecode(b"\xe9_"))))
+    with pytest.raises(InputError, match="The name 100101_ is not UTF-8: rename"):
         read_layout(tmp_path)
 
 
