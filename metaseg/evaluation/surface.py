@@ -1,6 +1,7 @@
 """Distances between the outlines of prediction and ground truth, by MONAI."""
 
 import math
+import warnings
 
 import numpy as np
 
@@ -29,6 +30,9 @@ def surface_measures(prediction: np.ndarray, truth: np.ndarray) -> dict[str, flo
     window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     pair = [torch.from_numpy(np.pad(m[window], 1).astype(np.float32))[None, None]
             for m in (prediction, truth)]  # fmt: skip
-    distance = compute_hausdorff_distance(*pair, include_background=True, percentile=95)
-    dice = compute_surface_dice(*pair, class_thresholds=[TOLERANCE], include_background=True)
+    with warnings.catch_warnings():
+        # MONAI warns of an argument that it passes itself, once a slice.
+        warnings.simplefilter("ignore", FutureWarning)
+        distance = compute_hausdorff_distance(*pair, include_background=True, percentile=95)
+        dice = compute_surface_dice(*pair, class_thresholds=[TOLERANCE], include_background=True)
     return {"hd95": float(distance), "surface_dice": float(dice)}
