@@ -72,6 +72,7 @@ def take_all(browser: Browser, address: str, folder: Path, scratch: Path) -> Non
     page.close()
     page = opened(browser, address, "dark", DESKTOP)
     give(page, volume(scratch))
+    page.locator("#position").fill("4")  # a bright slice
     keep(page, folder / "volume.webp")
     page.close()
     page = opened(browser, address, "dark", PHONE)
