@@ -6,7 +6,6 @@ about every fifth patient, the same ones on every machine.
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -245,7 +244,7 @@ def _by_slice(path: Path) -> tuple:
 
 def split_of(group: str) -> str:
     """``test`` for about every fifth patient, else ``train``; the same on every machine."""
-    hashed = int(hashlib.sha256(os.fsencode(group)).hexdigest(), 16)
+    hashed = int(hashlib.sha256(group.encode(errors="surrogateescape")).hexdigest(), 16)
     return "test" if hashed % 5 == 0 else "train"
 
 
