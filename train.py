@@ -8,20 +8,13 @@ from pathlib import Path
 
 import cv2
 
-try:
-    import accelerate  # noqa: F401
-except ModuleNotFoundError:
-    sys.exit("train.py needs more packages: run pip install -r requirements-train.txt.")
-
 from metaseg.cli.options import add_modality
 from metaseg.data.cases import read_cases
 from metaseg.errors import InputError, disk_errors, together
 from metaseg.files import output_folder
-from metaseg.hub.push import check_login, plain_repo_id, push_model
-from metaseg.models import ARCHITECTURES
+from metaseg.models import TITLES
 from metaseg.training.config import TrainingConfig
 from metaseg.training.recipe import add_options, read_config
-from metaseg.training.train import is_main_process, train
 
 
 def main() -> int:
@@ -30,7 +23,7 @@ def main() -> int:
         description="Train one or more networks on the training split of data folders."
     )
     parser.add_argument(
-        "--model", action="append", required=True, choices=list(ARCHITECTURES), dest="models"
+        "--model", action="append", required=True, choices=list(TITLES), dest="models"
     )
     parser.add_argument(
         "--data",
@@ -70,6 +63,11 @@ def main() -> int:
     )
     add_options(recipe)
     options = vars(parser.parse_args())
+    try:  # late, so that --help does not load torch
+        from metaseg.hub.push import check_login, plain_repo_id, push_model
+        from metaseg.training.train import is_main_process, train
+    except ModuleNotFoundError:
+        sys.exit("train.py needs more packages: run pip install -r requirements-train.txt.")
     given = {f.name: options[f.name] for f in fields(TrainingConfig) if f.name in options}
     prefix = options["push_to_hub"]
     # OpenCV's threads compete with torch's for the same cores, and slices are small.

@@ -33,6 +33,8 @@ ROOT = Path(__file__).parent.parent
 SLICE = ROOT / "examples" / "meningioma_axial.jpg"
 BITS, BLOCK = 24, 16
 PATIENCE = 3600
+BROKEN_OFF = 5
+"""Visitors who vanish in the middle of an upload, and as many in the middle of a call."""
 PART = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
 
 
@@ -245,10 +247,10 @@ def main() -> None:
 
             slow = Phase("slow uploads, and visitors who vanish beside them")
             visits = [lambda: crowd.drip(slow, seconds=20)] * 5
-            visits += [lambda n=n: crowd.vanish(n) for n in range(10)]
+            visits += [lambda n=n: crowd.vanish(n) for n in range(2 * BROKEN_OFF)]
             visits += [lambda: crowd.visit(slow, crowd.segment)] * 5
             at_once(visits)
-            states.append(state_of("after the crowds", server, Path(cache)))
+            states.append(state_of("after the crowds", server, Path(cache), kept=BROKEN_OFF))
 
             steady = Phase(f"{options.minutes:g} minutes at {options.rate:g} a second")
             for when in ("half of the steady rate", "all of it"):
@@ -266,7 +268,7 @@ def main() -> None:
         print("\n".join(state.row() for state in states))
         left = list(Path(cache).glob("metaseg-*"))
         print(f"\nFolders left when the server had ended: {len(left)}")
-        # What visitors who broke off had sent stays for its hour, but nothing is added to it.
+        # What uploads that broke off had sent stays for its hour, but nothing is added to it.
         grown = states[-1].files > states[1].files
         sys.exit(bool(left or grown or any(phase.wrong for phase in phases)))
 

@@ -10,7 +10,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import bootstrap
 
 OVERLAP_NAMES = ("dice", "iou", "precision", "recall", "f1")
 BOOTSTRAP_DRAWS = 2000
@@ -130,6 +129,8 @@ def mean_with_interval(by_group: dict[str, list[float]]) -> dict[str, float]:
     mean = float(sums.sum() / sizes.sum())
     if len(values) == 1:
         return {"mean": mean, "low": math.nan, "high": math.nan}
+    from scipy.stats import bootstrap  # late, as no mask needs it and it takes long to import
+
     interval = bootstrap(
         (sums, sizes),
         lambda s, n, axis: s.sum(axis=axis) / n.sum(axis=axis),

@@ -12,7 +12,6 @@ from metaseg.checkpoint import list_faults
 from metaseg.data.cases import HELD_OUT_BY
 from metaseg.errors import InputError
 from metaseg.training.config import TrainingConfig
-from metaseg.training.losses import build_loss
 from metaseg.training.robustness import Variation
 
 TYPES = get_type_hints(TrainingConfig)
@@ -48,6 +47,8 @@ def read_config(recipe: Path | None, given: dict[str, Any]) -> TrainingConfig:
 
     Raises InputError that lists every field that is unknown, of a wrong type or out of range.
     """
+    from metaseg.training.losses import build_loss  # late, so that --help does not load torch
+
     values = {} if recipe is None else _read_recipe(recipe)
     where = "The command line" if recipe is None else f"The recipe {recipe.name}"
     values |= given
