@@ -57,8 +57,8 @@ class Config:
     threshold: Probability
     """Default threshold: lowest probability that counts as lesion."""
     sensitive_threshold: Probability | None
-    """Threshold that finds the most lesions at up to 0.5 false positives per slice; None if not
-    determined."""
+    """Threshold that finds the most lesions at up to 0.5 false positives per slice on average;
+    None if not determined."""
     temperature: Annotated[float, Field(ge=0.01, le=100)]
     """Divides the logits to calibrate the probabilities (Guo et al. 2017)."""
     mirrored: bool

@@ -85,7 +85,8 @@ class Tally:
         and ``challenge`` (``ChallengeScores``) of volumes, whose ``challenge_unit`` is voxels where
         the spacing of any is unknown, ``precision_recall``, ``froc``, its
         points at the ``operating_points`` of the checkpoint, and ``calibration`` on brain pixels,
-        where the brain is certain, without and with the checkpoint's temperature."""
+        where the brain is certain, with the checkpoint's temperature, and with that undone in the
+        mean of all views."""
         brain = self.brain
         return {
             **summarise(self.slices),

@@ -118,7 +118,7 @@ def test_the_card_says_where_training_began(folder: Path):
     }
     _change(folder, config=config)
     assert (
-        "Trained from ImageNet weights of the encoder: 2 epochs, 50 % of them at 96 x 96 pixels, "
+        "Trained from ImageNet weights of the encoder: 2 epochs, 1 of them at 96 x 96 pixels, "
         "batch size 4" in render_card(folder)
     )
 

@@ -92,6 +92,16 @@ def signed(found: dict[str, float]) -> str:
     return f"{mean} ({low} to {high}){clear}"
 
 
+def unmeasured(networks: Sequence[Network]) -> str:
+    """Where volumes have no spacing, so that voxels are counted."""
+    names = [
+        f"`{name}`"
+        for name in descriptions(networks)
+        if any(look(n.metrics.get(name), "challenge_unit") == "voxels" for n in networks)
+    ]
+    return f" (in {', '.join(names)})" if names else ""
+
+
 def volume_words(network: Network) -> str:
     """How ``network`` judges volumes, and what that scored on training patients."""
     used = network.volume
