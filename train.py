@@ -73,9 +73,15 @@ def main() -> int:
     # OpenCV's threads compete with torch's for the same cores, and slices are small.
     cv2.setNumThreads(1)
     try:
-        if prefix:
+        options["models"] = list(dict.fromkeys(options["models"]))
+        names = {
+            model: plain_repo_id(f"{prefix}-{model.replace('_', '-')}")
+            for model in options["models"]
+            if prefix
+        }
+        for name in list(names.values())[:1]:
             # Check the token before hours of training.
-            check_login(plain_repo_id(prefix))
+            check_login(name)
         # Read everything first, to report all problems at once.
         config, *_ = together(
             partial(read_config, options["recipe"], given),
@@ -85,17 +91,15 @@ def main() -> int:
                 if folder.is_dir()
             ),
         )
-        options["models"] = list(dict.fromkeys(options["models"]))
         keys = ("models", "data", "output", "resume", "start", "modality", "judge")
         named = {key: options[key] for key in keys}
         output_folder(options["output"])
         with disk_errors():
             recipe = options["recipe"] and options["recipe"].stem
             folders = train(**named, config=config, recipe=recipe)
-        if prefix and is_main_process():
+        if names and is_main_process():
             for folder in folders:
-                name = f"{prefix}-{folder.name.replace('_', '-')}"
-                pushed = push_model(folder, name, private=options["private"])
+                pushed = push_model(folder, names[folder.name], private=options["private"])
                 print(f"{folder.name}: {pushed.page}, commit {pushed.commit}")
     except InputError as error:
         print(f"train.py: {error}", file=sys.stderr)

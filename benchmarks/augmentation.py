@@ -58,7 +58,11 @@ class Viewer:
     def __init__(self, checkpoint: Checkpoint):
         self.settings = checkpoint.config.preprocessing
         core = openvino.Core()
-        options = {"INFERENCE_NUM_THREADS": threads(), "NUM_STREAMS": min(threads(), len(VIEWS))}
+        options = {
+            "INFERENCE_NUM_THREADS": threads(),
+            "NUM_STREAMS": min(threads(), len(VIEWS)),
+            "INFERENCE_PRECISION_HINT": "f32",
+        }
         encoder, decoder = (
             core.compile_model(exported(core, checkpoint, part), "CPU", options)
             for part in (ENCODER, DECODER)

@@ -3,7 +3,7 @@
     python benchmarks/first_mask.py http://127.0.0.1:7860
 
 A mask counts once all of its picture is inside the window, with a network's outline on it. The
-script works with the page of any version: it clicks the first example, or gives a slice of its own,
+script works with the page of any version: it clicks an example, or gives a slice of its own,
 and scrolls by a third of the window as long as no mask can be seen. Needs Playwright and Chromium.
 """
 

@@ -20,7 +20,8 @@ from tables import table
 
 from metaseg.checkpoint import Checkpoint
 from metaseg.data.case import Case, read_case
-from metaseg.data.cases import cases_of_split, hold_out_validation
+from metaseg.data.cases import cases_of_split
+from metaseg.data.record import hold_out_as
 from metaseg.hub.resolve import load_models
 from metaseg.metrics import Counts
 from metaseg.preprocess import grey_slices, network_input, prepare
@@ -122,8 +123,8 @@ def main() -> None:
     parser.add_argument("--slices", type=int, default=200)
     options = parser.parse_args()
     cases = cases_of_split(options.data, "train", None)
-    training, validation = hold_out_validation(cases, 0.1, "group")
     for checkpoint in load_models(options.model):
+        training, validation = hold_out_as(checkpoint.config.training, cases)
         print(compare(checkpoint, training, validation, options.slices), "\n")
 
 

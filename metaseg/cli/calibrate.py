@@ -47,6 +47,11 @@ def run(options: argparse.Namespace) -> int:
     if options.data:
         checkpoint = replace(checkpoint, config=_calibrated(checkpoint, options))
         write_config(options.checkpoint, checkpoint.config)
+        if checkpoint.config.volume is not None and not volumes:
+            print(
+                "Its settings for volumes were chosen at the threshold before: choose them again "
+                "with --volumes."
+            )
     if volumes:
         write_config(options.checkpoint, _with_volume_settings(checkpoint, volumes))
     write_card(options.checkpoint)
@@ -60,8 +65,8 @@ def _calibrated(checkpoint: Checkpoint, options: argparse.Namespace) -> Config:
     if changed := changed_since(checkpoint.config.training, training, validation):
         raise InputError(
             f"Other patients of {join(changed)} are held out now than when "
-            f"{checkpoint.name} was trained, so it may have seen them: use the same data folders, "
-            "as they were, or others."
+            f"{checkpoint.name}, or a network that it began with, was trained, so it may have seen "
+            "them: use the same data folders, as they were, or others."
         )
     segmenter = Segmenter([plain])
     found = calibrate(segmenter, plain.name, validation, _progress)

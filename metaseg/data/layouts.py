@@ -15,6 +15,7 @@ from pathlib import Path
 
 from metaseg.data.case import Case
 from metaseg.data.dataset import Dataset, parse_dataset, read_dataset
+from metaseg.data.splits import read_split
 from metaseg.errors import InputError
 
 TUMOUR_CORE = (1, 3)
@@ -121,7 +122,7 @@ def _without_copies(found: list[Found], folder: Path) -> list[Found]:
 def _brats(folder: Path) -> Iterator[Found]:
     """``BraTS-MET-00001-000/BraTS-MET-00001-000-t1c.nii.gz`` and ``...-seg.nii.gz``; the last
     number is the patient's visit. Pretreat-MetsToBrain-Masks has the same names."""
-    for image in sorted(folder.rglob("*-t1c.nii.gz")):
+    for image in sorted(folder.rglob("BraTS-MET-*-t1c.nii.gz")):
         name = image.name.removesuffix("-t1c.nii.gz")
         group = re.sub(r"-\d{3}$", "", name)
         mask = image.with_name(f"{name}-seg.nii.gz")
@@ -230,11 +231,14 @@ def _foreground(labels: dict) -> tuple[int, ...] | None:
 
 def _lgg(folder: Path) -> Iterator[Found]:
     """``TCGA_CS_4941_19960909/TCGA_CS_4941_19960909_1.tif`` and ``..._1_mask.tif``; the colour
-    channels are T1, FLAIR and T1 with contrast, and the masks were drawn on FLAIR."""
+    channels are T1, FLAIR and T1 with contrast, and the masks were drawn on FLAIR. The split is the
+    one of ``metaseg data convert``, by which networks were trained."""
+    splits = {one.group: one.split for one in read_split("flair_slices")}
     for mask in sorted(folder.rglob("TCGA_*_mask.tif"), key=_by_slice):
         name = mask.name.removesuffix("_mask.tif")
         image = mask.with_name(f"{name}.tif")
-        yield Found(name, "_".join(name.split("_")[:3]), image, mask, channel=1)
+        group = "_".join(name.split("_")[:3])
+        yield Found(name, group, image, mask, split=splits.get(group), channel=1)
 
 
 def _by_slice(path: Path) -> tuple:

@@ -42,10 +42,21 @@ def training_data(record: dict[str, Any]) -> dict[str, dict]:
 
     Includes those of earlier trainings. Raises InputError if the record is damaged.
     """
+    return {
+        name: entry for one in reversed(_chain(record)) for name, entry in _entries(one).items()
+    }
+
+
+def _chain(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """``record`` and those of the earlier trainings that it started from, the latest first."""
     earlier = record.get("started_from")
-    found = training_data(earlier) if earlier else {}
+    return [record, *(_chain(earlier) if earlier else [])]
+
+
+def _entries(record: dict[str, Any]) -> dict[str, dict]:
+    """Those of one training alone."""
     try:
-        return {**found, **{entry["name"]: dict(entry) for entry in record.get("data", [])}}
+        return {entry["name"]: dict(entry) for entry in record.get("data", [])}
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(DAMAGED) from error
 
@@ -54,14 +65,15 @@ def changed_since(
     record: dict[str, Any], training: list[Case], validation: list[Case]
 ) -> list[str]:
     """The data folders whose ``training`` or ``validation`` cases are others than in the training
-    with ``record``: patients that it has seen may now be held out."""
-    earlier = training_data(record)
+    with ``record`` or in one that it started from: patients that it saw may now be held out."""
+    trainings = [_entries(one) for one in _chain(record)]
     return [
         now["name"]
         for now in describe_data(training, validation)
         # What an older record does not say is not compared.
         if any(
             not earlier.get(now["name"], {}).get(part, {}).items() <= now[part].items()
+            for earlier in trainings
             for part in ("training", "validation")
         )
     ]

@@ -1,6 +1,7 @@
 """The model card: README.md of a checkpoint. All its statements come from the record."""
 
 import hashlib
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -29,12 +30,20 @@ SEAL = "\n<!-- MetaSeg wrote this card: {} -->\n"
 
 
 def write_card(folder: Path) -> Path:
-    """Write the README.md of the checkpoint in ``folder`` and return its path.
+    """Write the README.md of the checkpoint in ``folder``, unless a person edited it, and return
+    its path.
 
     Raises InputError if ``folder`` has no checkpoint or a file is damaged.
     """
-    path = Path(folder) / CARD
-    write_whole(path, render_card(folder).encode())
+    path, text = Path(folder) / CARD, render_card(folder)
+    if path.is_file() and is_edited(path.read_text(encoding="utf-8")):
+        print(
+            f"{path.parent.name}/{CARD} was edited by hand and stays as it is: update its results, "
+            "or delete it.",
+            file=sys.stderr,
+        )
+    else:
+        write_whole(path, text.encode())
     return path
 
 

@@ -54,6 +54,9 @@ def _find_in_cache(name: HubName) -> Path | None:
                 ) from None
             return None
         paths.append(Path(path))
+    # They come first, so where they are missing there are none.
+    if (metrics := paths[0].with_name(METRICS)).exists():
+        paths.append(metrics)
     if all(_fits(path, _blob(path).name) for path in paths if path.is_symlink()):
         return paths[0].parent
     if constants.HF_HUB_OFFLINE:
@@ -71,7 +74,7 @@ def _download(name: HubName) -> Path:
     for file in FILES:
         if file not in there:
             raise InputError(f"{name} has no {file}: it is not a MetaSeg checkpoint.")
-    for file in [*FILES, *{METRICS} & there.keys()]:
+    for file in [*{METRICS} & there.keys(), *FILES]:
         wanted = _hash(there[file])
         path = Path(hf_hub_download(name.repo_id, file, revision=info.sha))
         if not _fits(path, wanted):

@@ -12,7 +12,8 @@ with patch.dict(os.environ, {"NO_ALBUMENTATIONS_UPDATE": "1"}):
 
 
 def build_augmentation(strength: float = 1.0) -> A.Compose:
-    """Flips, zoom, shift and rotation of slice and mask; contrast, noise and blur of the slice.
+    """Flips, stretching along each side, shear, shift, rotation and bending of slice and mask;
+    contrast, noise and blur of the slice.
 
     ``strength`` scales their size and probability.
     """

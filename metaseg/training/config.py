@@ -38,9 +38,10 @@ class TrainingConfig(Variation, Sampling):
     """Keep the last epoch's weights instead of those with the best validation Dice, for gains that
     unaltered validation slices do not show."""
     batch_size: int = 16
-    """Slices per step, over all processes."""
+    """Slices per step, over all processes. Dice losses and batch normalisation are of the part of
+    one process."""
     augmentation: float = 1.0
-    """Strength of flips, zoom, rotation, contrast and noise: 1 is strong, 0 leaves only
+    """Strength of flips, stretching, rotation, contrast and noise: 1 is strong, 0 leaves only
     mirroring."""
     loss: str = "bce+dice"
     """Losses joined by +: any of bce, dice, jaccard, tversky and focal."""

@@ -37,6 +37,7 @@ from metaseg.training.losses import build_loss
 from metaseg.training.schedule import interrupted, keep_state, rate
 from metaseg.training.validation import validate
 
+PROCESS_SEED = 1_000_003
 GRADIENT_CLIP = 1.0
 """Largest norm of the gradient of one step."""
 
@@ -100,7 +101,10 @@ def train_network(
     history: list[dict] = []
     chosen: tuple[dict, dict[str, torch.Tensor]] | None = None
     terms = {
-        "data": record["provenance"]["data"],
+        "data": (record["provenance"]["data"], record["data"]),
+        "preprocessing": asdict(settings),
+        # Dice and batch normalisation are of each process's part of a batch.
+        "processes": accelerator.num_processes,
         "start": record["started_from"].get("provenance") if start else None,
     }
     if resume and (state := interrupted(folder, config, terms)):
@@ -112,7 +116,8 @@ def train_network(
 
     for epoch in range(len(history), config.epochs):
         started = time.monotonic()
-        torch.manual_seed(config.seed + epoch)
+        # Each process drops paths of its own.
+        torch.manual_seed(config.seed + epoch + PROCESS_SEED * accelerator.process_index)
         network.train()
         if config.freeze_batch_norm:
             _freeze_batch_norm(network)

@@ -21,6 +21,7 @@ PACKAGES = (
     "numpy", "scipy", "opencv-python-headless", "nibabel", "pydicom", "imagecodecs",
 )  # fmt: skip
 """Packages that the weights depend on."""
+PUSH = "--push-to-hub"
 
 
 def describe_provenance(
@@ -49,22 +50,23 @@ def fingerprint(parts: dict[str, Sequence[Case]]) -> str:
     """Sixteen hexadecimal digits that change with any case, its group, its split, or the size of
     its files; the order of the cases and the location of the folder do not matter."""
     rows = sorted(
-        [part, case.source, case.name, case.group, _size(case.image), _size(case.mask)]
+        [part, case.source, case.name, case.group]
+        + [path.stat().st_size for path in (case.image, case.mask)]
         for part, cases in parts.items()
         for case in cases
     )
     return short_digest(rows)
 
 
-def _size(path: Path) -> int:
-    """Size of a file in bytes; of a folder, the sum over its files."""
-    files = path.rglob("*") if path.is_dir() else [path]
-    return sum(file.stat().st_size for file in files if file.is_file())
-
-
 def _command(arguments: Sequence[str]) -> str:
     """The command line without the machine's folders: a card is public."""
-    return shlex.join(Path(a).name if os.sep in a else a for a in arguments)
+    words = []
+    for before, word in zip(["", *arguments], arguments):
+        option, equals, value = word.rpartition("=") if word.startswith("--") else ("", "", word)
+        if PUSH not in (before, option):  # a name on the Hub is no path
+            value = Path(value).name if os.sep in value else value
+        words.append(option + equals + value)
+    return shlex.join(words)
 
 
 def _machine() -> dict[str, Any]:

@@ -14,7 +14,8 @@ class Sampling:
     epoch_slices: int = 0
     """Slices with a lesion per epoch, drawn anew each time; 0: as many as there are."""
     empty_share: float = 0.3
-    """Empty slices per slice with a lesion, drawn anew each epoch."""
+    """Empty slices per slice with a lesion of the same data folder, or as many as it has, drawn
+    anew each epoch."""
     size_balance: float = 0.0
     """0 draws every slice with a lesion equally often. 1 draws every doubling of lesion area
     equally often: slices with small lesions then repeat, and some with large lesions are

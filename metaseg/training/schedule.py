@@ -12,9 +12,9 @@ from metaseg.errors import InputError
 from metaseg.files import write_whole
 from metaseg.training.config import TrainingConfig
 
-LAST, BEFORE_COOL_DOWN = "last.pt", "before_cool_down.pt"
+STATES = LAST, BEFORE_COOL_DOWN = "last.pt", "before_cool_down.pt"
 """The state after the last epoch, and after the last one before the cool-down."""
-CHANGEABLE = ("epochs", "cool_down", "keep_last", "precision", "workers")
+CHANGEABLE = ("epochs", "cool_down", "precision", "workers")
 """Settings that may change when a training is resumed."""
 
 
@@ -29,7 +29,7 @@ def keep_state(
     folder: Path, state: dict[str, Any], config: TrainingConfig, terms: dict[str, Any]
 ) -> None:
     """Write to ``folder`` all that ``interrupted`` needs after an epoch. ``terms`` is what a
-    resumed training must share besides ``config``: its data and where it started."""
+    resumed training must share besides ``config``, such as its data and where it started."""
     kept = {
         **state,
         "epochs": (config.trunk, config.epochs),
@@ -58,7 +58,7 @@ def interrupted(
     the interrupted training, or for a damaged file.
     """
     now = {**_fixed(config), **terms}
-    states = [folder / name for name in (LAST, BEFORE_COOL_DOWN) if (folder / name).is_file()]
+    states = [folder / name for name in STATES if (folder / name).is_file()]
     for path in states:
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)

@@ -23,6 +23,7 @@ from metaseg.synthesis.folder import write_synthetic_folder
 from metaseg.training.config import TrainingConfig
 from metaseg.training.loop import train_network
 from metaseg.training.provenance import describe_provenance
+from metaseg.training.schedule import STATES
 
 
 def train(
@@ -57,7 +58,7 @@ def train(
     *_, cases, judges = together(
         *weights,
         *(partial(_check_network, model, config, start) for model in models),
-        *(partial(_check_free, output / model) for model in models if not resume),
+        *(partial(_check_free, output / model, resume) for model in models),
         partial(cases_of_split, data, "train", modality),
         partial(cases_of_split, judge, "train", modality) if judge else list,
     )
@@ -94,12 +95,21 @@ def train(
     return folders
 
 
-def _check_free(folder: Path) -> None:
+def _check_free(folder: Path, resume: bool) -> None:
     """Raise InputError if ``folder`` holds a network, which a new training would replace."""
-    if (folder / CONFIG).exists():
+    if not (folder / CONFIG).exists():
+        return
+    if not resume:
         raise InputError(
             f"{folder.name} in the output folder is a trained network already: continue it with "
             "--resume, or use another --output."
+        )
+    # A training may have ended between the first checkpoint and the state to resume from.
+    first = read_checkpoint_config(folder).training.get("best", {}).get("epoch") == 1
+    if not first and not any((folder / name).is_file() for name in STATES):
+        raise InputError(
+            f"{folder.name} in the output folder is a trained network without the {STATES[0]} that "
+            "--resume needs: fine-tune it with --start, or use another --output."
         )
 
 

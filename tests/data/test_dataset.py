@@ -161,6 +161,9 @@ def test_other_cases_than_those_of_the_record_are_noticed(data_folder: Path):
     assert not changed_since(record, cases[:6], cases[6:])
     assert changed_since(record, cases[:5], cases[5:]) == ["heads"]
     assert changed_since(record, [*cases[1:6], cases[6]], [cases[0], *cases[7:]]) == ["heads"]
+    # So are those of the training before.
+    later = {"data": describe_data(cases[:5], cases[5:]), "started_from": record}
+    assert changed_since(later, cases[:5], cases[5:]) == ["heads"]
     for part in ("training", "validation"):
         del record["data"][0][part]["names"]  # as in older records
     assert not changed_since(record, cases[4:], cases[:4])

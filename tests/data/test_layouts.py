@@ -14,7 +14,8 @@ from metaseg.cli.main import main
 from metaseg.data.case import read_case
 from metaseg.data.cases import cases_of_split, read_cases
 from metaseg.data.dataset import write_dataset
-from metaseg.data.layouts import LAYOUTS, read_layout
+from metaseg.data.layouts import LAYOUTS, read_layout, split_of
+from metaseg.data.splits import read_split
 from metaseg.errors import InputError
 from tests.conftest import DRAWN
 from tests.volumes import affine_of, save, volume_of
@@ -209,6 +210,9 @@ def test_lgg(tmp_path):
     assert name == "kaggle-lgg"
     assert [case.name[-3:] for case in cases[8:11]] == ["9_9", "_10", "_11"]
     assert {case.group for case in cases} == {"TCGA_CS_4941", "TCGA_DU_5849"}
+    listed = {one.group: one.split for one in read_split("flair_slices")}
+    assert all(case.split == listed[case.group] for case in cases)
+    assert listed["TCGA_DU_5849"] != split_of("TCGA_DU_5849")
     scan, truth = read_case(cases[0])
     np.testing.assert_array_equal(scan.voxels[0], VOLUME[:, :, 1].T % 256)  # FLAIR
     np.testing.assert_array_equal(truth[0], CORE[:, :, 1].T)
@@ -242,6 +246,10 @@ def test_unknown(tmp_path):
     for name in LAYOUTS:
         with pytest.raises(InputError, match="contains no case"):
             read_cases(tmp_path, name)
+    for part in ("t1c", "seg"):  # of another challenge, with another licence
+        save(tmp_path / f"BraTS-GLI-00001-000/BraTS-GLI-00001-000-{part}.nii.gz", VOLUME, AFFINE)
+    with pytest.raises(InputError, match=r"has no cases\.csv and no case"):
+        read_cases(tmp_path)
     with pytest.raises(InputError, match="no data folder gone"):
         read_cases(tmp_path / "gone")
 

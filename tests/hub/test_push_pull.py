@@ -42,11 +42,14 @@ def test_the_same_content_makes_no_new_commit(hub: Hub, client: Client, folder: 
     assert len(hub.model(REPO).commits) == 2
 
 
-def test_a_card_that_a_person_wrote_stays(hub: Hub, client: Client, tmp_path: Path):
+def test_a_card_that_a_person_wrote_stays(hub: Hub, client: Client, tmp_path: Path, capsys):
     folder = make_checkpoint(tmp_path / "unet", "unet")
     (folder / "README.md").write_text("# Ours\n")
     client.ask("push", folder=str(folder), repo_id=REPO)
     assert hub.model(REPO).files["README.md"] == b"# Ours\n"
+    assert write_card(folder).read_text() == "# Ours\n"
+    assert "edited by hand" in capsys.readouterr().err
+    (folder / "README.md").unlink()
     card = write_card(folder).read_text()
     (folder / "README.md").write_text(card.replace("\n## ", "\nAlso ours.\n\n## ", 1))
     client.ask("push", folder=str(folder), repo_id=REPO)
@@ -109,12 +112,15 @@ def test_every_revision_comes_back_as_it_went(
     assert newest["weights"] != local["weights"]
 
 
-def test_metrics_come_with_the_weights(hub: Hub, client: Client, folder: Path):
+def test_metrics_come_with_the_weights(hub: Hub, client: Client, folder: Path, tmp_path: Path):
     metrics = measured_on(folder, {"goats": {"cases": 3}})
     (folder / METRICS).write_text(json.dumps(metrics))
     commit = client.ask("push", folder=str(folder), repo_id=REPO)["commit"]
     for name in (REPO, f"{REPO}@{commit}"):
         assert client.ask("pull", name=name)["metrics"] == ["goats"]
+    (cached,) = (tmp_path / "cache").rglob(METRICS)
+    cached.write_bytes(cached.read_bytes()[:-9])
+    assert client.ask("pull", name=f"{REPO}@{commit}")["metrics"] == ["goats"]
 
 
 def test_a_commit_in_the_cache_is_loaded_without_the_hub(hub: Hub, client: Client, folder: Path):

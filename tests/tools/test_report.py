@@ -3,11 +3,12 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from metaseg.checkpoint import save_checkpoint
+from metaseg.checkpoint import load_checkpoint, read_config, save_checkpoint, write_config
 from metaseg.cli.main import main as metaseg
 from tests.conftest import small_checkpoint, write_data_folder
 from tests.measured import write_network
@@ -100,6 +101,21 @@ def test_pictures_are_there_and_the_same_each_time(report, folders):
     before = {path: path.read_bytes() for path in report.parent.rglob("*") if path.is_file()}
     make(folders / "checkpoints", report.parent)
     assert {p: p.read_bytes() for p in report.parent.rglob("*") if p.is_file()} == before
+
+
+def test_figures_of_other_settings_are_said_to_be_so(tmp_path):
+    checkpoint, folder = small_checkpoint("unet"), write_network(tmp_path / "models/unet", "unet")
+    save_checkpoint(folder, checkpoint.config, checkpoint.network.state_dict())
+    config, digest = read_config(folder), load_checkpoint(folder).revision
+    metrics = {
+        name: {**found, "revision": digest, **config.conditions}
+        for name, found in json.loads((folder / "metrics.json").read_text()).items()
+    }
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    words = "Some results of U-Net (baseline) were measured with other weights"
+    assert words not in make(tmp_path / "models", tmp_path / "docs").read_text()
+    write_config(folder, replace(config, mirrored=not config.mirrored))
+    assert words in make(tmp_path / "models", tmp_path / "docs").read_text()
 
 
 def test_what_is_missing_is_left_out(tmp_path):

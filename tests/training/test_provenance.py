@@ -59,4 +59,8 @@ def test_no_folder_of_the_machine_is_recorded(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["/home/someone/train.py", "--data", "../secret/set", "--x=1"])
     record = describe_provenance(None, [], [], preprocessing())
     assert record["command"] == "train.py --data set --x=1" and record["recipe"] is None
+    more = ["--output=/home/someone/run", "--push-to-hub", "me/x", "--push-to-hub=me/y"]
+    monkeypatch.setattr(sys, "argv", ["train.py", *more])
+    record = describe_provenance(None, [], [], preprocessing())
+    assert record["command"] == "train.py --output=run --push-to-hub me/x --push-to-hub=me/y"
     assert record["preprocessing"] == asdict(preprocessing())

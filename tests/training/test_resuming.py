@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from metaseg.checkpoint import load_checkpoint
+from metaseg.data.dataset import write_dataset
 from metaseg.errors import InputError
 from metaseg.training import loop
 from metaseg.training.train import train
-from tests.conftest import write_data_folder
+from tests.conftest import DRAWN, write_data_folder
 from tests.training.tiny import TINY
 
 
@@ -69,6 +70,24 @@ def test_resuming_on_other_terms_is_refused(data_folder, tmp_path):
     last.write_bytes(before[:1000])
     with pytest.raises(InputError, match=r"unet/last\.pt is damaged or of another version"):
         train(["unet"], [data_folder], tmp_path / "run", replace(TINY, epochs=2), resume=True)
+    for path in last.parent.glob("*.pt"):
+        path.unlink()
+    weights = (last.parent / "model.safetensors").read_bytes()
+    with pytest.raises(InputError, match=r"network without the last\.pt that --resume needs"):
+        train(["unet"], [data_folder], tmp_path / "run", replace(TINY, epochs=3), resume=True)
+    assert (last.parent / "model.safetensors").read_bytes() == weights
+
+
+def test_what_is_said_of_the_data_is_a_term_too(data_folder, tmp_path, monkeypatch):
+    config = replace(TINY, epochs=2, cool_down=0.0)
+    train(["unet"], [data_folder], tmp_path / "run", replace(config, epochs=1))
+    write_dataset(data_folder, DRAWN.model_copy(update={"modality": "t1"}))
+    with pytest.raises(InputError, match=r"differ: data\.$"):
+        train(["unet"], [data_folder], tmp_path / "run", config, resume=True)
+    write_dataset(data_folder, DRAWN)
+    monkeypatch.setattr("metaseg.training.config.VERSION", 99)
+    with pytest.raises(InputError, match=r"differ: preprocessing\.$"):
+        train(["unet"], [data_folder], tmp_path / "run", config, resume=True)
 
 
 def test_a_resumed_training_may_be_judged_on_another_folder(data_folder, tmp_path):

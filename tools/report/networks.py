@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from metaseg.checkpoint import CONFIG, METRICS, WEIGHTS
+from metaseg.checkpoint import CONFIG, METRICS, WEIGHTS, is_of, read_config
 from metaseg.data.record import training_data
 from metaseg.errors import InputError
 from metaseg.evaluation.record import read_slice_dice
@@ -31,7 +31,7 @@ class Network:
     volume: VolumeSettings | None
     """The checkpoint's settings for volumes."""
     stale: bool
-    """Whether some metrics were measured with other weights, threshold or temperature."""
+    """Whether some metrics were measured with other weights or settings."""
 
 
 def read_networks(folder: Path) -> list[Network]:
@@ -52,12 +52,9 @@ def _read(folder: Path) -> Network:
         slices.setdefault(row["data"], {})[row["case"], row["slice"]] = row
     stale = False
     if weights.is_file():
-        identity = {key: config[key] for key in ("threshold", "sensitive_threshold", "temperature")}
-        identity["revision"] = hashlib.sha256(weights.read_bytes()).hexdigest()
-        stale = not all(
-            identity.items() <= found.items() and found.get("view", {}).get("volume") == settings
-            for found in metrics.values()
-        )
+        digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+        measured = read_config(folder)
+        stale = not all(is_of(found, measured, digest) for found in metrics.values())
     for found in metrics.values():
         drops = [kind["drop"]["mean"] for kind in found.get("perturbed", {}).values()]
         found["largest_drop"] = max((drop for drop in drops if drop is not None), default=None)
