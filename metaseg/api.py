@@ -6,10 +6,11 @@ from os import PathLike
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from metaseg.checkpoint import CONFIG, WEIGHTS
 from metaseg.errors import InputError, disk_errors, memory_errors
-from metaseg.files import output_folder, shortened
+from metaseg.files import output_folder, path_of, shortened
 from metaseg.findings.files import all_or_none, write_results
 from metaseg.findings.lesions import Lesion
 from metaseg.findings.report import Findings, find
@@ -96,7 +97,7 @@ class Result:
         name = shortened(name or self.scan.name)
         if "/" in name or "\0" in name:
             raise InputError(f"{name!r} cannot begin the name of a file: use letters and digits.")
-        folder = output_folder(Path(folder))
+        folder = output_folder(path_of(folder))
         with disk_errors(), all_or_none(folder, name) as partial_folder:
             _, files = write_results(
                 partial_folder, name, self.segmenter, self.scan, self.prediction, self._found
@@ -105,10 +106,10 @@ class Result:
 
 
 def segment(
-    scan: str | PathLike | np.ndarray | Scan,
+    scan: str | PathLike | ArrayLike | Scan,
     model: str = DEFAULT_MODEL,
     threshold: float | str | None = None,
-    ground_truth: str | PathLike | np.ndarray | None = None,
+    ground_truth: str | PathLike | ArrayLike | None = None,
 ) -> Result:
     """Find and outline the lesions of one slice or volume.
 
@@ -124,20 +125,30 @@ def segment(
     Raises:
         InputError: With one sentence that says what is wrong and what to do.
     """
-    if isinstance(scan, np.ndarray):
-        scan = scan_of_array(scan)
-    elif not isinstance(scan, Scan):
+    if isinstance(scan, str | PathLike):
         scan = read_scan(scan)
-    if isinstance(ground_truth, np.ndarray):
-        truth = mask_of_array(ground_truth, scan)
+    elif not isinstance(scan, Scan):
+        scan = scan_of_array(_array(scan))
+    if isinstance(ground_truth, str | PathLike):
+        truth = read_mask(ground_truth, scan)
     else:
-        truth = None if ground_truth is None else read_mask(ground_truth, scan)
+        truth = None if ground_truth is None else mask_of_array(_array(ground_truth), scan)
     segmenter = _load(model, _changed(model))
     (checkpoint,) = segmenter.checkpoints.values()
     reached = segmenter.threshold(checkpoint.name, threshold)
     with memory_errors(scan.name):
         prediction = segmenter.predict(scan, checkpoint.name)
     return Result(scan, prediction, reached, truth, segmenter)
+
+
+def _array(values: ArrayLike) -> np.ndarray:
+    """``values``, such as a list or a tensor, as an array; masked ones as they are."""
+    try:
+        return np.asanyarray(values) if np.ma.isMaskedArray(values) else np.asarray(values)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"A {type(values).__name__} is no scan: use a path or an array of grey values."
+        ) from error
 
 
 @lru_cache(maxsize=4)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import os
 import re
 from contextlib import suppress
 from os import PathLike
@@ -25,6 +26,18 @@ def path_of(path: str | PathLike) -> Path:
         raise InputError("The name of a file or folder is empty: state it.")
     whole = Path(path).absolute()
     return whole.resolve() if whole.name == ".." else whole
+
+
+def files_in(folder: Path) -> list[Path]:
+    """All that is no folder in ``folder`` and its subfolders, sorted. Links to folders are
+    followed, each folder once; hidden folders are left out."""
+    found, seen = [], set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        folders[:] = [name for name in folders if not name.startswith(".") and real not in seen]
+        found += [Path(place, name) for name in names if real not in seen]
+        seen.add(real)
+    return sorted(found)
 
 
 def readable_name(name: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 import metaseg
 from metaseg import InputError
@@ -62,7 +63,8 @@ def test_file_array_and_scan_give_the_same(result: metaseg.Result):
     truth = cv2.imread(str(TRUTH), cv2.IMREAD_GRAYSCALE)
     scan = metaseg.read_scan(SLICE)
     assert np.array_equal(scan.voxels[0], grey)
-    for given, mask in ((grey, truth), (grey[None], truth[None] > 0), (scan, TRUTH)):
+    tensor = torch.from_numpy(grey)
+    for given, mask in ((grey, truth), (tensor[None], truth[None] > 0), (scan, TRUTH)):
         same = metaseg.segment(given, model=MODEL, ground_truth=mask)
         assert np.array_equal(same.probability, result.probability)
         assert same.metrics == result.metrics
@@ -131,6 +133,10 @@ def test_a_model_is_loaded_once_and_again_when_its_folder_changed(tmp_path: Path
         ({"scan": np.zeros((0, 64, 64))}, "too small"),
         ({"scan": ""}, "The name of a file or folder is empty"),
         ({"scan": np.zeros(64)}, "is not a scan"),
+        ({"scan": np.ma.masked_less(np.ones((64, 64)), 2)}, "masked array"),
+        ({"scan": {"scan": SLICE}}, "is not a scan"),
+        ({"scan": [[1, 2], [3]]}, "A list is no scan"),
+        ({"scan": np.zeros((16, 100_000))}, "The array is 100000 x 16 pixels"),
         ({"scan": np.zeros((64, 64), complex)}, "is not a scan"),
         ({"scan": np.full((64, 64), np.nan)}, "not finite"),
         ({"scan": np.full((64, 64), 1e300)}, "not finite"),

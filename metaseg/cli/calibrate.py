@@ -3,7 +3,6 @@
 import argparse
 from collections.abc import Iterable
 from dataclasses import asdict, replace
-from pathlib import Path
 
 from tqdm import tqdm
 
@@ -15,20 +14,21 @@ from metaseg.data.record import changed_since, hold_out_as, training_data
 from metaseg.errors import InputError
 from metaseg.evaluation.calibrate import FALSE_POSITIVES, calibrate, check_input
 from metaseg.evaluation.volume_settings import NONE, choose_volume_settings
+from metaseg.files import path_of
 from metaseg.hub.card import join, write_card
 from metaseg.segmenter import Segmenter
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the command's options to ``parser``."""
-    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="checkpoint folder")
+    parser.add_argument("checkpoint", type=path_of, metavar="CHECKPOINT", help="checkpoint folder")
     parser.add_argument(
-        "--data", action="append", default=[], type=Path, metavar="DIR",
+        "--data", action="append", default=[], type=path_of, metavar="DIR",
         help="data folder that the checkpoint was trained on: its validation patients choose "
         "temperature, thresholds and input check; repeatable",
     )  # fmt: skip
     parser.add_argument(
-        "--volumes", action="append", default=[], type=Path, metavar="DIR",
+        "--volumes", action="append", default=[], type=path_of, metavar="DIR",
         help="data folder of volumes: its training patients choose the settings for volumes; "
         "repeatable",
     )  # fmt: skip

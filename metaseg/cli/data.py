@@ -15,6 +15,7 @@ from metaseg.data.convert import KINDS, Planned, convert
 from metaseg.data.dataset import Dataset
 from metaseg.data.layouts import LAYOUTS, read_layout
 from metaseg.errors import InputError
+from metaseg.files import path_of
 
 SHOWN_FAULTS = 20
 
@@ -23,7 +24,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the command's options to ``parser``."""
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     check = actions.add_parser("check", help="describe a data folder and list its problems")
-    check.add_argument("folder", type=Path, metavar="DIR")
+    check.add_argument("folder", type=path_of, metavar="DIR")
     check.add_argument("--layout", choices=["cases.csv", *LAYOUTS], help="default: detected")
     add_modality(check)
     check.set_defaults(run=run)
@@ -32,9 +33,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     making.add_argument("kind", choices=KINDS)
     making.add_argument(
-        "source", type=Path, metavar="SOURCE", help="folder with the unpacked download"
+        "source", type=path_of, metavar="SOURCE", help="folder with the unpacked download"
     )
-    making.add_argument("destination", type=Path, metavar="DEST", help="data folder to write")
+    making.add_argument("destination", type=path_of, metavar="DEST", help="data folder to write")
     add_modality(making)
     making.set_defaults(run=run_convert)
 

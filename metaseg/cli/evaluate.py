@@ -15,7 +15,7 @@ from metaseg.evaluation.benchmark import evaluate_benchmark
 from metaseg.evaluation.evaluate import evaluate
 from metaseg.evaluation.perturbations import evaluate_perturbed
 from metaseg.evaluation.record import record_metrics
-from metaseg.files import output_folder, to_json, write_json, write_whole
+from metaseg.files import output_folder, path_of, to_json, write_json, write_whole
 from metaseg.hub.resolve import load_models, local_folder
 from metaseg.metrics import show_score
 from metaseg.segmenter import Segmenter
@@ -24,7 +24,7 @@ from metaseg.synthesis.benchmark import benchmark_slices
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the command's options to ``parser``."""
-    parser.add_argument("data", type=Path, metavar="DATA", help="data folder with cases.csv")
+    parser.add_argument("data", type=path_of, metavar="DATA", help="data folder with cases.csv")
     add_modality(parser)
     parser.add_argument("--split", default="test", help="split to evaluate (default: test)")
     parser.add_argument(
@@ -34,7 +34,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="shipped name, folder or Hub name; repeatable (default: all shipped)",
     )
-    parser.add_argument("--output", required=True, type=Path, metavar="DIR")
+    parser.add_argument("--output", required=True, type=path_of, metavar="DIR")
     parser.add_argument(
         "--record",
         action="store_true",

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from metaseg.cli.studies import Outcome, Settings, Task, in_processes, segment_study
 from metaseg.data.studies import Study, find_studies
 from metaseg.errors import InputError
-from metaseg.files import output_folder, path_of, shortened
+from metaseg.files import output_folder, path_of, readable_name, short_digest, shortened
 from metaseg.findings.manifest import MANIFEST, Manifest, digest_of
 from metaseg.hub.resolve import load_models
 from metaseg.prediction import SENSITIVE
@@ -22,6 +22,11 @@ from metaseg.runtime.threads import threads
 from metaseg.scan.planes import PLANES
 from metaseg.segmenter import Segmenter
 from metaseg.version import __version__
+
+ANOTHER = (
+    "The output folder holds results of another scan called {}: use another folder, or rename the "
+    "scan."
+)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -97,6 +102,11 @@ def run(options: argparse.Namespace) -> int:
             raise InputError(
                 f"The output folder lies in {path.name}, which holds the scans: use one outside."
             )
+        # And files beside a scan, such as a mask of one's own, may have the names of results.
+        if options.output.resolve() == path.parent.resolve():
+            raise InputError(
+                f"The output folder is that of {path.name}: use one for results alone."
+            )
     folder = output_folder(options.output)
     made_by = {
         "metaseg": __version__,
@@ -133,7 +143,10 @@ def run(options: argparse.Namespace) -> int:
 
         def fail(study: Study, name: str, digest: str | None, error: InputError) -> None:
             tqdm.write(f"metaseg: {error}", file=sys.stderr)
-            manifest.add(name, digest, "failed", source=study.label, reason=str(error))
+            place = _place(study)
+            if not manifest.is_of_another(name, place, digest):
+                about = {"source": study.label, "place": place, "reason": str(error)}
+                manifest.add(name, digest, "failed", **about)
             note(name, study.label, "failed", str(error))
 
         def tasks() -> Iterator[Task]:
@@ -144,7 +157,9 @@ def run(options: argparse.Namespace) -> int:
                 except InputError as error:
                     fail(study, name, None, error)
                     continue
-                if manifest.is_done(name, digest):
+                if manifest.is_of_another(name, _place(study), digest):
+                    fail(study, name, digest, InputError(ANOTHER.format(name)))
+                elif manifest.is_done(name, digest):
                     found = _found(manifest.scans[name]["lesions"])
                     note(name, study.label, "done before", found)
                 else:
@@ -156,7 +171,8 @@ def run(options: argparse.Namespace) -> int:
                 continue
             for notice in outcome.pop("notices"):
                 tqdm.write(f"{task.name}: {notice}", file=sys.stderr)
-            manifest.add(task.name, task.digest, "done", source=task.study.label, **outcome)
+            about = {"source": task.study.label, "place": _place(task.study)}
+            manifest.add(task.name, task.digest, "done", **about, **outcome)
             note(task.name, task.study.label, "done", _found(outcome["lesions"]))
     table = [rows[name] for name in names]
     table += [(one.label, "skipped", one.reason) for one in skipped]
@@ -220,6 +236,11 @@ def output_names(studies: list[Study]) -> list[str]:
     return names
 
 
+def _place(study: Study) -> str:
+    """A digest of where a scan lies, which the manifest may state without naming a folder."""
+    return short_digest(os.path.realpath(study.path))
+
+
 def _digest(path: Path) -> str:
     if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe can be read only once
         raise InputError(f"{path.name} is not a file: save it as one.")
@@ -236,7 +257,7 @@ def _found(lesions: int) -> str:
 def _print_table(rows: list[tuple[str, str, str]]) -> None:
     width = max(len(name) for name, _, _ in rows)
     for name, status, text in rows:
-        print(f"{name:<{width}}  {status:<11}  {text}")
+        print(f"{name:<{width}}  {status:<11}  {readable_name(text)}")
     counts = Counter(status for _, status, _ in rows)
     scans = len(rows) - counts["skipped"]
     skipped = f", {counts['skipped']} skipped" if counts["skipped"] else ""

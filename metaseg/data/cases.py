@@ -76,7 +76,8 @@ def _read_table(folder: Path, table: Path) -> list[dict]:
         }
         for key in ("image", "mask"):
             if not case[key].is_file():
-                faults.append(f"row {number}: {row[key]} is missing")
+                fault = "is a folder: use a zip of it" if case[key].is_dir() else "is missing"
+                faults.append(f"row {number}: {row[key]} {fault}")
         if row["split"] not in SPLITS and row["split"].lower() in SPLITS:
             faults.append(f"row {number}: the split {row['split']} must be {row['split'].lower()}")
         if splits.setdefault(row["group"], row["split"]) != row["split"]:

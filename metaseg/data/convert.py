@@ -10,6 +10,7 @@ of Figshare are scaled slice by slice, the darkest pixel to 0 and the brightest 
 """
 
 import csv
+import re
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from metaseg.data.dataset import Dataset, read_dataset, write_dataset
 from metaseg.data.layouts import LAYOUTS, read_published, split_of
 from metaseg.data.splits import Listed, read_split
 from metaseg.errors import InputError, together
+from metaseg.files import files_in
 from metaseg.scan import read_mask, read_scan
 from metaseg.scan.pictures import write_png
 
@@ -160,9 +162,9 @@ def _plan_nifti(source: Path, modality: str | None) -> tuple[Dataset, list[Plann
 def _pair(source: Path) -> dict[str, tuple[str, Path, Path]]:
     """Group, scan and mask of each case, by its name."""
     pairs, faults = {}, []
-    for image in sorted(source.rglob("*.nii*")):
+    for image in files_in(source):
         stem, ending = _split_name(image)
-        if ending not in (".nii", ".nii.gz"):
+        if not ending:
             continue
         if own := next((end for end in MASKS if stem.endswith(end)), None):
             scan = f"{stem.removesuffix(own)}{ending}"
@@ -213,9 +215,11 @@ def _write_slice(
 
 
 def _split_name(path: Path) -> tuple[str, str]:
-    """The name without its extension, and the extension: ``.nii`` or ``.nii.gz``."""
-    stem, dot, ending = path.name.partition(".nii")
-    return stem, dot + ending
+    """The name without its extension, and the extension: ``.nii`` or ``.nii.gz`` in any case, or
+    empty for another."""
+    found = re.search(r"\.nii(\.gz)?$", path.name, re.IGNORECASE)
+    at = found.start() if found else len(path.name)
+    return path.name[:at], path.name[at:]
 
 
 def _unique(paths: Iterable[Path]) -> dict[str, Path]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metaseg.errors import InputError
-from metaseg.files import readable_name
+from metaseg.files import files_in, readable_name
 from metaseg.scan import is_readable
 from metaseg.scan.archive import HEAD_BYTES, is_wanted
 from metaseg.scan.dicom_frames import is_dicom
@@ -56,6 +56,9 @@ def find_studies(paths: Sequence[Path]) -> tuple[list[Study], list[Skipped]]:
             _look_into(path, "", studies, skipped)
         else:
             for child in own:
+                if child.is_dir() and not is_wanted(child.name):
+                    skipped.append(Skipped(readable_name(child.name), "a folder of the system"))
+                    continue
                 _look_into(child, readable_name(child.name), studies, skipped)
         if len(studies) == before:
             raise InputError(f"{path.name} contains no scan: use a folder of studies.")
@@ -77,7 +80,7 @@ def _look_into(path: Path, label: str, studies: list[Study], skipped: list[Skipp
 
     ``label`` is its path relative to the given folder, empty for that folder itself.
     """
-    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    files = files_in(path) if path.is_dir() else [path]
     kinds = {file: _kind(file) for file in files}
     dicom = [file for file in files if kinds[file] == "DICOM"]
     images = [file for file in files if kinds[file] == "image"]

@@ -1,5 +1,6 @@
 """Result files of a prediction, the same for the command line and the API."""
 
+import json
 import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -31,8 +32,8 @@ KINDS = ("mask", "probability", "sheet", "lesions", "dicom", "overlay", "report"
 @contextmanager
 def all_or_none(folder: Path, name: str) -> Iterator[Path]:
     """A folder whose files, the results ``name``, move to ``folder`` at the end, so that a killed
-    run or a full disk leaves no partial file among the results. InputError if a folder has the
-    place of one."""
+    run or a full disk leaves no partial file among the results. InputError if a folder, or a file
+    that is no result of MetaSeg, has the place of one."""
     partial_folder = folder / f".{name}.partial"
     shutil.rmtree(partial_folder, ignore_errors=True)
     partial_folder.mkdir()
@@ -43,12 +44,26 @@ def all_or_none(folder: Path, name: str) -> Iterator[Path]:
         old = [folder / f"{name}_{kind}.dcm" for kind in DICOM_KINDS]
         for path in (*old, *places.values()):
             check_no_folder(path)
+            if path.exists() and not _is_report(folder / f"{name}.json"):
+                raise InputError(
+                    f"{path.name} is there already and no result of MetaSeg: use another folder."
+                )
         for path in old:
             path.unlink(missing_ok=True)
-        for file, path in places.items():
+        # The report first: it tells the next run whose files these are.
+        for file, path in sorted(places.items(), key=lambda pair: pair[0].suffix != ".json"):
             file.replace(path)
     finally:
         shutil.rmtree(partial_folder, ignore_errors=True)
+
+
+def _is_report(path: Path) -> bool:
+    """Whether MetaSeg wrote the file at ``path`` beside its other results."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and {"schema", "revision"} <= found.keys()
 
 
 def write_results(

@@ -123,6 +123,9 @@ def find_lesions(components: Components, probability: np.ndarray, scan: Scan) ->
     spacing = scan.spacing
     depth, height, width = spacing or (1.0, 1.0, 1.0)
     affine = None if spacing is None else scan.affine
+    # From rows and columns to mm. Axes of a registered volume may not be at right angles.
+    axes = np.diag([height, width]) if affine is None else affine[:3, [1, 0]].T
+    pixel = float(np.sqrt(np.linalg.det(axes @ axes.T)))
     # Headers hold spacings such as 1.00001.
     thin = spacing is not None and components.shape[0] > 1 and depth <= THIN_MM * (1 + 1e-3)
     lesions = []
@@ -130,14 +133,14 @@ def find_lesions(components: Components, probability: np.ndarray, scan: Scan) ->
         places = np.argwhere(component)
         centroid = places.mean(axis=0) + [part.start for part in window]
         values = probability[window][component]
-        pixels, longest, inner = _longest_in_plane(component, (height, width))
+        pixels, longest, inner = _longest_in_plane(component, axes)
         area = int(np.count_nonzero(component[inner]))
         place = tuple(centroid.tolist())
         lesions.append(
             Lesion(
                 number=number,
                 area_px=area,
-                area_mm2=area * height * width if spacing else None,
+                area_mm2=area * pixel if spacing else None,
                 volume_voxels=len(places),
                 volume_mm3=len(places) * scan.voxel_mm3 if scan.voxel_mm3 else None,
                 diameter_px=pixels,
@@ -180,11 +183,9 @@ def _cell(value: float | None) -> str:
     return str(value).lower() if isinstance(value, int) else f"{value:.3f}"
 
 
-def _longest_in_plane(
-    component: np.ndarray, spacing: tuple[float, float]
-) -> tuple[float, float, int]:
+def _longest_in_plane(component: np.ndarray, axes: np.ndarray) -> tuple[float, float, int]:
     """The longest diameter within one slice of ``component`` (d, h, w), in pixels and in the units
-    of ``spacing``, and the slice of the latter.
+    of ``axes``, the vectors of a row and of a column, and the slice of the latter.
 
     Parts that are connected only through other slices are measured separately.
     """
@@ -194,7 +195,7 @@ def _longest_in_plane(
         for label in range(1, count + 1):
             corners = _hull(labels == label)
             pixels = max(pixels, float(pdist(corners).max()))
-            diameter = float(pdist(corners * spacing).max())
+            diameter = float(pdist(corners @ axes).max())
             if diameter > longest:
                 longest, where = diameter, index
     return pixels, longest, where

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from metaseg.files import files_in
 from metaseg.limits import MAX_ARCHIVE_FILES, MAX_FILE_BYTES, MAX_UNPACKED_BYTES, MEGABYTE
 from metaseg.scan.errors import FileError, decoding
 
@@ -56,6 +57,15 @@ def is_zip(head: bytes) -> bool:
     return head[:4] in (b"PK\x03\x04", b"PK\x05\x06")
 
 
+def is_office(path: Path) -> bool:
+    """Whether the zip at ``path`` is a document of an office program (ECMA-376, part 2)."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return "[Content_Types].xml" in archive.namelist()
+    except Exception:  # a damaged zip, which reading it will say
+        return False
+
+
 @contextmanager
 def open_folder_or_zip(path: Path) -> Iterator[list[Entry]]:
     """The files of a folder (with its subfolders) or of a zip, sorted by name.
@@ -73,7 +83,7 @@ def open_folder_or_zip(path: Path) -> Iterator[list[Entry]]:
 
 
 def _folder(path: Path) -> list[Entry]:
-    files = sorted(file for file in path.rglob("*") if file.is_file() and is_wanted(file.name))
+    files = [file for file in files_in(path) if file.is_file() and is_wanted(file.name)]
     _check_count(len(files))
     for file in files:
         if file.stat().st_size > MAX_FILE_BYTES:

@@ -4,6 +4,8 @@ import numpy as np
 
 from metaseg.errors import InputError
 from metaseg.limits import MAX_SCAN_VOXELS, MIN_SIDE
+from metaseg.scan.errors import about
+from metaseg.scan.pictures import check_pixels
 from metaseg.scan.types import Scan
 
 
@@ -13,6 +15,8 @@ def scan_of_array(array: np.ndarray) -> Scan:
     Values of dtype uint8 count as grey levels, all others as the scanner's own units. Raises
     InputError if the array is not a slice or a volume, or has values that are not finite.
     """
+    if isinstance(array, np.ma.MaskedArray):
+        raise InputError("A masked array has no values where it is masked: fill them.")
     if array.ndim not in (2, 3) or array.dtype.kind not in "iuf":
         raise InputError(
             f"An array of shape {array.shape} and type {array.dtype} is not a scan: use grey "
@@ -23,6 +27,8 @@ def scan_of_array(array: np.ndarray) -> Scan:
             f"An array of shape {array.shape} is too small: use at least {MIN_SIDE} x {MIN_SIDE} "
             "pixels, as (height, width) or (slices, height, width)."
         )
+    with about("The array"):
+        check_pixels(array.shape[-1], array.shape[-2])
     if array.size > MAX_SCAN_VOXELS:
         raise InputError(f"The array has {array.size} voxels: use at most {MAX_SCAN_VOXELS}.")
     with np.errstate(over="ignore"):

@@ -80,6 +80,10 @@ def write_dicom_seg(
         numbers = np.minimum(lesions, MOST_SEGMENTS + 1).astype(np.uint8)
         headers, pixels = _referenced(_in_source_order(numbers, scan), scan)
         headers[0] = _complete(headers[0])
+        if not headers[0].get("SliceThickness") and scan.affine is not None:  # it may be empty
+            _, affine = from_plane(numbers, scan.affine, scan.orientation, scan.plane)
+            step = np.linalg.norm(affine[:3, 2])
+            headers[0].SliceThickness = f"{step:.6g}"
         labels = ["Lesion"]
         if lesions.dtype != bool and numbers.any():
             labels = [f"Lesion {number}" for number in range(1, int(numbers.max()) + 1)]

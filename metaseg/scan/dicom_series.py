@@ -2,13 +2,17 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from pathlib import PurePosixPath
 
 import numpy as np
 from nibabel import orientations
+from pydicom import Dataset
+from pydicom.uid import UID
 
 from metaseg.limits import MAX_SCAN_VOXELS
 from metaseg.scan.archive import Entry
+from metaseg.scan.dicom_described import SPLITTERS, Series, describe, told_apart
 from metaseg.scan.dicom_frames import Frame, frames_of, is_dicom, macro, read_header
 from metaseg.scan.dicom_kind import odd_kind
 from metaseg.scan.dicom_pixels import is_eight_bit, read_pixels
@@ -17,22 +21,6 @@ from metaseg.scan.errors import CostError, FileError, decoding
 from metaseg.scan.planes import natural_plane, spacing_of, to_plane
 from metaseg.scan.types import Scan, SourceSlice
 
-SPLITTERS = (
-    ("", "SeriesDescription"),
-    ("", "EchoTime"),
-    ("MREchoSequence", "EffectiveEchoTime"),
-    ("", "TemporalPositionIdentifier"),
-    ("FrameContentSequence", "TemporalPositionIndex"),
-    ("", "AcquisitionNumber"),
-    ("", "ImageType"),
-    ("MRDiffusionSequence", "DiffusionBValue"),
-    ("", "FlipAngle"),
-    ("", "InversionTime"),
-    ("", "TriggerTime"),
-    ("", "ContrastBolusAgent"),
-)
-"""Attributes that separate images of one series at the same position, in the order tried, at last
-all together, with the functional group that holds them in a multi-frame file."""
 NEAR = 0.75
 """Slices closer than this share of their thickness are of the same place: a patient who moved, or
 two scans under one identifier. Reconstructions that overlap on purpose are closer as well, but no
@@ -43,15 +31,6 @@ MOST_ALIKE = 20
 """Stacks of a series that a slice is compared with: the latest."""
 
 
-@dataclass(frozen=True)
-class Series:
-    """Frames that belong to one stack of slices."""
-
-    description: str
-    uid: str
-    frames: list[Frame]
-
-
 @decoding()
 def find_series(entries: list[Entry]) -> tuple[list[Series], list[str]]:
     """Every series of images among ``entries``, and notices about files that were skipped.
@@ -59,21 +38,23 @@ def find_series(entries: list[Entry]) -> tuple[list[Series], list[str]]:
     Raises FileError if a single file cannot be read, CostError if reading exceeds a limit.
     """
     stacks: dict[tuple, list[list[Frame]]] = defaultdict(list)
-    unreadable, seen, repeated = [], set(), 0
+    empty, endings, faults, others = [], set(), [], 0
+    seen, repeated = set(), 0
     for entry in entries:
-        if not is_dicom(entry.head()):
+        if not is_dicom(head := entry.head()):
+            empty += [_ending(entry)] * (not head)
+            others += bool(head)
             continue
+        endings.add(_ending(entry))
         try:
             header = read_header(entry)
-            if len(entries) > 1 and (header.get("Modality") == "SEG" or "Rows" not in header):
+            if len(entries) > 1 and not _is_image(header):
                 continue  # reports, plans and results stored beside the images
             frames = frames_of(entry, header)
         except CostError:
             raise
-        except FileError:
-            if len(entries) == 1:
-                raise
-            unreadable.append(entry.name)
+        except FileError as fault:
+            faults.append(fault)
             continue
         # Bad anonymisers give every file the same identifier, or none.
         instance = (
@@ -87,13 +68,16 @@ def find_series(entries: list[Entry]) -> tuple[list[Series], list[str]]:
         seen.add(instance)
         for frame in frames:
             _add(stacks[_key(frame)], frame)
+    if faults and not stacks and not others:
+        raise faults[0]
     notices = []
-    if unreadable:
-        notices.append(f"Damaged DICOM files were skipped: {len(unreadable)}.")
+    # A copy that broke off leaves empty files.
+    if damaged := len(faults) + sum(ending in endings for ending in empty):
+        notices.append(f"Damaged DICOM files were skipped: {damaged}.")
     if repeated:
         notices.append(f"Duplicate DICOM files were left out: {repeated}.")
     parts = [part for group in stacks.values() for frames in group for part in _split(frames)]
-    series = [Series(_describe(part), _uid(part[0]), part) for part in parts]
+    series = told_apart([Series(describe(part), _uid(part[0]), part) for part in parts])
     return sorted(series, key=lambda one: (one.description, one.uid)), notices
 
 
@@ -122,6 +106,18 @@ def read_series(series: Series, notices: Sequence[str]) -> Scan:
     voxels, turned = to_plane(source, affine, codes, plane)
     spacing = spacing_of(turned)
     return Scan(voxels, "", eight_bit, spacing, turned, codes, plane, sources, notices)
+
+
+def _ending(entry: Entry) -> str:
+    return PurePosixPath(entry.file_name).suffix.lower()
+
+
+def _is_image(header: Dataset) -> bool:
+    """Whether a file is, or was before it was cut off, an image and no result of one."""
+    meta = getattr(header, "file_meta", {})
+    kind = header.get("SOPClassUID") or meta.get("MediaStorageSOPClassUID")
+    is_other = bool(kind) and "Image Storage" not in UID(kind).name
+    return header.get("Modality") != "SEG" and ("Rows" in header or not is_other)
 
 
 def _key(frame: Frame) -> tuple:
@@ -209,16 +205,6 @@ def _are_stations(frames: list[Frame]) -> bool:
     beside = np.ptp(positions - np.outer(positions @ normal, normal), axis=0).max()
     extent = np.multiply(first.spacing, (int(first.header.Rows), int(first.header.Columns)))
     return bool(beside > extent.min() / 2)
-
-
-def _describe(frames: list[Frame]) -> str:
-    header = frames[0].header
-    text = str(header.get("SeriesDescription") or header.get("ProtocolName") or "no description")
-    words = " ".join("".join(c if c.isprintable() else " " for c in text).split())[:60]
-    echo = header.get("EchoTime")
-    timing = f", echo time {float(echo):g} ms" if isinstance(echo, float) and echo else ""
-    slices = "1 slice" if len(frames) == 1 else f"{len(frames)} slices"
-    return f"{words}, {slices} of {header.Columns} x {header.Rows}{timing}"
 
 
 def _decode(stack: Stack) -> tuple[np.ndarray, Stack]:

@@ -19,6 +19,9 @@ SAME_PLACE = 0.01
 EVEN, DRIFT = 0.1, 0.25
 """Tolerance of a step between slices, and of a slice's place on an even grid, as a share of the
 usual step."""
+FAR = 1.5
+"""Slices farther apart than the nearest by this factor are no small unevenness."""
+CROOKED = "The slices do not lie in one line: positions in the plane are approximate."
 UNEVEN = (
     "The slices are unevenly spaced ({:.2f} to {:.2f} mm): volumes and positions are approximate."
 )
@@ -60,14 +63,37 @@ def stack_frames(frames: list[Frame]) -> Stack:
         return Stack(kept, _affine(kept[0], _normal(kept[0]) * step), step, tuple(notices))
     slots, gap_notices = _fill_gaps(kept)
     across = (kept[-1].position - kept[0].position) / (len(slots) - 1)
+    steps = np.diff([frame.distance for frame in kept])
+    if len(slots) == len(kept) and steps.max() > FAR * steps.min():
+        # A stray slice, or two blocks of them: the mean would be the step of none.
+        across *= _usual(steps) / steps.mean()
     step = float(np.linalg.norm(across))
+    if _leaves_line(slots, kept[0], across):
+        gap_notices.append(CROOKED)
     return Stack(slots, _affine(kept[0], across), step, (*notices, *gap_notices))
+
+
+def _usual(steps: np.ndarray) -> float:
+    """The lower median: gaps are longer."""
+    return float(np.sort(steps)[(len(steps) - 1) // 2])
+
+
+def _leaves_line(slots: list[Frame | None], first: Frame, across: np.ndarray) -> bool:
+    """Whether a slice lies more than a pixel beside the line from ``first`` along ``across``."""
+    normal = _normal(first)
+    line = across / (across @ normal)
+    for frame in slots:
+        if frame is not None:
+            place = frame.position - first.position
+            if np.linalg.norm(place - (place @ normal) * line) > max(first.spacing):
+                return True
+    return False
 
 
 def _fill_gaps(frames: list[Frame]) -> tuple[list[Frame | None], list[str]]:
     distances = np.array([frame.distance for frame in frames])
     steps = np.diff(distances)
-    usual = float(np.sort(steps)[(len(steps) - 1) // 2])  # the lower median: gaps are longer
+    usual = _usual(steps)
     counts = np.rint(steps / usual).astype(int)
     uneven = (np.abs(steps / usual - counts) > EVEN).any() or counts.min() < 1
     if uneven:

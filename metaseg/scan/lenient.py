@@ -15,9 +15,10 @@ _restoring = ExitStack()
 
 @contextmanager
 def lenient() -> Iterator[None]:
-    """Silence pydicom: invalid values are common and harmless, and may be patient data.
+    """Silence pydicom, nibabel and highdicom: invalid values are common and harmless, and may be
+    patient data.
 
-    Its settings are process-wide: the first thread to enter sets them, the last one to leave
+    The settings are process-wide: the first thread to enter sets them, the last one to leave
     restores them.
     """
     global _inside
@@ -35,12 +36,13 @@ def lenient() -> Iterator[None]:
 
 
 def _set() -> None:
-    log, settings = logging.getLogger("pydicom"), config.settings
-    _restoring.callback(log.setLevel, log.level)
+    settings = config.settings
+    for log in map(logging.getLogger, ("pydicom", "nibabel.global", "highdicom")):
+        _restoring.callback(log.setLevel, log.level)
+        log.setLevel(logging.CRITICAL)
     _restoring.callback(
         setattr, settings, "reading_validation_mode", settings.reading_validation_mode
     )
     _restoring.enter_context(warnings.catch_warnings())
-    log.setLevel(logging.CRITICAL)
     settings.reading_validation_mode = config.IGNORE
     warnings.filterwarnings("ignore", module="pydicom")

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import zlib
 from pathlib import Path
 
 import nibabel
@@ -29,6 +30,15 @@ def is_nifti(head: bytes) -> bool:
     if head.startswith(GZIP):
         return True  # read_nifti looks inside
     return head[344:348] in (b"n+1\0", b"ni1\0") or head[4:8] in (b"n+2\0", b"ni2\0")
+
+
+def holds_nifti(path: Path) -> bool:
+    """Whether the gzip file at ``path`` holds NIfTI, as far as it can be inflated."""
+    try:
+        with gzip.open(path) as file:
+            return is_nifti(file.read(HEADER_BYTES))
+    except (OSError, EOFError, zlib.error):
+        return True  # damaged, which reading it will say
 
 
 @decoding()
@@ -65,12 +75,14 @@ def read_nifti(data: bytes, volume: int | None = None) -> Scan:
 def write_nifti(path: str | Path, voxels: np.ndarray, scan: Scan) -> None:
     """Write ``voxels`` (D, H, W), in the grid of ``scan``, in the source's own orientation.
 
-    Boolean masks are written as 0 and 1 in 8 bits. Without an affine, voxels are 1 mm apart.
+    Boolean masks are written as 0 and 1 in 8 bits. Without an affine, the spacing is the scan's, or
+    1 mm if it has none.
     """
     if voxels.dtype == bool:
         voxels = voxels.astype(np.uint8)
     if scan.affine is None or scan.orientation is None:
-        array, affine = voxels.transpose(2, 1, 0), np.diag([-1.0, -1.0, 1.0, 1.0])
+        depth, height, width = scan.spacing or (1.0, 1.0, 1.0)
+        array, affine = voxels.transpose(2, 1, 0), np.diag([-width, -height, depth, 1.0])
     else:
         array, affine = from_plane(voxels, scan.affine, scan.orientation, scan.plane)
     first = max(array.shape) <= NIFTI_1_SIDE
@@ -145,7 +157,8 @@ def _voxels(image: nibabel.Nifti1Image, volume: int | None) -> np.ndarray:
         return np.asarray(image.dataobj, np.float32)
     array = np.empty(image.shape[:3], np.float32, order="F")
     for index in range(image.shape[2]):
-        array[..., index] = image.dataobj[(slice(None), slice(None), index, *chosen)]
+        with np.errstate(over="ignore"):  # infinite values are refused later
+            array[..., index] = image.dataobj[(slice(None), slice(None), index, *chosen)]
     return array
 
 

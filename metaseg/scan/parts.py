@@ -51,7 +51,7 @@ def choose_part(parts: Sequence[Part], choice: str | None) -> Part:
         found = [part for part in parts if part.uid is not None] or parts
     else:
         wanted = choice.strip().lower()
-        if wanted.isdigit() and 1 <= int(wanted) <= len(parts):
+        if wanted.isdecimal() and 1 <= int(wanted) <= len(parts):
             return parts[int(wanted) - 1]
         found = [part for part in parts if wanted in (part.uid, part.description.lower())] or [
             part for part in parts if wanted and wanted in part.description.lower()

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from metaseg.errors import TOO_LARGE
-from metaseg.files import path_of
+from metaseg.files import path_of, readable_name
 from metaseg.limits import MAX_ASPECT, MAX_FILE_BYTES, MAX_SLICES, SPACING_MM
-from metaseg.scan.archive import HEAD_BYTES, UNOPENED, Entry, is_zip, open_folder_or_zip
+from metaseg.scan.archive import HEAD_BYTES, UNOPENED, Entry, is_office, is_zip, open_folder_or_zip
 from metaseg.scan.dicom_frames import is_dicom
 from metaseg.scan.dicom_seg_mask import is_dicom_seg, read_dicom_seg
 from metaseg.scan.dicom_series import find_series, read_series
 from metaseg.scan.errors import CostError, FileError, about
-from metaseg.scan.nifti import is_nifti, read_nifti
+from metaseg.scan.nifti import GZIP, holds_nifti, is_nifti, read_nifti
 from metaseg.scan.parts import NO_IMAGE, Part, choose_part
 from metaseg.scan.pictures import check_pixels, read_picture
 from metaseg.scan.planes import in_plane, spacing_of
@@ -59,7 +59,7 @@ def read_scan(
     """
     path = path_of(path)
     choice = Choice(series, volume, channel)
-    with opening(path.name):
+    with opening(readable_name(path.name)):
         if path.is_dir() or is_zip(_check_file(path)):
             with open_folder_or_zip(path) as entries:
                 return _read_many(entries, path.name, choice)
@@ -68,11 +68,14 @@ def read_scan(
 
 def is_readable(path: str | Path) -> bool:
     """Whether the file at ``path`` begins like a format that ``read_scan`` supports."""
+    path = Path(path)
     try:
-        head = _head(Path(path))
+        head = _head(path)
     except OSError:
         return False
-    return is_zip(head) or is_dicom(head) or _is_image(head)
+    if is_zip(head):
+        return not is_office(path)
+    return is_dicom(head) or (holds_nifti(path) if head.startswith(GZIP) else _is_image(head))
 
 
 def is_dicom_file(path: Path) -> bool:
@@ -258,7 +261,7 @@ def _fitting(mask: Scan, scan: Scan, labels: tuple[int, ...] | None) -> np.ndarr
     # Some writers store labels with a scale, and 1 comes back as 1.004.
     voxels = np.rint(mask.voxels)
     if np.abs(mask.voxels - voxels).max() > ROUNDED:
-        raise FileError("has values between whole numbers: use a mask of labels.")
+        raise FileError("has values between whole numbers: use a mask of grey labels.")
     if labels is not None:
         return np.isin(voxels, labels)
     values = np.unique(voxels)

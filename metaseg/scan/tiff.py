@@ -87,9 +87,10 @@ def read_tiff(data: bytes, channel: int | None = None) -> Scan:
         pixels = pixels * np.uint8(255 // (2**bits - 1))
     if photometric == tifffile.PHOTOMETRIC.PALETTE and palette is not None:
         pixels, axes = np.moveaxis(palette[:, pixels], 0, -1), axes + "S"
-        # A TIFF palette has 16-bit entries; most hold 8-bit colours times 257.
-        if not (pixels % 257).any():
-            pixels = (pixels // 257).astype(np.uint8)
+        # A TIFF palette has 16-bit entries; most hold 8-bit colours times 257, or 256.
+        for unit in (257, 256):
+            if pixels.dtype != np.uint8 and not (pixels % unit).any():
+                pixels = (pixels // unit).astype(np.uint8)
         eight_bit = pixels.dtype == np.uint8
     elif photometric == tifffile.PHOTOMETRIC.MINISWHITE and pixels.dtype.kind == "u":
         pixels = np.iinfo(pixels.dtype).max - pixels

@@ -183,18 +183,16 @@ def test_smallest_lesion_of_no_size(tmp_path, model, size, capsys):
 
 
 def test_nothing_of_an_earlier_input_stays_beside_its_successor(tmp_path, model, capsys):
-    first, second = tmp_path / "a" / "x.nii.gz", tmp_path / "b" / "x.nii.gz"
-    output = tmp_path / "out"
-    for path, voxels in ((first, head_volume()), (second, head_volume()[:, :, ::-1])):
-        path.parent.mkdir()
-        save(path, voxels, AFFINE)
-    assert predict(first, output, model, "--slices") == 0
+    path, output = tmp_path / "x.nii.gz", tmp_path / "out"
+    save(path, head_volume(), AFFINE)
+    assert predict(path, output, model, "--slices") == 0
     assert list(output.glob("x_slice*"))
-    assert predict(second, output, model) == 0
+    save(path, head_volume()[:, :, ::-1], AFFINE)
+    assert predict(path, output, model) == 0
     found = json.loads((output / MANIFEST).read_text())["scans"]["x"]["files"]
     assert {path.name for path in output.iterdir()} == {*found, MANIFEST}
-    second.write_bytes(b"no scan")
-    assert predict(second, output, model) == 2
+    path.write_bytes(b"no scan")
+    assert predict(path, output, model) == 2
     assert {path.name for path in output.iterdir()} == {MANIFEST}, "the input is another"
 
 

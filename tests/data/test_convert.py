@@ -144,12 +144,15 @@ def test_kaggle_lgg(lgg: Path):
 
 
 def test_nifti(volumes: Path, capsys):
+    for end in ("", "_mask"):  # names as other programs write them
+        path = volumes / f"ann/visit2{end}.nii.gz"
+        path.rename(path.with_name(f"visit2.nii.reg{end}.NII.GZ"))
     assert run("nifti", volumes) == 0
     assert "counts as a patient" not in capsys.readouterr().out
     cases = read_cases(volumes.parent / "made")
     assert [(case.name, case.group) for case in cases] == [
         ("ann_visit1", "ann"),
-        ("ann_visit2", "ann"),
+        ("ann_visit2.nii.reg", "ann"),
         ("ben", "ben"),
         ("cid_one_t1", "cid"),
         ("cid_two_t1", "cid"),

@@ -1,7 +1,9 @@
 """Which scans the paths of a user lead to, under which names."""
 
+import gzip
 import os
 import threading
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -59,6 +61,34 @@ def test_a_scan_found_twice_counts_once(cohort: Path):
     assert len(studies) == 4
     assert Skipped("flair.nii.gz", "the same as p1/visit1/flair.nii.gz") in skipped
     assert Skipped("p2/visit1/again.nii.gz", "the same as p1/visit1/flair.nii.gz") in skipped
+
+
+def test_linked_folders_are_followed_and_hidden_ones_left_out(cohort: Path, tmp_path: Path):
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store/scan.nii.gz").write_bytes(NIFTI)
+    (cohort / "p1/linked").symlink_to(tmp_path / "store")
+    (cohort / "p1/round").symlink_to(cohort / "p1")
+    (cohort / "p2/broken.nii.gz").symlink_to("nothing")
+    for hidden in (cohort / ".Trash", cohort / "p1/.ipynb_checkpoints"):
+        hidden.mkdir()
+        (hidden / "scan.nii.gz").write_bytes(NIFTI)
+    studies, skipped = find_studies([cohort])
+    assert [study.label for study in studies if "linked" in study.label] == [
+        "p1/linked/scan.nii.gz"
+    ]
+    assert len(studies) == 5
+    assert Skipped("p2/broken.nii.gz", "cannot be opened") in skipped
+    assert Skipped(".Trash", "a folder of the system") in skipped
+
+
+def test_office_files_and_other_gzip_files_are_no_scans(cohort: Path):
+    for name in ("notes.xlsx", "scans.zip"):
+        with zipfile.ZipFile(cohort / name, "w") as archive:
+            archive.writestr("[Content_Types].xml" if name == "notes.xlsx" else "a.png", b"x")
+    (cohort / "events.tsv.gz").write_bytes(gzip.compress(b"onset\tduration\n" * 99))
+    studies, skipped = find_studies([cohort])
+    assert len(studies) == 5 and any(study.label == "scans.zip" for study in studies)
+    assert [one.label for one in skipped] == ["events.tsv.gz", "notes.xlsx"]
 
 
 def test_a_pipe_in_a_folder_is_skipped(cohort: Path):

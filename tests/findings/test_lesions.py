@@ -161,6 +161,17 @@ def test_slanted_axes_enclose_less():
     assert lesion.volume_mm3 == pytest.approx(36 * 3.0 * 1.0 * 0.5)
 
 
+def test_sheared_axes_in_the_plane():
+    """Columns lean over by half a row, as after a registration with 12 parameters."""
+    sheared = np.eye(4)
+    sheared[0, 1] = 0.5
+    mask = np.zeros((3, 40, 40), bool)
+    mask[1, 10:20, 10:20] = True
+    (lesion,) = lesions_of(mask, spacing=(1.0, 1.25**0.5, 1.0), affine=sheared)
+    assert lesion.area_mm2 == pytest.approx(100.0) == pytest.approx(lesion.volume_mm3)
+    assert lesion.diameter_mm == pytest.approx((15.0**2 + 10.0**2) ** 0.5)
+
+
 def test_nothing_found():
     empty = np.zeros((3, 20, 20), bool)
     assert lesions_of(empty, spacing=SPACING) == ()

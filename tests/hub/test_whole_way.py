@@ -173,7 +173,10 @@ def test_the_command_line_says_what_is_wrong_and_exits_with_2(hub: Hub, tmp_path
         ([*publish, "space", "someone/demo"], "You are not logged in to the Hub"),
         ([*publish, "space", "someone/demo", "--hardware", "abacus"], 'no hardware "abacus"'),
         (["train.py", "--model", "unet", *data, "--push-to-hub", "me/x"], "You are not logged in"),
-        (["train.py", "--model", "unet", *data, "--push-to-hub", f"me/{'x' * 93}"], "is not a Hub name"),
+        (
+            ["train.py", "--model", "unet", *data, "--push-to-hub", "me/" + 93 * "x"],
+            "not a Hub name",
+        ),
         (["-m", "metaseg", "predict", "x.png", "--model", "a/b", "--output", tmp_path], "no a/b"),
     ]:
         done = run(command, nobody)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.encaps import encapsulate
+from pydicom.uid import EnhancedSRStorage
 
 from metaseg.errors import InputError
 from metaseg.scan import SeriesChoiceError, read_scan
@@ -150,8 +151,11 @@ def test_what_lies_beside_a_series_is_passed_over(tmp_path):
     report = one_slice()
     for name in ("Rows", "Columns", "PixelData"):
         delattr(report, name)
+    report.SOPClassUID = EnhancedSRStorage
     save(folder, report, "report.dcm")
-    assert read_scan(folder).voxels.shape == (18, 24, 20)
+    (folder / "empty.txt").touch()
+    scan = read_scan(folder)
+    assert scan.voxels.shape == (18, 24, 20) and not scan.notices
 
 
 def test_a_damaged_file_of_a_series_becomes_a_gap(tmp_path):

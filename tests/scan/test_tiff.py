@@ -68,10 +68,11 @@ def test_16_bit_grey_kept_as_colour_is_exact(tmp_path):
     np.testing.assert_array_equal(read_scan(tmp_path / "a.tif").voxels[0], grey)
 
 
+@pytest.mark.parametrize("unit", [256, 257])
 @pytest.mark.parametrize("pages", [1, 2])
-def test_palette(tmp_path, pages):
+def test_palette(tmp_path, pages, unit):
     index = values("u1", pages, 40, 50)
-    levels = np.arange(255, -1, -1, dtype=np.uint16) * 257
+    levels = np.arange(255, -1, -1, dtype=np.uint16) * unit
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, index, photometric="palette", colormap=np.stack([levels] * 3))
     scan = read_scan(path)
