@@ -47,6 +47,8 @@ def want(state: Any) -> None:
     """
     if session := current_session():
         _wanted[session] = _number_in(state, "wanted")
+        if isinstance(state, dict):
+            store().name_tab(state.get("tab"))  # it may have lost its connection for a moment
 
 
 def _number_in(state: Any, key: str) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 
 from metaseg.demo.api import NO_SPACE
 from metaseg.demo.batch_table import STYLE, THUMBNAIL, Row, batch_table
-from metaseg.demo.render import alert, chosen_models, number_in
+from metaseg.demo.render import alert, chosen_models, typed_threshold
 from metaseg.demo.store import BATCH, store
 from metaseg.demo.workbench import BOTH, Workbench, check_slices
 from metaseg.errors import DISK, InputError
@@ -84,7 +84,7 @@ def add_batch_tab(workbench: Workbench) -> None:
         names = chosen_models(workbench, model)
         shown = BOTH if model == BOTH else names[0]
         try:
-            wanted = number_in(threshold) if threshold else None
+            wanted = typed_threshold(workbench, model, threshold)
             for rows, archive in run_batch(workbench, paths, names, wanted, progress.tqdm):
                 yield (
                     batch_table(rows, shown, wanted),
@@ -97,24 +97,24 @@ def add_batch_tab(workbench: Workbench) -> None:
             yield alert(NO_SPACE), gr.update(visible=False)
 
     private = {"api_visibility": "private"}
-    start.click(segment_all, [scans, model, threshold], [table, results], **private)
+    run = start.click(segment_all, [scans, model, threshold], [table, results], **private)
 
     def forget():
         store().forget(BATCH)
         return WELCOME, gr.update(value=None, visible=False)
 
-    scans.clear(forget, None, [table, results], queue=False, **private)
+    scans.clear(forget, None, [table, results], queue=False, cancels=[run], **private)
 
 
 def run_batch(
     workbench: Workbench,
     paths: Sequence[str],
     models: Sequence[str],
-    threshold: float | None,
+    threshold: float | str | None,
     progress: Callable,
 ) -> Iterator[tuple[list[Row], str | None]]:
     """The rows so far, every few seconds, and at last all of them with the path of the zip; None if
-    no scan could be segmented.
+    no scan could be segmented. It ends without more once the batch is cleared.
 
     A bad scan gives a row; the others go on. ``threshold`` is as ``Segmenter.threshold`` takes it.
     """
@@ -141,11 +141,13 @@ def run_batch(
                 rows.append(Row(source[0].name, failed=_words(error)))
             if len(rows) == before + 1:
                 rows[-1] = replace(rows[-1], series=None)
+            if not folder.exists():
+                return
             if time.monotonic() - shown > SHOWN_EVERY:
                 yield rows, None
                 shown = time.monotonic()
     if all(row.failed for row in rows):
-        archive_path.unlink()
+        archive_path.unlink(missing_ok=True)
         yield rows, None
     else:
         yield rows, str(archive_path)

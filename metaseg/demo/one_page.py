@@ -78,7 +78,7 @@ def slice_text(index: int, scan: Scan) -> str:
         _, height, width = scan.voxels.shape
         centre = scan.affine @ [(width - 1) / 2, (height - 1) / 2, index, 1]
         axis = ("sagittal", "coronal", "axial").index(scan.plane)
-        words += [scan.plane, f"{'xyz'[axis]} = {centre[axis]:.0f} mm".replace("-", "−")]
+        words += [scan.plane, f"{'xyz'[axis]} = {round(centre[axis])} mm".replace("-", "−")]
     return ", ".join(words)
 
 

@@ -21,9 +21,10 @@ from metaseg.limits import MAX_JSON_BYTES, MAX_TOOL_BYTES, PROXIES, SILENT_SECON
 API = "/gradio_api"
 UNUSED = re.compile(
     rf"^(?:{API})?/(?:deep_link|process_recording|proxy=|vibe|undo-vibe|run-history|runs|monitoring"
-    r"|profiling|dev/|stream/|custom_component/)"
+    r"|profiling|dev/|stream/|custom_component/|file[=/]+https?:)",
+    re.IGNORECASE,
 )
-"""Addresses of gradio that the page does not use."""
+"""Addresses of gradio that the page does not use; the last would fetch from any other server."""
 POLICY = "; ".join(
     [
         "default-src 'self'",
@@ -60,20 +61,27 @@ class Protection:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        # As gradio finds its routes.
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
 
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(HEADERS)
+                headers = MutableHeaders(scope=message)
+                headers.update(HEADERS)
+                if path.startswith(f"{API}/"):
+                    # Patients' images must not stay in the visitor's browser.
+                    headers["Cache-Control"] = "no-store"
             await send(message)
 
         scope["headers"] = [pair for pair in scope["headers"] if _is_believed(*pair)]
         receive = _not_silent(receive)
         try:
             refusal = None
-            if UNUSED.match(scope["path"]):
+            if UNUSED.match(path):
                 refusal = PlainTextResponse("There is nothing here.", 404)
-            elif scope["method"] == "POST" and not scope["path"].startswith(f"{API}/upload"):
-                refusal, receive = await _whole_body(scope, receive)
+            elif scope["method"] == "POST" and not path.startswith(f"{API}/upload"):
+                most = MAX_TOOL_BYTES if path.startswith(f"{API}/mcp") else MAX_JSON_BYTES
+                refusal, receive = await _whole_body(scope, receive, most)
         except TimeoutError:
             refusal = PlainTextResponse("The request was too slow: send it again.", 408)
         except ClientDisconnect:
@@ -100,10 +108,9 @@ def _not_silent(receive: Receive) -> Receive:
     return next_message
 
 
-async def _whole_body(scope: Scope, receive: Receive) -> tuple[Response | None, Receive]:
-    """Read the whole body. Returns a refusal if it is too large, and a ``receive`` that returns it
-    again."""
-    most = MAX_TOOL_BYTES if scope["path"].startswith(f"{API}/mcp") else MAX_JSON_BYTES
+async def _whole_body(scope: Scope, receive: Receive, most: int) -> tuple[Response | None, Receive]:
+    """Read the whole body. Returns a refusal if it is larger than ``most``, and a ``receive`` that
+    returns it again."""
     words = f"The request is larger than {most >> 20} MB: upload files, and name where they are."
     refusal = JSONResponse({"detail": words}, 413)
     length = Headers(scope=scope).get("content-length", "0")

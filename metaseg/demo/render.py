@@ -1,5 +1,6 @@
 """What the visitor chose, and the parts of a scan that every answer of the page starts from."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -10,7 +11,7 @@ from metaseg.demo.reading import Reading
 from metaseg.demo.workbench import BOTH, OpenScan, Workbench
 from metaseg.errors import InputError
 from metaseg.findings.review import Review, read_review
-from metaseg.prediction import check_threshold
+from metaseg.prediction import SENSITIVE, STEPS, check_threshold
 
 EXAMPLE = "example:"
 """Begins the name of a shipped example, which stands where the path of an upload may."""
@@ -104,6 +105,25 @@ def number_in(text: str) -> float | str:
         return float(text)
     except ValueError:
         return text
+
+
+def sensitive_point(workbench: Workbench, model: str) -> float | None:
+    """One "sensitive" threshold for all networks that the radio button stands for, or None: the
+    highest of theirs, at which none has more false positives than at its own, rounded up to a step
+    of the slider, where outlines in the browser are those of the server."""
+    configs = [workbench.segmenter.find(one).config for one in chosen_models(workbench, model)]
+    known = [one.sensitive_threshold for one in configs if one.sensitive_threshold is not None]
+    return max(1, math.ceil(max(known) * STEPS - 1e-6)) / STEPS if known else None
+
+
+def typed_threshold(workbench: Workbench, model: str, text: str) -> float | str | None:
+    """The threshold that ``text`` means on the page: a number, moved to the nearest step of the
+    slider, or "sensitive"; empty is each network's own. InputError for another number."""
+    if not text:
+        return None
+    if text == SENSITIVE:
+        return sensitive_point(workbench, model) or SENSITIVE
+    return round(check_threshold(number_in(text)) * STEPS) / STEPS
 
 
 def alert(fault: InputError | str) -> str:

@@ -11,7 +11,7 @@ from metaseg.checkpoint import Checkpoint
 from metaseg.data.record import training_data
 from metaseg.demo.figure import rgb
 from metaseg.demo.gallery import Example, read_examples
-from metaseg.demo.render import EXAMPLE
+from metaseg.demo.render import EXAMPLE, sensitive_point
 from metaseg.demo.store import KEPT_FOR, NOT_YOURS
 from metaseg.demo.workbench import BOTH, Workbench
 from metaseg.findings.overlay import PREDICTION_COLOURS, TRUTH_COLOUR
@@ -69,7 +69,6 @@ def _config(workbench: Workbench, examples: Sequence[Example]) -> dict:
             "colour": rgb(PREDICTION_COLOURS[checkpoint.config.architecture]),
             "dash": DASHES[number % len(DASHES)],
             "threshold": checkpoint.config.threshold,
-            "sensitive": checkpoint.config.sensitive_threshold,
             "volume": checkpoint.config.volume and asdict(checkpoint.config.volume),
         }
         for number, (name, checkpoint) in enumerate(workbench.segmenter.checkpoints.items())
@@ -79,6 +78,10 @@ def _config(workbench: Workbench, examples: Sequence[Example]) -> dict:
         "both": BOTH,
         "gone": NOT_YOURS,
         "compared": workbench.compared,
+        "sensitive": {
+            model: sensitive_point(workbench, model)
+            for model in (BOTH, *workbench.segmenter.checkpoints)
+        },
         "networks": networks,
         "truth": rgb(TRUTH_COLOUR),
         "clahe": {"tiles": display.clahe_tile_grid, "limit": display.clahe_clip_limit},

@@ -24,7 +24,7 @@ def length_text(mm: float | None, pixels: float) -> str:
 def area_text(mm2: float | None, pixels: int) -> str:
     """An area in mm² or cm², or in pixels where ``mm2`` is None."""
     if mm2 is None:
-        return f"{pixels} pixels"
+        return f"{pixels} pixel{'s' if pixels != 1 else ''}"
     return f"{two_digits(mm2)} mm²" if mm2 < 1000 else f"{two_digits(mm2 / 100)} cm²"
 
 

@@ -35,6 +35,11 @@ def test_nothing_serious_stands_in_the_way_of_assistive_software(
         page.locator(f"#{name}-box summary").click()
         expect(page.locator(f"#{name} svg.scan").first).to_be_visible()
     serious += faults(page, "views")
+    sizes = page.locator(".curve text").evaluate_all(
+        """all => all.map((one) =>
+            parseFloat(getComputedStyle(one).fontSize) * one.ownerSVGElement.getScreenCTM().a)"""
+    )
+    assert min(sizes) > 10, "words in a drawing can be read"
     for tab in ("Batch", "About"):
         page.get_by_role("tab", name=tab).click()
         page.wait_for_timeout(500)

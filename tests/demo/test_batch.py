@@ -1,5 +1,6 @@
 """Several scans: a table that people can read, and a file that loses none of its scans."""
 
+import shutil
 import zipfile
 
 import cv2
@@ -8,6 +9,7 @@ import pytest
 
 from metaseg.demo.batch import run_batch
 from metaseg.demo.batch_table import batch_table
+from metaseg.demo.store import store
 from metaseg.demo.workbench import Workbench
 from metaseg.scan import read_scan
 from tests.conftest import EXAMPLES
@@ -68,3 +70,13 @@ def test_a_zip_that_mixes_pictures_and_dicom_loses_none(workbench, tmp_path):
         ("mixed", (2, 24, 20)),
         ("slice", (1, 512, 512)),
     ]
+
+
+def test_a_batch_that_is_cleared_says_no_more(workbench, monkeypatch):
+    monkeypatch.setattr("metaseg.demo.batch.SHOWN_EVERY", -1)
+    before = set(store().results.iterdir())
+    run = run_batch(workbench, [SLICE, SLICE], ["unet"], 0.5, lambda items, desc: items)
+    next(run)
+    (folder,) = set(store().results.iterdir()) - before
+    shutil.rmtree(folder)
+    assert list(run) == []

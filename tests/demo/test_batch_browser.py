@@ -75,6 +75,7 @@ def test_the_table_is_read_and_a_row_opens_its_scan(browser, server, served, tmp
     table.get_by_role("button", name=OTHER.name).press("Enter")
     wait_for(page, OTHER.name.split(".")[0])
     expect(page.get_by_role("tab", name="Scan")).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#pictures")).to_be_focused()
     page.get_by_role("tab", name="Batch").click()
     page.locator("#batch-scans").get_by_label("Clear").click()
     expect(table).to_contain_text("Each file becomes a row.")
@@ -86,13 +87,35 @@ def test_a_row_opens_with_its_network_and_its_threshold(page):
     page.get_by_role("tab", name="Batch").click()
     page.set_input_files("#batch-scans input[type=file]", OTHER)
     page.get_by_label("U-Net (baseline)").last.check()
-    page.locator("#batch-threshold textarea").fill("0.9")
-    page.locator("#batch-start").click()
-    table = page.locator("#batch-table")
+    table, size = page.locator("#batch-table"), ""
+    for typed, shown in (("0.902", "0.9"), ("sensitive", None)):
+        page.locator("#batch-threshold textarea").fill(typed)
+        page.locator("#batch-start").click()
+        expect(table).to_contain_text("1 scan, none failed.")
+        expect(table.locator(".largest").last).not_to_contain_text(size or "none yet")
+        size = table.locator(".largest").last.inner_text().split(" · ")[1]
+        table.get_by_role("button", name=OTHER.name).click()
+        wait_for(page, OTHER.name.split(".")[0])
+        expect(page.locator("[name=network]:checked")).to_have_value("unet")
+        shown = shown or page.locator("#ticks button").first.get_attribute("data-threshold")
+        expect(page.locator("#threshold-number")).to_have_value(shown)
+        expect(page.locator("#regions li").first).to_contain_text(size)
+        page.get_by_role("tab", name="Batch").click()
+
+
+def test_clear_ends_a_run_and_another_can_begin(page, gate):
+    page.get_by_role("tab", name="Batch").click()
+    table, start = page.locator("#batch-table"), page.locator("#batch-start")
+    page.set_input_files("#batch-scans input[type=file]", [SLICE, OTHER])
+    with page.expect_response("**/queue/join*"):
+        start.click()
+    page.locator("#batch-scans").get_by_label("Clear").click()
+    expect(table).to_contain_text("Each file becomes a row.")
+    page.set_input_files("#batch-scans input[type=file]", OTHER)
+    with page.expect_response("**/queue/join*"):
+        start.click()
+    gate.set()
     expect(table).to_contain_text("1 scan, none failed.")
-    size = table.locator(".largest").last.inner_text().split(" · ")[1]
-    table.get_by_role("button", name=OTHER.name).click()
-    wait_for(page, OTHER.name.split(".")[0])
-    expect(page.locator("[name=network]:checked")).to_have_value("unet")
-    expect(page.locator("#threshold-number")).to_have_value("0.9")
-    expect(page.locator("#regions li").first).to_contain_text(size)
+    page.wait_for_timeout(1000)
+    expect(table).to_contain_text("1 scan, none failed.")
+    expect(page.locator("#batch-zip")).to_be_visible()

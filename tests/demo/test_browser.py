@@ -263,6 +263,11 @@ def test_by_keyboard_alone(page):
     page.locator("#threshold-number").focus()
     page.keyboard.press("o")
     assert drawing(page) == before, "who writes a number does not press a key of the viewer"
+    page.get_by_role("tab", name="Scan").press("v")
+    assert pictures(page).count() == 1, "nor who is elsewhere on the page"
+    pictures(page).click()
+    page.keyboard.press("v")
+    expect(pictures(page)).to_have_count(3)
     page.locator("#regions .show").first.focus()
     page.keyboard.press("Enter")
     expect(page.locator("#regions .show").first).to_have_attribute("aria-pressed", "true")
@@ -280,6 +285,10 @@ def test_the_theme_is_the_systems_until_the_visitor_says_otherwise(browser, serv
 
     assert is_dark() == (scheme == "dark")
     page.locator("[data-action=theme]").click()
+    for system in ("light", "dark", scheme):
+        page.emulate_media(color_scheme=system)
+        page.wait_for_timeout(100)
+        assert is_dark() == (scheme == "light")
     page.goto(server)
     page.wait_for_selector("#examples img")
     assert is_dark() == (scheme == "light")

@@ -14,7 +14,7 @@ import pytest
 
 from metaseg.demo.files import clean_name, write_report, write_zip
 from metaseg.demo.handover import python_call, read_link
-from metaseg.demo.one_page import Facts, one_page
+from metaseg.demo.one_page import Facts, one_page, slice_text
 from metaseg.demo.render import Inputs
 from metaseg.demo.result import result_of
 from metaseg.demo.workbench import Workbench
@@ -168,6 +168,14 @@ def test_the_report_escapes_what_a_visitor_wrote(workbench):
     for raw in ("<script>", "<Net>", "<r>", "<notice>"):
         assert raw not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;$title" in page and "&amp;t" in page
+
+
+def test_no_height_is_less_than_nothing():
+    affine = np.diag([1.0, 1.0, 3.0, 1.0])
+    affine[2, 3] = -3.4
+    scan = Scan(np.zeros((2, 4, 4), np.float32), affine=affine)
+    assert slice_text(1, scan) == "slice 2 of 2, axial, z = 0 mm"
+    assert slice_text(0, scan).endswith("z = −3 mm")
 
 
 def reviewed_of(workbench, inputs) -> tuple[Review, list]:

@@ -43,6 +43,10 @@ def test_a_link_restores_model_and_threshold(linked, server):
     expect(page.locator("#link")).to_have_text("Copied")
     link = page.evaluate("window.copied")
     assert link == f"{server}?model=both&threshold=0.25"
+    page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(); }")
+    page.locator("#link").press("Enter")
+    expect(page.locator("#link")).to_have_text("Copied")
+    expect(page.locator("#link")).to_be_focused()
     expect(page.locator("#link-trouble")).to_be_hidden()
     page.goto(link)
     expect(page.locator("#verdict")).not_to_be_empty()
@@ -92,6 +96,8 @@ def test_the_download_and_the_call_agree_with_the_page(linked, monkeypatch):
 
     page.locator("#python summary").click()
     expect(page.locator("#code")).to_contain_text("ground_truth")
+    page.locator("#code").press("ArrowRight")
+    page.wait_for_function("document.querySelector('#code').scrollLeft > 0")
     monkeypatch.chdir(EXAMPLES)
     found = {}
     exec(page.locator("#code").inner_text(), found)
@@ -116,6 +122,14 @@ def test_the_report_opens_and_prints_on_one_page(linked):
     )
     assert report.pdf(prefer_css_page_size=True).count(b"/Type /Page\n") == 1
     report.close()
+    readable = "address => fetch(address).then(() => true, () => false)"
+    assert page.evaluate(readable, report.url)
+    page.route("**/results/**", lambda route: route.abort())
+    page.locator("#take-report").click()
+    expect(page.locator("#notice")).to_contain_text("The report did not arrive")
+    page.unroute("**/results/**")
+    page.locator("#clear").click()
+    assert not page.evaluate(readable, report.url), "a scan that is removed leaves no report"
 
 
 def decoded(data: bytes) -> np.ndarray:
@@ -130,8 +144,11 @@ def test_the_figure_has_the_panels_that_were_chosen(linked):
     panels = page.locator("#figure-panels label")
     expect(panels).to_have_text(["Image", "Ground truth", "Nested U-Net", "Together"])
     expect(page.locator("#figure-panels :checked")).to_have_count(3)
-    panels.filter(has_text="Nested U-Net").click()
-    panels.filter(has_text="Together").click()
+    for name in ("Image", "Ground truth", "Nested U-Net"):
+        panels.filter(has_text=name).click()
+    expect(page.locator("#take-figure-svg")).to_be_disabled()
+    for name in ("Image", "Ground truth", "Together"):
+        panels.filter(has_text=name).click()
     with page.expect_download() as download:
         page.locator("#take-figure-svg").click()
     assert download.value.suggested_filename == "meningioma_axial.svg"

@@ -1,8 +1,11 @@
 """What people do in haste or by accident, in Chromium: nothing is lost and nothing stays."""
 
+import threading
+
 import pytest
 from playwright.sync_api import expect
 
+from metaseg.demo.store import Store
 from tests.demo.browser import (
     OTHER,
     PHONE,
@@ -68,6 +71,44 @@ def test_undo_in_the_middle_of_a_stroke_leaves_the_stroke_whole(page):
     page.locator("#undo").click()
     expect(page.locator("#verdict")).not_to_contain_text("Reviewed")
     expect(page.locator("#undo")).to_be_disabled()
+
+
+def test_another_layout_in_the_middle_of_a_drag_ends_it(page):
+    give(page, SLICE)
+    plain = drawing(page, 0)
+    for key in ("p", "+"):  # a stroke, then a picture that is moved
+        page.keyboard.press(key)
+        x, y = middle_of(pictures(page).last)
+        page.mouse.move(x, y)
+        page.mouse.down()
+        page.mouse.move(x + 30, y, steps=3)
+        page.keyboard.press("v")
+        expect(pictures(page)).to_have_count(1)
+        page.mouse.move(x + 60, y, steps=3)
+        page.mouse.up()
+        page.keyboard.press("Escape")
+        page.keyboard.press("v")
+        expect(pictures(page)).to_have_count(2)
+    expect(page.locator("#undo")).to_be_disabled()
+    page.keyboard.press("0")
+    assert drawing(page, 0) == plain
+
+
+def test_a_scan_given_while_the_last_is_removed_is_opened(page, monkeypatch):
+    give(page, SLICE)
+    removing, stuck, forget = threading.Event(), [], Store.forget
+    monkeypatch.setattr(Store, "forget", lambda *given: removing.wait(60) and forget(*given))
+    page.evaluate(
+        "document.addEventListener('metaseg:forgotten', () => { window.forgotten = true; })"
+    )
+    page.route("**/upload*", lambda route: stuck.append(route))
+    page.locator("#clear").click()
+    with page.expect_request("**/upload*"):
+        carry(page, "drop", OTHER)
+    removing.set()
+    page.wait_for_function("window.forgotten")
+    stuck.pop().continue_()
+    wait_for(page, OTHER.stem)
 
 
 def test_two_fingers_do_not_paint(browser, server):

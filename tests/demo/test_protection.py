@@ -1,5 +1,6 @@
 """What the server lets in, and what it says with every answer."""
 
+import asyncio
 import json
 import shutil
 import socket
@@ -34,6 +35,12 @@ def test_every_answer_bears_the_headers(quick, path):
     policy = headers["content-security-policy"]
     assert "default-src 'self'" in policy and "object-src 'none'" in policy
     assert "frame-ancestors 'self' https://huggingface.co https://*.hf.space" in policy
+
+
+def test_files_stay_in_no_cache_of_a_browser(quick):
+    answer = get(f"{quick}gradio_api/file={SLICE}")
+    assert answer.content == SLICE.read_bytes() and answer.headers["cache-control"] == "no-store"
+    assert "no-store" not in get(f"{quick}viewer/main.js").headers.get("cache-control", "")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "metaseg.example"])
@@ -91,9 +98,23 @@ def test_what_gradio_refuses_is_a_sentence_too(quick, scan):
 
 
 def test_addresses_that_the_page_never_asks_are_closed(quick):
-    for path in ("deep_link", "process_recording", "proxy=http://x.example/", "vibe-code/", "runs"):
+    closed = ["deep_link", "process_recording", "proxy=http://x.example/", "vibe-code/", "runs"]
+    closed += ["file=http://127.0.0.1/", "file=%68ttps://127.0.0.1/", "file/HTTP:%2F%2F127.0.0.1/"]
+    for path in closed:
         for method in ("GET", "POST"):
             assert request(method, f"{quick}gradio_api/{path}").status_code == 404, path
+
+
+def test_a_server_below_an_address_of_its_own_is_guarded_too():
+    said = []
+
+    async def send(message):
+        said.append(message)
+
+    scope = {"type": "http", "method": "GET", "headers": [], "root_path": "/below"}
+    scope["path"] = "/below/gradio_api/file=http://127.0.0.1/"
+    asyncio.run(protection.Protection(pytest.fail)(scope, None, send))
+    assert said[0]["status"] == 404 and (b"cache-control", b"no-store") in said[0]["headers"]
 
 
 def test_who_stops_in_the_middle_is_not_waited_for(quick, monkeypatch):

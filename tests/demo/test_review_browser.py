@@ -58,7 +58,7 @@ def decoded(data: bytes) -> np.ndarray:
 def test_a_rejected_region_goes_and_comes_back(page):
     give(page, SLICE, TRUTH)
     before = coloured(page, ORANGE)
-    page.locator("#regions .reject").first.click()
+    page.locator("#regions .reject").first.dblclick()
     assert coloured(page, ORANGE) == 0 < before, "at once, before the server answers"
     expect(page.locator("#verdict")).to_contain_text("Reviewed: 1 region rejected.")
     expect(page.locator("#regions")).to_contain_text("missed")
@@ -72,6 +72,8 @@ def test_a_rejected_region_goes_and_comes_back(page):
     assert coloured(page, ORANGE) == pytest.approx(before, abs=20)
     page.keyboard.press("Control+z")
     expect(page.locator("#verdict")).to_contain_text("Reviewed: 1 region rejected.")
+    page.keyboard.press("Control+z")
+    expect(page.locator("#undo")).to_be_disabled()
 
 
 def test_a_review_is_not_left_by_accident(page):
@@ -208,7 +210,7 @@ def test_a_missed_lesion_is_added_by_a_click(page):
     set_threshold(page, "0.99")
     page.wait_for_timeout(300)
     before = coloured(page, ORANGE)
-    page.keyboard.press("a")
+    page.locator("[data-tool=add]").click()
     page.mouse.click(*on_picture(page, 0.1, 0.5))
     expect(page.locator("#notice")).to_contain_text("see nothing at this place")
     set_threshold(page, "1")

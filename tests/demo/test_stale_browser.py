@@ -41,6 +41,7 @@ def test_cancelling_a_network_does_not_silence_the_others(page, gate, tmp_path):
 def test_an_answer_that_is_refused_leaves_no_words_about_other_outlines(page, monkeypatch):
     give(page, SLICE)
     before = coloured(page, ORANGE)
+    page.locator("[data-tool=paint]").click()
 
     def refuse(*arguments, **options):
         raise InputError("Not now.")
@@ -53,6 +54,7 @@ def test_an_answer_that_is_refused_leaves_no_words_about_other_outlines(page, mo
         expect(page.locator("#verdict")).to_have_text(UNMEASURED)
         expect(page.locator("#regions li")).to_have_count(0)
         expect(page.locator("#handover")).to_be_hidden()
+        expect(page.locator("#pictures.drawing")).to_have_count(0)
         expect(page.locator("[aria-busy=true]")).to_have_count(0)
     set_threshold(page, "0.3")
     expect(page.locator("#regions li").first).to_be_visible()

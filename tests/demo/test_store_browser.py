@@ -1,6 +1,7 @@
 """The page keeps to its content policy, and a visitor's files go when they are cleared."""
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tests.demo.browser import (
     ORANGE,
     SLICE,
     TRUTH,
+    WAIT,
     coloured,
     give,
     needs_chromium,
@@ -56,6 +58,41 @@ def test_a_reload_brings_back_scan_choices_and_review(browser, server):
     expect(page.locator("#own")).to_contain_text("each its own")
     wait_for(page, "Meningioma, axial")
     page.close()
+
+
+def test_a_scan_that_the_server_lost_is_sent_again_with_its_review(page):
+    give(page, SLICE, TRUTH)
+    page.locator("#regions .reject").first.click()
+    expect(page.locator("#verdict")).to_contain_text("Reviewed: 1 region rejected.")
+    for folder in store().uploads.iterdir():
+        shutil.rmtree(folder)
+    set_threshold(page, "0.4")
+    expect(page.locator("#notice")).to_contain_text("not one of your uploads")
+    page.route("**/upload*", lambda route: route.abort())
+    page.get_by_role("button", name="Send again").click()
+    expect(page.locator("#notice")).to_contain_text("could not be sent")
+    page.unroute("**/upload*")
+    page.get_by_role("button", name="Run again").click()
+    wait_for(page, SLICE.stem)
+    expect(page.locator("#verdict")).to_contain_text("Reviewed: 1 region rejected.")
+    expect(page.locator("#figures")).to_contain_text("Agreement")
+    expect(page.locator("#undo")).to_be_enabled()
+
+
+def test_a_page_that_lost_its_connection_is_known_to_be_there(browser, server, monkeypatch):
+    monkeypatch.setattr("metaseg.demo.store.RELOAD_SECONDS", 2)
+    before = kept(store().uploads)
+    page = browser.new_page()
+    page.set_default_timeout(WAIT)
+    page.route("**/heartbeat/*", lambda route: route.fulfill(body="data: ALIVE"), times=1)
+    with page.expect_request(re.compile("/heartbeat/")):
+        page.goto(server)
+    with page.expect_request(re.compile("/heartbeat/")):
+        expect(page.locator("#verdict")).not_to_be_empty()
+    give(page, SLICE)
+    assert kept(store().uploads) - before
+    page.close()
+    wait_until(lambda: kept(store().uploads) <= before, 60)
 
 
 @pytest.mark.slow

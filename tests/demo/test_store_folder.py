@@ -12,6 +12,7 @@ import httpx
 import pytest
 from gradio_client import Client, handle_file
 
+from metaseg.demo.answer import want
 from metaseg.demo.server_folder import LOCK
 from metaseg.demo.store import BATCH, SCAN, Store
 from metaseg.errors import InputError
@@ -59,7 +60,9 @@ def test_what_a_call_makes_after_its_session_goes_with_the_next_sweep(tmp_path, 
 
 def test_the_next_session_of_a_tab_takes_up_its_uploads(tmp_path, monkeypatch):
     place, session = Store(tmp_path), "before"
-    monkeypatch.setattr("metaseg.demo.store.current_session", lambda: session)
+    for module in ("store", "answer"):
+        monkeypatch.setattr(f"metaseg.demo.{module}.current_session", lambda: session)
+    monkeypatch.setattr("metaseg.demo.answer.store", lambda: place)
     monkeypatch.setattr("metaseg.demo.store.RELOAD_SECONDS", 1)
 
     def given(tab: str) -> Path:
@@ -86,11 +89,15 @@ def test_the_next_session_of_a_tab_takes_up_its_uploads(tmp_path, monkeypatch):
     session = "after"
     place.name_tab("a" * 32)
     place.claim(str(scan), SCAN)
+    session = "cut off for a moment"
+    kept = given("d" * 32)
+    place.forget()
+    want({"wanted": 1, "tab": "d" * 32})
     session = "lost"
     lost = given("c" * 32)
     place.forget()
     wait_until(lambda: not lost.exists(), 30)
-    assert scan.exists()
+    assert scan.exists() and kept.exists()
 
 
 def test_clear_removes_what_nothing_else_uses(tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ import json
 
 from metaseg.demo.answer import answer
 from metaseg.demo.page import build_page
+from metaseg.demo.render import typed_threshold
 from metaseg.demo.shell import shell
 from metaseg.demo.workbench import Workbench
 from metaseg.segmenter import Segmenter
@@ -48,5 +49,21 @@ def test_both_takes_each_networks_own_threshold():
     opened = workbench.open(SLICE, None)
     for name, own in (("attention_unet", 0.3), ("nested_unet", 0.6)):
         assert workbench.read(opened, name, None, 0).threshold == own
-    known = json.loads(html.unescape(shell(workbench).split('data-config="')[1].split('"')[0]))
+    known = config_of_page(workbench)
     assert [network["threshold"] for network in known["networks"]] == [0.3, 0.6]
+
+
+def config_of_page(workbench: Workbench) -> dict:
+    return json.loads(html.unescape(shell(workbench).split('data-config="')[1].split('"')[0]))
+
+
+def test_batch_and_viewer_mean_the_same_threshold():
+    sensitive = {"attention_unet": 0.1583, "nested_unet": 0.2313, "unet": None}
+    checkpoints = [small_checkpoint(n, sensitive_threshold=t) for n, t in sensitive.items()]
+    workbench = Workbench(Segmenter(checkpoints, device="cpu"))
+    shown = config_of_page(workbench)["sensitive"]
+    assert shown == {"Both": 0.235, "attention_unet": 0.16, "nested_unet": 0.235, "unet": None}
+    for model, threshold in (("Both", 0.235), ("Attention U-Net", 0.16), ("unet", "sensitive")):
+        assert typed_threshold(workbench, model, "sensitive") == threshold
+    for text, threshold in (("", None), ("0.123", 0.125), ("0.9", 0.9), ("0", 0.0)):
+        assert typed_threshold(workbench, "Both", text) == threshold

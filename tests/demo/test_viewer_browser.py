@@ -1,7 +1,6 @@
 """Volumes in the viewer, and scans that replace each other, in Chromium."""
 
 import zipfile
-from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -9,10 +8,6 @@ import pytest
 from playwright.sync_api import expect
 
 from metaseg.scan import read_scan
-from metaseg.scan.dicom_kind import MODALITY
-from metaseg.scan.pictures import COLOUR
-from metaseg.segmenter import Segmenter
-from tests.conftest import EXAMPLES
 from tests.demo.browser import (
     ORANGE,
     OTHER,
@@ -147,6 +142,7 @@ def test_a_volume_says_where_it_is_and_can_be_cancelled(page, gate, tmp_path):
     page.get_by_role("button", name="Run again").click()
     wait_for(page, "head")
     expect(page.locator("#verdict")).to_contain_text("region")
+    expect(page.locator("#pictures")).to_be_focused()
 
 
 def test_an_error_is_a_sentence_and_the_page_goes_on(page, tmp_path):
@@ -194,37 +190,6 @@ def test_a_threshold_counts_once_it_is_typed(page):
         before = taken
     box.press("ArrowUp")
     expect(slider).to_have_value("0.13")
-
-
-def test_what_is_no_brain_mri_waits_behind_show_anyway(page, tmp_path):
-    photo = tmp_path / "holiday.png"
-    pixels = cv2.imread(str(SLICE))
-    pixels[..., 0] = 255 - pixels[..., 0]
-    cv2.imwrite(str(photo), pixels)
-    page.set_input_files("#scan input[type=file]", photo)
-    expect(page.locator("#doubts")).to_contain_text(COLOUR)
-    expect(page.locator("#verdict")).to_be_empty()
-    expect(page.locator("#regions li")).to_have_count(0)
-    expect(page.locator("#handover")).to_be_hidden()
-    expect(pictures(page)).to_have_count(1)
-    assert coloured(page, ORANGE) == 0, "no outline either"
-    page.get_by_role("button", name="Show the result anyway").click()
-    expect(page.locator("#verdict")).to_contain_text("region")
-    expect(page.locator("#doubts")).to_contain_text(COLOUR)
-
-
-def test_a_body_ct_is_never_an_all_clear(page, served, monkeypatch):
-    predict = Segmenter.predict_each
-    nothing = {"notices": (MODALITY,), "probability": np.zeros((1, 512, 512), np.float32)}
-
-    def doubtful(*given):
-        return [replace(found, **nothing) for found in predict(*given)]
-
-    monkeypatch.setattr(Segmenter, "predict_each", doubtful)
-    carry(page, "paste", EXAMPLES / "meningioma_sagittal.jpg")
-    expect(page.locator("#doubts")).to_contain_text("modality other than MR")
-    page.wait_for_timeout(300)
-    assert "no region" not in page.locator("#viewer").inner_text()
 
 
 @pytest.mark.slow

@@ -225,4 +225,4 @@ def test_honest_units():
     assert volume_text(994.9, 1) == "990 mm³" and volume_text(1000, 1) == "1.0 cm³"
     assert volume_text(None, 1) == "1 voxel" and volume_text(None, 36) == "36 voxels"
     assert area_text(1016.4, 1) == "10 cm²" and area_text(830, 1) == "830 mm²"
-    assert area_text(None, 3399) == "3399 pixels"
+    assert area_text(None, 3399) == "3399 pixels" and area_text(None, 1) == "1 pixel"

@@ -1,6 +1,6 @@
 // What the server answers, and what is asked of it.
 
-import { choice, chosenNetworks, find, findAll, on, open, redraw, tell, view } from "./state.js";
+import { choice, chosenNetworks, config, find, findAll, heldBack, on, open, redraw, sent, tell, view } from "./state.js";
 import { fullestSlice, goTo } from "./slices.js";
 import { Voxels } from "./voxels.js";
 
@@ -72,7 +72,7 @@ export function begin(scan, truth, name, { intro = false, series = null } = {}) 
   halt();
   paused = false;
   Object.assign(choice, { scan, series, truth, position: null });
-  Object.assign(view, { name, intro, moved: false, selected: null, factor: 1 });
+  Object.assign(view, { name, intro, moved: false, selected: null, factor: 1, anyway: false });
   clearScene();
   tell("opened");
   say({ words: `Reading ${name} …`, busy: true });
@@ -143,7 +143,7 @@ function replied(reply) {
   }
   if (reply.alert) {
     asking = false;
-    say({ words: reply.alert, bad: true });
+    say({ words: reply.alert, bad: true, lost: reply.alert === config.gone && sent.has(choice.scan) });
     tell("withdrawn");
   }
   if (reply.findings) receiveFindings(reply.findings);
@@ -180,9 +180,13 @@ async function receiveNetwork(name, parts, complete) {
   const fresh = parts.slice(voxels.asked ?? 0);
   voxels.asked = parts.length;
   await load(voxels, fresh);
-  if (!complete || open.networks.get(name) !== voxels || view.moved) return;
   // The server knows the largest lesion, and says so a moment later.
-  if (!open.findings && view.plane === open.scene.plane) goTo(fullestSlice() ?? view.index, false);
+  if (complete && open.networks.get(name) === voxels && !open.findings) openAt(fullestSlice());
+}
+
+// A volume opens at its largest lesion, unless the visitor chose a slice or sees no result.
+export function openAt(slice) {
+  if (!view.moved && !heldBack() && view.plane === open.scene.plane) goTo(slice ?? view.index, false);
 }
 
 // A browser's own words are of no help.
@@ -218,10 +222,7 @@ async function receiveFindings(findings) {
   if (id !== choice.id || question !== choice.question || open.findings === findings) return;
   const first = !open.findings;
   Object.assign(open, { findings, current: true });
-  const [largest] = findings.regions;
-  if (first && largest && !view.moved && view.plane === open.scene.plane) {
-    goTo(largest.slice, false);
-  }
+  if (first) openAt(findings.regions[0]?.slice);
   const fault = arrived.find((one) => one !== true);
   if (fault) sayLost(fault);
   else say(null);

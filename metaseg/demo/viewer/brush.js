@@ -28,7 +28,11 @@ export function chooseTool(tool) {
   redraw();
 }
 
-on("opened", () => view.tool && chooseTool(view.tool));
+// A tool goes with the bar that shows it.
+const putAway = () => view.tool && chooseTool(view.tool);
+on("opened", putAway);
+on("withdrawn", putAway);
+on("doubts", () => heldBack() && putAway());
 
 function voxelAt([x, y]) {
   const { width, height } = cut();

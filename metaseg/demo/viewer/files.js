@@ -1,17 +1,17 @@
 // Ways in: the buttons, a drop anywhere, a paste, an example, several files at once.
 
 import { ask, begin, send, untilHalted } from "./answers.js";
-import { choice, config, find, findAll, open, tell, view } from "./state.js";
-import { sensitivePoint, showChoice, showTruth } from "./panel.js";
+import { choice, config, find, findAll, on, open, sent, tell, view } from "./state.js";
+import { showChoice, showTruth } from "./panel.js";
 import { mayLeave } from "./review.js";
 import { zipOf } from "./zip.js";
 
 class Refusal extends Error {}
 
-const say = (words) => tell("notice", { words, bad: true });
+const say = (words, again = false) => tell("notice", { words, bad: true, again });
 // The server answers in words; whatever the browser itself says is of no help.
-const sayFault = (fault) => say(fault instanceof Refusal ? fault.message
-  : "The file could not be sent: check that it is still there and that you are online, then try again.");
+const sayFault = (fault, again) => say(fault instanceof Refusal ? fault.message
+  : "The file could not be sent: check that it is still there and that you are online, then try again.", again);
 
 // Ends with the scan that it is for: what arrives later would stay on the server.
 async function upload(file) {
@@ -28,8 +28,14 @@ async function upload(file) {
     throw new Error(response.statusText);
   }
   const [path] = await response.json();
+  sent.set(path, file);
   return path;
 }
+
+// What was sent for a scan goes with it.
+on("opened", () => {
+  for (const path of sent.keys()) if (path !== choice.scan && path !== choice.truth) sent.delete(path);
+});
 
 const nameOf = (path) => {
   const name = path.split("/").at(-1);
@@ -43,34 +49,45 @@ const showTab = (title) => findAll("#tabs [role=tab]")
 export function openScan({ scan, series, model, threshold }) {
   if (!mayLeave()) return;
   choice.model = model;
-  choice.threshold = threshold === "sensitive" ? sensitivePoint() : threshold && Number(threshold);
+  choice.threshold = threshold && Number(threshold);
   showChoice();
   showTab("Scan");
   begin(scan, null, nameOf(scan), { series });
+  // The row that had the focus is not in view any more.
+  setTimeout(() => find("#pictures").focus());
 }
 
 let again = null;
 
-async function openFile(file) {
-  again = () => openFile(file);
-  begin(null, null, nameOf(file.name));
+async function openFile(file, { truth = null, series = null, name = nameOf(file.name) } = {}) {
+  again = () => openFile(file, { truth, series, name });
+  begin(null, null, name, { series });
+  // The keys of the viewer are for who dropped or pasted it too.
+  if (document.activeElement === document.body) find("#pictures").focus({ preventScroll: true });
   const { id } = choice;
   try {
-    const path = await upload(file);
+    const paths = [await upload(file), truth && await upload(truth)];
     if (choice.id !== id) return;
-    choice.scan = path;
+    [choice.scan, choice.truth] = paths;
     showTruth();
     ask(0);
   } catch (fault) {
-    if (choice.id === id) sayFault(fault);
+    if (choice.id === id) sayFault(fault, true);
   }
 }
 
-// What was cancelled or lost, from the start; a review stays.
+// What was cancelled or did not arrive, from the start; a review stays.
 export function runAgain() {
   const { scan, truth, series, review } = choice;
-  if (!scan && again) return again();
-  begin(scan, truth, view.name, { series });
+  if (!scan && again) again();
+  else begin(scan, truth, view.name, { series });
+  choice.review = review;
+}
+
+// What the server does not have any more; a review stays.
+export function resend() {
+  const { scan, truth, series, review } = choice;
+  openFile(sent.get(scan), { truth: sent.get(truth), series, name: view.name });
   choice.review = review;
 }
 
@@ -201,6 +218,7 @@ export function watchFiles() {
 
 export function forgetTruth() {
   send("forget_truth");
+  sent.delete(choice.truth);
   choice.truth = null;
   open.truthFor = undefined;
   showTruth();

@@ -57,10 +57,9 @@ function pressed(event) {
   if (event.pointerType !== "touch") canvas.setPointerCapture(event.pointerId);
   pointers.set(event.pointerId, { canvas, x: event.clientX, y: event.clientY, start: event });
   travelled = 0;
-  if (pointers.size > 1) {
-    pinched = true;
-    tell("stroke-cancel");
-  } else tell("stroke-start", { event, place: placeOf(canvas, event) });
+  pinched = pointers.size > 1;
+  if (pinched) tell("stroke-cancel");
+  else tell("stroke-start", { event, place: placeOf(canvas, event) });
 }
 
 function moved(event) {
@@ -68,6 +67,12 @@ function moved(event) {
   if (!before) {
     const canvas = view.tool && canvasOf(event);
     if (canvas) tell("hover", placeOf(canvas, event));
+    return;
+  }
+  // Another layout or scan took the picture away while the button was down.
+  if (!before.canvas.isConnected) {
+    pointers.delete(event.pointerId);
+    tell("stroke-cancel");
     return;
   }
   const [dx, dy] = [event.clientX - before.x, event.clientY - before.y];
@@ -115,7 +120,6 @@ function released(event) {
   tell("stroke-end");
   if (!pointers.size) {
     const click = travelled < 5 && !pinched && event.type === "pointerup" && event.button === 0;
-    pinched = false;
     if (click && !view.tool) tell("clicked", placeOf(before.canvas, event));
   }
 }

@@ -2,8 +2,9 @@
 
 import { begin, cancel, connect } from "./answers.js";
 import { chooseTool, useKey } from "./brush.js";
-import { forgetTruth, openExample, openScan, runAgain, watchFiles } from "./files.js";
+import { forgetTruth, openExample, openScan, resend, runAgain, watchFiles } from "./files.js";
 import { fit, MOVES, panBy, watchGestures, windowBy, zoomBy } from "./gestures.js";
+import "./heartbeat.js";
 import { chooseNetwork, clear, setThreshold, showAnyway, showChoice, stepThreshold } from "./panel.js";
 import { STEPS } from "./masks.js";
 import { recall } from "./memory.js";
@@ -11,8 +12,10 @@ import "./notice.js";
 import { nextLesion, select } from "./regions.js";
 import { redo, reject, restore, undo } from "./review.js";
 import { goTo, showPlane } from "./slices.js";
+import { cut } from "./stage.js";
 import { choice, config, find, findAll, inView, on, open, redraw, tell, view } from "./state.js";
 import { takeAway } from "./takes.js";
+import { switchTheme, watchTheme } from "./theme.js";
 import "./views.js";
 
 const WIRES = ["state", "reply", "view", "parcel", "link"];
@@ -36,22 +39,6 @@ async function fullScreen() {
   else await find("#viewer").requestFullscreen?.();
 }
 
-// The system's theme holds until the visitor chooses one.
-function showTheme() {
-  let theme = new URL(location.href).searchParams.get("__theme");
-  try {
-    theme ??= localStorage.getItem("metaseg-theme");
-  } catch { /* private windows forget */ }
-  if (theme) document.body.classList.toggle("dark", theme === "dark");
-}
-
-function switchTheme() {
-  const dark = document.body.classList.toggle("dark");
-  try {
-    localStorage.setItem("metaseg-theme", dark ? "dark" : "light");
-  } catch { /* private windows forget */ }
-}
-
 async function copy(text, button) {
   const label = button.dataset.label ??= button.textContent;
   let words = "Copied";
@@ -59,6 +46,7 @@ async function copy(text, button) {
     await navigator.clipboard.writeText(text);
   } catch { // no clipboard without https, and none in frames that may not use it
     words = copySelected(text) ? words : "Not allowed";
+    button.focus(); // the selected text had it
   }
   button.textContent = words;
   setTimeout(() => { button.textContent = label; }, 1500);
@@ -99,6 +87,7 @@ const ACTIONS = {
   cancel,
   close: () => tell("notice", null),
   again: runAgain,
+  resend,
   anyway: showAnyway,
   clear,
   undo,
@@ -115,7 +104,9 @@ function showOpacity() {
 
 function rejectRegion(number) {
   const region = open.findings.regions.find((one) => one.number === Number(number));
-  if (region && !region.missed) reject(region.peak);
+  if (!region || region.missed || region.rejected) return;
+  region.rejected = true; // its row stays until the server has answered
+  reject(region.peak);
 }
 
 function clicked(event) {
@@ -173,12 +164,14 @@ const KEYS = {
   x: () => inView(view.selected) && rejectRegion(view.selected.number),
 };
 
+// What the arrow keys move or scroll themselves.
+const OWN_ARROWS = "[role=tab], [type=radio], [type=range], pre, .table, .batch";
 const REVIEWS = { z: undo, y: redo, Z: redo };
 
 function pressed(event) {
   if (event.altKey || !open.scene) return;
   if (!find("#viewer").offsetParent && !document.fullscreenElement) return;
-  const writes = "input:not([type=checkbox], [type=radio], [type=range]), textarea, select";
+  const writes = "input:not([type=checkbox], [type=radio], [type=range], [type=file]), textarea, select";
   if (event.target.closest?.(writes)) return;
   if (event.ctrlKey || event.metaKey) {
     if (!REVIEWS[event.key] || find("#review").hidden) return;
@@ -191,15 +184,17 @@ function pressed(event) {
     return;
   }
   const moves = event.key.startsWith("Arrow");
-  if (moves && event.target.closest?.("[role=tab], [type=radio], [type=range]")) return;
+  if (moves && event.target.closest?.(OWN_ARROWS)) return;
   const within = event.target.closest?.("#pictures");
   if (moves && event.shiftKey && within && view.factor > 1) {
     event.preventDefault();
     panBy(...MOVES[event.key]);
     return;
   }
-  // Up and down scroll the page unless the pictures have the focus.
-  if (/Arrow(Up|Down)/.test(event.key) && !within) return;
+  // Up and down scroll the page unless the pictures have the focus; with one slice all arrows do.
+  if (moves && (cut().depth < 2 || (/Up|Down/.test(event.key) && !within))) return;
+  // Characters alone are keys of the viewer, not of the page (WCAG 2.1.4).
+  if (event.key.length === 1 && !event.target.closest?.("#viewer, #examples")) return;
   const action = KEYS[event.key];
   if (!action || ("peax".includes(event.key) && find("#review").hidden)) return;
   event.preventDefault();
@@ -258,7 +253,7 @@ on("notice", (notice) => {
 function start() {
   Object.assign(config, JSON.parse(find("#viewer").dataset.config));
   choice.model = config.both;
-  showTheme();
+  watchTheme();
   if (window.matchMedia("(max-width: 640px)").matches) setLayout("one");
   showChoice();
   watchGestures();

@@ -3,7 +3,7 @@
 import { find, on } from "./state.js";
 
 // What a notice offers, by its kind.
-const BUTTONS = [["again", "again", "Run again"], ["busy", "cancel", "Cancel"], ["bad", "close", "Close"]];
+const BUTTONS = [["lost", "resend", "Send again"], ["again", "again", "Run again"], ["busy", "cancel", "Cancel"], ["bad", "close", "Close"]];
 let brief = null;
 let lasting = null;
 
@@ -13,6 +13,13 @@ on("notice", (notice) => {
 });
 
 function show(notice) {
+  const held = find("#notice").contains(document.activeElement) && document.activeElement;
+  write(notice);
+  // Whoever pressed a button that is gone goes on at the pictures.
+  if (held && !held.offsetParent) find("#pictures").focus({ preventScroll: true });
+}
+
+function write(notice) {
   const box = find("#notice");
   box.hidden = !notice;
   if (!notice) return;

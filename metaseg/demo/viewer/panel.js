@@ -1,7 +1,6 @@
 // The panel beside the pictures: network, threshold, verdict, regions, exports.
 
-import { ask, begin, clearScene, halt, send } from "./answers.js";
-import { levelOf, STEPS } from "./masks.js";
+import { ask, begin, clearScene, halt, openAt, send } from "./answers.js";
 import { mayLeave } from "./review.js";
 import { offer } from "./takes.js";
 import { choice, chosenNetworks, config, find, findAll, heldBack, on, open, redraw, tell, view } from "./state.js";
@@ -37,17 +36,10 @@ export function showChoice() {
   showTicks();
 }
 
-// The highest of the chosen networks, at which none has more false positives than at its own, on the
-// grid where outlines in the browser are those of the server. Null if there is none.
-export function sensitivePoint() {
-  const sensitive = chosenNetworks().map((network) => network.sensitive).filter(Boolean);
-  return sensitive.length ? levelOf(Math.max(...sensitive)) / STEPS : null;
-}
-
 // The operating points of the chosen networks, each a button that goes there.
 function showTicks() {
   const ticks = new Map();
-  const sensitive = sensitivePoint();
+  const sensitive = config.sensitive[choice.model];
   if (sensitive) ticks.set(sensitive, `sensitive ${rounded(sensitive)}`);
   // One for all: where their thresholds differ, it stands between them and means each its own.
   const own = new Set(ownThresholds());
@@ -121,11 +113,15 @@ function withdraw(words) {
 on("withdrawn", () => withdraw(open.networks.size && !heldBack() ? UNMEASURED : ""));
 
 export function showAnyway() {
-  view.anyway = choice.id;
+  view.anyway = true;
   tell("doubts");
-  if (open.findings) tell("findings");
+  if (open.findings) {
+    tell("findings");
+    openAt(open.findings.regions[0]?.slice);
+  }
   redraw();
-  find("#verdict").focus();
+  // The button that had the focus is gone, and the verdict may still have to come.
+  find(find("#verdict").textContent ? "#verdict" : "#doubts").focus();
 }
 
 on("findings", () => {
@@ -175,10 +171,13 @@ on("reviewed", () => {
   find("#redo").disabled = !after.length;
 });
 
+let cleared = null;
+
 // The scan and its ground truth are removed from the server at once.
 export function clear() {
   if (!mayLeave("Remove the scan?")) return;
   halt();
+  cleared = choice.id;
   Object.assign(choice, { scan: null, truth: null });
   clearScene();
   tell("opened");
@@ -192,5 +191,5 @@ document.addEventListener("metaseg:kept", () => tell("notice", { bad: true,
 
 document.addEventListener("metaseg:forgotten", () => {
   const [first] = config.examples;
-  if (!choice.scan) begin(first.scan, first.truth, first.title, { intro: true });
+  if (choice.id === cleared) begin(first.scan, first.truth, first.title, { intro: true });
 });

@@ -4,7 +4,7 @@ import { zoomTo } from "./gestures.js";
 import { shownOf } from "./masks.js";
 import { goTo, nextMarkedSlice, showPlane } from "./slices.js";
 import { acquired } from "./stage.js";
-import { chosenNetworks, find, findAll, inView, on, open, redraw, view } from "./state.js";
+import { chosenNetworks, find, findAll, heldBack, inView, on, open, redraw, view } from "./state.js";
 
 export function select(number, arrive = true) {
   const region = open.findings?.regions.find((one) => one.number === number) ?? null;
@@ -48,7 +48,7 @@ function reveal(row) {
 export function nextLesion() {
   if (!open.scene) return;
   const { regions = [] } = open.findings ?? {};
-  if (view.plane !== open.scene.plane || !regions.length) return nextMarkedSlice();
+  if (view.plane !== open.scene.plane || !regions.length || heldBack()) return nextMarkedSlice();
   const order = [...regions].sort((a, b) => a.slice - b.slice || a.number - b.number);
   const next = inView(view.selected)
     ? order.findIndex(({ number }) => number === view.selected.number) + 1
@@ -62,13 +62,14 @@ export function nextLesion() {
 on("findings", () => {
   // The chosen region is known by its peak: its number may have changed.
   const peak = String(view.selected?.peak);
-  view.selected = open.findings.regions.find((region) => String(region.peak) === peak) ?? null;
+  const { regions } = open.findings;
+  view.selected = heldBack() ? null : regions.find((one) => String(one.peak) === peak) ?? null;
   showSelected();
   thumbnails();
 });
 
 on("clicked", ([x, y]) => {
-  if (view.plane !== open.scene.plane || !open.findings) return;
+  if (view.plane !== open.scene.plane || !open.findings || heldBack()) return;
   const area = ({ box: [top, bottom, left, right] }) => (bottom - top) * (right - left);
   const [hit] = open.findings.regions
     .filter(inView)

@@ -19,7 +19,7 @@ export function goTo(index, byVisitor = true) {
 // Every plane opens at the chosen region, or the largest one, or the middle.
 export function showPlane(plane) {
   if (!open.scene?.codes || plane === view.plane) return;
-  const region = view.selected ?? open.findings?.regions?.[0];
+  const region = view.selected ?? (heldBack() ? null : open.findings?.regions?.[0]);
   view.plane = plane;
   const [top, bottom, left, right] = region?.box ?? [0, 0, 0, 0];
   const voxel = region
@@ -61,7 +61,7 @@ function lesionSlices() {
   return runs.map((run) => run[Math.floor(run.length / 2)]);
 }
 
-// Where no region can be chosen: in another plane, or before the verdict.
+// Where no region can be chosen: in another plane, before the verdict, or while it is held back.
 export function nextMarkedSlice() {
   const slices = lesionSlices();
   goTo(slices.find((index) => index > view.index) ?? slices[0] ?? view.index);

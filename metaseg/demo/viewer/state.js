@@ -13,15 +13,18 @@ export const choice = {
 export const view = {
   name: "", intro: true, layout: "side", plane: "", index: 0, moved: false, selected: null,
   factor: 1, x: 0.5, y: 0.5, low: 0, high: 255, enhanced: false, opacity: 25,
-  outlined: false, anyway: null, tool: null, brush: 4, cursor: null,
+  outlined: false, anyway: false, tool: null, brush: 4, cursor: null,
 };
 
 // The open scan: `scene` describes it, the rest are voxels.
 export const open = { scene: null, grey: null, truth: null, networks: new Map(), complete: new Set(),
   findings: null, current: false, review: null, doubts: [] };
 
+// The files that were sent, by their paths on the server: what it loses can be sent again.
+export const sent = new Map();
+
 // What may be no brain MRI shows no result until the visitor wants it anyway.
-export const heldBack = () => open.doubts.length > 0 && view.anyway !== choice.id;
+export const heldBack = () => open.doubts.length > 0 && !view.anyway;
 
 // Whether `region` lies on the slice in view.
 export const inView = (region) => region && view.plane === open.scene?.plane

@@ -1,12 +1,15 @@
 // What a visitor takes away: downloads and the printable report.
 
-import { send } from "./answers.js";
-import { choice, find, findAll, on } from "./state.js";
+import { send, untilHalted } from "./answers.js";
+import { choice, find, findAll, on, tell } from "./state.js";
 
 const FIRST = ["zip", "report", "dicom"];
+const NOT_ARRIVED = "The report did not arrive: check that you are online, then try again.";
 // What is asked for, the first of them under way: the server makes one at a time.
 let wanted = [];
 let number = 0;
+// The address of the last report.
+let report = "";
 
 export function offer(downloads, panels) {
   const button = ([kind, label]) => {
@@ -34,6 +37,11 @@ function panelChoice([name, title]) {
   return label;
 }
 
+document.addEventListener("change", ({ target }) => {
+  if (!target.closest?.("#figure-panels")) return;
+  for (const button of findAll("[data-take^=figure]")) button.disabled = !find("#figure-panels :checked");
+});
+
 export function takeAway(kind) {
   if (wanted.some(({ take }) => take === kind)) return;
   number += 1;
@@ -53,6 +61,7 @@ function settle() {
 on("opened", () => {
   for (const { take } of wanted) find(`#take-${take}`)?.removeAttribute("aria-busy");
   wanted = [];
+  URL.revokeObjectURL(report);
 });
 document.addEventListener("metaseg:untaken", () => wanted.length && settle());
 
@@ -60,13 +69,25 @@ on("parcel", async (parcel) => {
   if (parcel.number !== wanted[0]?.number) return;
   settle();
   const url = new URL(parcel.url, `${window.gradio_config?.root ?? location.origin}/`);
-  if (parcel.kind === "report") {
-    const page = await (await fetch(url)).text();
-    const blob = URL.createObjectURL(new Blob([page], { type: "text/html" }));
-    if (window.open(blob)) return;
-  }
+  if (parcel.kind === "report" && await openReport(url)) return;
   // If the browser blocks the window, the report is downloaded.
   const link = document.createElement("a");
   Object.assign(link, { href: url, download: parcel.name });
   link.click();
 });
+
+// Null if the browser blocks the window.
+async function openReport(url) {
+  const signal = untilHalted();
+  try {
+    const response = await fetch(url, { signal });
+    if (!response.ok) throw new Error(response.statusText);
+    const page = await response.blob();
+    URL.revokeObjectURL(report);
+    report = URL.createObjectURL(page);
+    return window.open(report);
+  } catch {
+    if (!signal.aborted) tell("notice", { words: NOT_ARRIVED, bad: true });
+    return true;
+  }
+}
