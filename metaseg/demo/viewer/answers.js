@@ -1,7 +1,8 @@
 // What the server answers, and what is asked of it.
 
-import { choice, chosenNetworks, config, find, findAll, heldBack, on, open, redraw, sent, tell, view } from "./state.js";
 import { fullestSlice, goTo } from "./slices.js";
+import { choice, chosenNetworks, config, find, findAll, heldBack, on, open, redraw, sent, tell, view }
+  from "./state.js";
 import { Voxels } from "./voxels.js";
 
 const PAUSE = 200;

@@ -9,9 +9,9 @@ import { zipOf } from "./zip.js";
 class Refusal extends Error {}
 
 const say = (words, again = false) => tell("notice", { words, bad: true, again });
+const UNSENT = "The file could not be sent: check that it is still there and that you are online, then try again.";
 // The server answers in words; whatever the browser itself says is of no help.
-const sayFault = (fault, again) => say(fault instanceof Refusal ? fault.message
-  : "The file could not be sent: check that it is still there and that you are online, then try again.", again);
+const sayFault = (fault, again) => say(fault instanceof Refusal ? fault.message : UNSENT, again);
 
 // Ends with the scan that it is for: what arrives later would stay on the server.
 async function upload(file) {
@@ -32,9 +32,12 @@ async function upload(file) {
   return path;
 }
 
+let again = null;
+
 // What was sent for a scan goes with it.
 on("opened", () => {
-  for (const path of sent.keys()) if (path !== choice.scan && path !== choice.truth) sent.delete(path);
+  again = null;
+  for (const path of sent.keys()) if (![choice.scan, choice.truth].includes(path)) sent.delete(path);
 });
 
 const nameOf = (path) => {
@@ -57,11 +60,9 @@ export function openScan({ scan, series, model, threshold }) {
   setTimeout(() => find("#pictures").focus());
 }
 
-let again = null;
-
 async function openFile(file, { truth = null, series = null, name = nameOf(file.name) } = {}) {
-  again = () => openFile(file, { truth, series, name });
   begin(null, null, name, { series });
+  again = () => openFile(file, { truth, series, name });
   // The keys of the viewer are for who dropped or pasted it too.
   if (document.activeElement === document.body) find("#pictures").focus({ preventScroll: true });
   const { id } = choice;
@@ -148,8 +149,8 @@ async function take(given) {
   showTab("Scan");
   if (!many) return openFile(files[0]);
   const name = `${files.length} DICOM files`;
-  again = () => take(given);
   begin(null, null, name);
+  again = () => take(given);
   const { id } = choice;
   const file = await zipOf(files, `${name}.zip`);
   if (choice.id === id) openFile(file);

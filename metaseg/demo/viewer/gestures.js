@@ -117,10 +117,11 @@ function released(event) {
   const before = pointers.get(event.pointerId);
   pointers.delete(event.pointerId);
   if (!before) return;
-  tell("stroke-end");
+  const there = before.canvas.isConnected;
+  tell(there ? "stroke-end" : "stroke-cancel");
   if (!pointers.size) {
     const click = travelled < 5 && !pinched && event.type === "pointerup" && event.button === 0;
-    if (click && !view.tool) tell("clicked", placeOf(before.canvas, event));
+    if (click && there && !view.tool) tell("clicked", placeOf(before.canvas, event));
   }
 }
 

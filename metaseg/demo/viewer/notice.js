@@ -3,7 +3,8 @@
 import { find, on } from "./state.js";
 
 // What a notice offers, by its kind.
-const BUTTONS = [["lost", "resend", "Send again"], ["again", "again", "Run again"], ["busy", "cancel", "Cancel"], ["bad", "close", "Close"]];
+const BUTTONS = [["lost", "resend", "Send again"], ["again", "again", "Run again"],
+  ["busy", "cancel", "Cancel"], ["bad", "close", "Close"]];
 let brief = null;
 let lasting = null;
 

@@ -1,24 +1,24 @@
-// Light or dark: the system's theme holds until the visitor chooses one.
+// Light or dark: the system's theme holds until a link or the visitor chooses one.
 
 const CHOSEN = "metaseg-theme";
+let theme = null;
 
-function showTheme() {
-  let theme = new URL(location.href).searchParams.get("__theme");
+const show = () => theme && document.body.classList.toggle("dark", theme === "dark");
+
+export function watchTheme() {
+  theme = new URL(location.href).searchParams.get("__theme");
   try {
     theme ??= localStorage.getItem(CHOSEN);
   } catch { /* private windows forget */ }
-  if (theme) document.body.classList.toggle("dark", theme === "dark");
-}
-
-export function watchTheme() {
-  showTheme();
+  show();
   // gradio follows the system in any case: what was chosen is shown after that.
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => setTimeout(showTheme));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => setTimeout(show));
 }
 
 export function switchTheme() {
-  const dark = document.body.classList.toggle("dark");
+  theme = document.body.classList.contains("dark") ? "light" : "dark";
+  show();
   try {
-    localStorage.setItem(CHOSEN, dark ? "dark" : "light");
+    localStorage.setItem(CHOSEN, theme);
   } catch { /* private windows forget */ }
 }
