@@ -288,7 +288,9 @@ def test_the_theme_is_the_systems_until_the_visitor_says_otherwise(browser, serv
     for system in ("light", "dark", scheme):
         page.emulate_media(color_scheme=system)
         page.wait_for_timeout(100)
-        assert is_dark() == (scheme == "light")
+        page.wait_for_function(
+            "dark => document.body.classList.contains('dark') === dark", arg=scheme == "light"
+        )
     page.goto(server)
     page.wait_for_selector("#examples img")
     assert is_dark() == (scheme == "light")
