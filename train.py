@@ -79,9 +79,9 @@ def main() -> int:
             for model in options["models"]
             if prefix
         }
-        for name in list(names.values())[:1]:
+        if names:
             # Check the token before hours of training.
-            check_login(name)
+            check_login(names[options["models"][0]])
         # Read everything first, to report all problems at once.
         config, *_ = together(
             partial(read_config, options["recipe"], given),

@@ -143,10 +143,9 @@ def run(options: argparse.Namespace) -> int:
 
         def fail(study: Study, name: str, digest: str | None, error: InputError) -> None:
             tqdm.write(f"metaseg: {error}", file=sys.stderr)
-            place = _place(study)
-            if not manifest.is_of_another(name, place, digest):
-                about = {"source": study.label, "place": place, "reason": str(error)}
-                manifest.add(name, digest, "failed", **about)
+            origin = _origin(study)
+            if not manifest.is_of_another(name, origin["place"], digest):
+                manifest.add(name, digest, "failed", **origin, reason=str(error))
             note(name, study.label, "failed", str(error))
 
         def tasks() -> Iterator[Task]:
@@ -157,7 +156,7 @@ def run(options: argparse.Namespace) -> int:
                 except InputError as error:
                     fail(study, name, None, error)
                     continue
-                if manifest.is_of_another(name, _place(study), digest):
+                if manifest.is_of_another(name, _origin(study)["place"], digest):
                     fail(study, name, digest, InputError(ANOTHER.format(name)))
                 elif manifest.is_done(name, digest):
                     found = _found(manifest.scans[name]["lesions"])
@@ -171,8 +170,7 @@ def run(options: argparse.Namespace) -> int:
                 continue
             for notice in outcome.pop("notices"):
                 tqdm.write(f"{task.name}: {notice}", file=sys.stderr)
-            about = {"source": task.study.label, "place": _place(task.study)}
-            manifest.add(task.name, task.digest, "done", **about, **outcome)
+            manifest.add(task.name, task.digest, "done", **_origin(task.study), **outcome)
             note(task.name, task.study.label, "done", _found(outcome["lesions"]))
     table = [rows[name] for name in names]
     table += [(one.label, "skipped", one.reason) for one in skipped]
@@ -236,9 +234,10 @@ def output_names(studies: list[Study]) -> list[str]:
     return names
 
 
-def _place(study: Study) -> str:
-    """A digest of where a scan lies, which the manifest may state without naming a folder."""
-    return short_digest(os.path.realpath(study.path))
+def _origin(study: Study) -> dict[str, str]:
+    """What the manifest says of where a scan comes from: its label, and as its place a digest,
+    which names no folder."""
+    return {"source": study.label, "place": short_digest(os.path.realpath(study.path))}
 
 
 def _digest(path: Path) -> str:

@@ -42,9 +42,10 @@ def all_or_none(folder: Path, name: str) -> Iterator[Path]:
         places = {file: folder / file.name for file in partial_folder.iterdir()}
         # Not every result has them, and an old one must not stay.
         old = [folder / f"{name}_{kind}.dcm" for kind in DICOM_KINDS]
+        ours = _is_report(folder / f"{name}.json")
         for path in (*old, *places.values()):
             check_no_folder(path)
-            if path.exists() and not _is_report(folder / f"{name}.json"):
+            if path.exists() and not ours:
                 raise InputError(
                     f"{path.name} is there already and no result of MetaSeg: use another folder."
                 )

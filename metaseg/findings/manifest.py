@@ -34,7 +34,6 @@ class Manifest:
         self.skipped = skipped or {}
         self.made_by = {"metaseg": __version__, "commit": git_commit()}
         self.scans: dict[str, dict[str, Any]] = _read_scans(self.path)
-        self.own: dict[str, dict[str, Any]] = {}
 
     def is_done(self, name: str, digest: str) -> bool:
         """Whether ``name`` was finished from the same input with the same run."""
@@ -56,7 +55,7 @@ class Manifest:
         time keeps those it had.
         """
         with _locked(self.path.parent):
-            self.scans = {**_read_scans(self.path), **self.own}
+            self.scans |= _read_scans(self.path)
             self._add(name, digest, status, values)
 
     def _add(self, name: str, digest: str | None, status: str, values: dict[str, Any]) -> None:
@@ -66,7 +65,7 @@ class Manifest:
         for file in set(before.get("files", [])) - set(values.get("files", [])):
             if Path(file).name == file:
                 (self.path.parent / file).unlink(missing_ok=True)
-        self.scans[name] = self.own[name] = {
+        self.scans[name] = {
             "status": status,
             "input_sha256": digest,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -78,11 +78,10 @@ def write_dicom_seg(
         if not scan.sources:
             raise FileError("is not a DICOM series: a DICOM-SEG needs one to refer to.")
         numbers = np.minimum(lesions, MOST_SEGMENTS + 1).astype(np.uint8)
-        headers, pixels = _referenced(_in_source_order(numbers, scan), scan)
+        frames, step = _in_source_order(numbers, scan)
+        headers, pixels = _referenced(frames, scan)
         headers[0] = _complete(headers[0])
-        if not headers[0].get("SliceThickness") and scan.affine is not None:  # it may be empty
-            _, affine = from_plane(numbers, scan.affine, scan.orientation, scan.plane)
-            step = np.linalg.norm(affine[:3, 2])
+        if not headers[0].get("SliceThickness") and step is not None:  # it may be empty
             headers[0].SliceThickness = f"{step:.6g}"
         labels = ["Lesion"]
         if lesions.dtype != bool and numbers.any():
@@ -160,12 +159,13 @@ def keep_what_files_it(result: Dataset) -> None:
                 del result[element.tag]
 
 
-def _in_source_order(mask: np.ndarray, scan: Scan) -> np.ndarray:
-    """``mask`` (D, H, W) as (slices, rows, columns) of the source."""
+def _in_source_order(mask: np.ndarray, scan: Scan) -> tuple[np.ndarray, float | None]:
+    """``mask`` (D, H, W) as (slices, rows, columns) of the source, and the distance of its slices
+    in mm; None if it is unknown."""
     if scan.affine is None or scan.orientation is None:
-        return mask
-    array, _ = from_plane(mask, scan.affine, scan.orientation, scan.plane)
-    return array.transpose(2, 1, 0)
+        return mask, None
+    array, affine = from_plane(mask, scan.affine, scan.orientation, scan.plane)
+    return array.transpose(2, 1, 0), float(np.linalg.norm(affine[:3, 2]))
 
 
 def _referenced(frames: np.ndarray, scan: Scan) -> tuple[list[Dataset], np.ndarray]:

@@ -38,14 +38,11 @@ def find_series(entries: list[Entry]) -> tuple[list[Series], list[str]]:
     Raises FileError if a single file cannot be read, CostError if reading exceeds a limit.
     """
     stacks: dict[tuple, list[list[Frame]]] = defaultdict(list)
-    empty, endings, faults, others = [], set(), [], 0
-    seen, repeated = set(), 0
-    for entry in entries:
-        if not is_dicom(head := entry.head()):
-            empty += [_ending(entry)] * (not head)
-            others += bool(head)
-            continue
-        endings.add(_ending(entry))
+    heads = [(entry, entry.head()) for entry in entries]
+    dicom = [entry for entry, head in heads if is_dicom(head)]
+    empty = [entry for entry, head in heads if not head]
+    faults, seen, repeated = [], set(), 0
+    for entry in dicom:
         try:
             header = read_header(entry)
             if len(entries) > 1 and not _is_image(header):
@@ -68,11 +65,12 @@ def find_series(entries: list[Entry]) -> tuple[list[Series], list[str]]:
         seen.add(instance)
         for frame in frames:
             _add(stacks[_key(frame)], frame)
-    if faults and not stacks and not others:
+    if faults and not stacks and len(dicom) + len(empty) == len(entries):
         raise faults[0]
     notices = []
     # A copy that broke off leaves empty files.
-    if damaged := len(faults) + sum(ending in endings for ending in empty):
+    endings = set(map(_ending, dicom))
+    if damaged := len(faults) + sum(_ending(entry) in endings for entry in empty):
         notices.append(f"Damaged DICOM files were skipped: {damaged}.")
     if repeated:
         notices.append(f"Duplicate DICOM files were left out: {repeated}.")

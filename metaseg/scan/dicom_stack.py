@@ -68,7 +68,7 @@ def stack_frames(frames: list[Frame]) -> Stack:
         # A stray slice, or two blocks of them: the mean would be the step of none.
         across *= _usual(steps) / steps.mean()
     step = float(np.linalg.norm(across))
-    if _leaves_line(slots, kept[0], across):
+    if _leaves_line(kept, across):
         gap_notices.append(CROOKED)
     return Stack(slots, _affine(kept[0], across), step, (*notices, *gap_notices))
 
@@ -78,16 +78,12 @@ def _usual(steps: np.ndarray) -> float:
     return float(np.sort(steps)[(len(steps) - 1) // 2])
 
 
-def _leaves_line(slots: list[Frame | None], first: Frame, across: np.ndarray) -> bool:
-    """Whether a slice lies more than a pixel beside the line from ``first`` along ``across``."""
-    normal = _normal(first)
-    line = across / (across @ normal)
-    for frame in slots:
-        if frame is not None:
-            place = frame.position - first.position
-            if np.linalg.norm(place - (place @ normal) * line) > max(first.spacing):
-                return True
-    return False
+def _leaves_line(frames: list[Frame], across: np.ndarray) -> bool:
+    """Whether a slice lies more than a pixel beside the line from the first along ``across``."""
+    first, normal = frames[0], _normal(frames[0])
+    places = np.array([frame.position - first.position for frame in frames])
+    beside = places - np.outer(places @ normal, across / (across @ normal))
+    return bool(np.linalg.norm(beside, axis=1).max() > max(first.spacing))
 
 
 def _fill_gaps(frames: list[Frame]) -> tuple[list[Frame | None], list[str]]:
