@@ -44,25 +44,22 @@ def read_networks(folder: Path) -> list[Network]:
 
 
 def _read(folder: Path) -> Network:
-    config, metrics = _json(folder / CONFIG), _json(folder / METRICS)
-    weights, settings = folder / WEIGHTS, config.get("volume")
-    architecture, record = config["architecture"], config.get("training", {})
+    config, metrics, weights = read_config(folder), _json(folder / METRICS), folder / WEIGHTS
+    architecture, record = config.architecture, config.training
     slices: dict[str, dict] = {}
     for row in read_slice_dice(folder):
         slices.setdefault(row["data"], {})[row["case"], row["slice"]] = row
     stale = False
     if weights.is_file():
         digest = hashlib.sha256(weights.read_bytes()).hexdigest()
-        measured = read_config(folder)
-        stale = not all(is_of(found, measured, digest) for found in metrics.values())
+        stale = not all(is_of(found, config, digest) for found in metrics.values())
     for found in metrics.values():
         drops = [kind["drop"]["mean"] for kind in found.get("perturbed", {}).values()]
         found["largest_drop"] = max((drop for drop in drops if drop is not None), default=None)
-        found["size"] = config["preprocessing"]["size"]
-        found["minutes"] = round(record["seconds"] / 60) if record.get("seconds") else None
+        found["size"] = config.preprocessing.size
+        found["minutes"] = round(seconds / 60) if (seconds := record.get("seconds")) else None
     title = TITLES[architecture] if folder.name == architecture else folder.name
-    volume = VolumeSettings(**settings) if settings else None
-    return Network(folder, architecture, title, record, metrics, slices, volume, stale)
+    return Network(folder, architecture, title, record, metrics, slices, config.volume, stale)
 
 
 def _json(path: Path) -> Any:
