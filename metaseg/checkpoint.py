@@ -64,22 +64,25 @@ class Checkpoint:
 def save_checkpoint(folder: Path, config: Config, state: "dict[str, torch.Tensor]") -> None:
     """Write ``config`` and the weights, as float16, into ``folder``; each file whole or not.
 
-    Raises InputError if a weight is not finite as float16, as after a diverging training.
+    The running statistics of normalisation stay float32: they are few, and the variance in front of
+    a normalisation, which scales it away, may exceed what float16 holds.
+    Raises InputError if a number is not finite as stored, as after a diverging training.
     """
     import torch
 
     folder.mkdir(parents=True, exist_ok=True)
-    half = {}
+    stored = {}
     for name, tensor in state.items():
         tensor = tensor.detach().cpu()
-        if tensor.is_floating_point():
+        if tensor.is_floating_point() and not name.endswith((".running_mean", ".running_var")):
             tensor = tensor.half()
-            if not torch.isfinite(tensor).all():
-                raise InputError(
-                    f"{name} holds weights that float16 cannot: use a lower learning_rate."
-                )
-        half[name] = tensor.contiguous()
-    write_whole(folder / WEIGHTS, _pack(half))
+        if not torch.isfinite(tensor).all():
+            raise InputError(
+                f"The training diverged, since {name} is not finite in the checkpoint: use a lower "
+                "learning_rate."
+            )
+        stored[name] = tensor.contiguous()
+    write_whole(folder / WEIGHTS, _pack(stored))
     write_config(folder, config)
 
 

@@ -35,7 +35,8 @@ def test_round_trip(folder):
     assert loaded.config == original.config and loaded.name == folder.name
     assert loaded.revision == hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
     for name, tensor in original.network.state_dict().items():
-        expected = tensor.half().float() if tensor.is_floating_point() else tensor
+        exact = "running_" in name or not tensor.is_floating_point()
+        expected = tensor if exact else tensor.half().float()
         assert torch.equal(loaded.network.state_dict()[name], expected), name
     assert not loaded.network.training
 
@@ -174,10 +175,22 @@ def test_figures_count_for_the_weights_and_settings_they_were_measured_with(fold
     assert load_checkpoint(folder, revision="of the Hub").metrics == {"own": own}
 
 
-def test_weights_that_float16_cannot_hold_are_not_saved(tmp_path):
-    with pytest.raises(InputError, match="float16"):
-        save_checkpoint(tmp_path, small_checkpoint("unet").config, {"w": torch.tensor([1e6])})
+@pytest.mark.parametrize("number", [1e6, math.inf, math.nan])
+def test_a_training_that_diverged_is_not_saved(tmp_path, number):
+    with pytest.raises(InputError, match="w is not finite"):
+        save_checkpoint(tmp_path, small_checkpoint("unet").config, {"w": torch.tensor([number])})
     assert not list(tmp_path.glob("*.safetensors"))
+
+
+def test_variances_larger_than_float16_are_stored(tmp_path):
+    made = small_checkpoint("nested_unet")
+    state = made.network.state_dict()
+    variance = next(name for name in state if name.endswith(".running_var"))
+    state[variance] = torch.full_like(state[variance], 72284.17)
+    save_checkpoint(tmp_path, made.config, state)
+    assert torch.equal(load_checkpoint(tmp_path).network.state_dict()[variance], state[variance])
+    with pytest.raises(InputError, match=f"{variance} is not finite"):
+        save_checkpoint(tmp_path, made.config, state | {variance: state[variance] * math.inf})
 
 
 def test_shipped_and_unknown_names():
