@@ -180,6 +180,7 @@ def test_a_region_is_shown_by_a_click_on_the_list_or_the_picture(page):
     expect(row).to_have_attribute("aria-pressed", "true")
 
 
+@pytest.mark.slow
 def test_compare_and_explain_are_drawn_when_opened(page, passes):
     give(page, SLICE)
     ran = len(passes)

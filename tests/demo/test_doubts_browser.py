@@ -24,7 +24,7 @@ from tests.demo.browser import (
     save_volume,
 )
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.slow]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from tests.conftest import EXAMPLES
 from tests.demo.browser import SLICE, TRUTH, give, needs_chromium, open_page, set_threshold
 from tests.findings.test_paper_figure import texts
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.slow]
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from tests.demo.browser import (
     wait_for,
 )
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.slow]
 
 
 def on_picture(page: Page, across: float, down: float) -> tuple[float, float]:

@@ -30,7 +30,7 @@ from tests.demo.browser import (
 )
 from tests.dicom_files import save_series, series_of
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.slow]
 
 
 def test_a_volume_opens_on_its_largest_lesion_and_is_stepped_through(page, tmp_path):
@@ -192,7 +192,6 @@ def test_a_threshold_counts_once_it_is_typed(page):
     expect(slider).to_have_value("0.13")
 
 
-@pytest.mark.slow
 def test_one_of_several_scans_in_a_zip_is_chosen(page, tmp_path):
     study = tmp_path / "study.zip"
     with zipfile.ZipFile(study, "w") as archive:

@@ -17,6 +17,7 @@ from tests.conftest import DRAWN, write_data_folder
 from tests.training.tiny import TINY
 
 
+@pytest.mark.slow
 def test_a_resumed_run_equals_an_unbroken_one(data_folder, tmp_path, monkeypatch):
     train(["unet"], [data_folder], tmp_path / "whole", TINY)
 
