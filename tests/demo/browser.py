@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from metaseg.scan import read_scan
 from tests.conftest import EXAMPLES
 
-# Without the windows that nobody looks at, where it is installed: a quarter less processor time.
+# Without the windows that nobody looks at, where it is installed: a third less processor time.
 CHROMIUM = shutil.which("chromium-headless-shell") or shutil.which("chromium")
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
