@@ -109,12 +109,21 @@ def other_python() -> str:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """An empty environment in which ``pip install`` was given nothing but this folder."""
+    """An empty environment that was given nothing but this folder, in the versions of the pins.
+
+    uv links the files that it has installed before; where it does not get through to the index, pip
+    does.
+    """
     folder = tmp_path_factory.mktemp("installed")
     subprocess.run([other_python(), "-m", "venv", str(folder / "venv")], check=True, timeout=120)
-    pip = [str(folder / "venv" / "bin" / "python"), "-m", "pip", "install", "-q"]
-    pip += ["--no-compile"]  # nearly all of it is never imported
-    subprocess.run([*pip, str(ROOT)], check=True, timeout=900)
+    python, pins = str(folder / "venv" / "bin" / "python"), folder / "pins.txt"
+    pinned_ones = pinned("requirements.txt").items()
+    pins.write_text("\n".join(f"{name}{pin.specifier}" for name, pin in pinned_ones))
+    uv = [sys.executable, "-m", "uv", "pip", "install", "--system-certs", "--python", python]
+    pip = [python, "-m", "pip", "install", "--no-compile"]
+    what = ["-q", "-c", str(pins), str(ROOT)]
+    if subprocess.run([*uv, *what], timeout=900).returncode != 0:
+        subprocess.run([*pip, *what], check=True, timeout=900)
     yield folder / "venv" / "bin"
     shutil.rmtree(folder)  # it holds gigabytes
 
