@@ -7,7 +7,7 @@ from pathlib import Path
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.errors import HfHubHTTPError
 
-from metaseg.checkpoint import CARD, CONFIG, METRICS, WEIGHTS, load_checkpoint
+from metaseg.checkpoint import CARD, CONFIG, METRICS, WEIGHTS, read_checkpoint
 from metaseg.errors import InputError
 from metaseg.hub.card import CURVES, CURVES_PICTURE, is_edited, render_card
 from metaseg.hub.errors import TIMEOUT, TOKENS, hub_errors
@@ -56,13 +56,14 @@ def push_model(folder: Path, repo_id: str, private: bool = False, tag: str | Non
     Raises InputError if something is wrong with the folder or on the Hub.
     """
     folder = Path(folder)
-    load_checkpoint(folder)  # publish nothing that cannot be loaded
+    checkpoint = read_checkpoint(folder)
     repo_id = plain_repo_id(repo_id)
+    check_login(repo_id)
+    _ = checkpoint.network  # publish nothing that cannot be loaded
     operations = [CommitOperationAdd(CARD, _card(folder, repo_id).encode())]
     for file in (CONFIG, WEIGHTS, *EXTRAS):
         if (folder / file).is_file():
             operations.append(CommitOperationAdd(file, folder / file))
-    check_login(repo_id)
     with hub_errors(repo_id):
         HfApi().create_repo(repo_id, private=private or None, exist_ok=True)
     pushed = commit(repo_id, "model", operations, f"MetaSeg checkpoint {folder.name}", private)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from metaseg.checkpoint import WEIGHTS
 from tests.hub.client import Client, environment
 from tests.hub.state import Hub
 from tests.hub.tiny import make_checkpoint
@@ -115,6 +116,22 @@ def test_who_may_not_push_is_told_before_anything_is_sent(hub: Hub, client: Clie
     )
     assert "use the form USER/NAME" in push("hf_writer", "brain")
     assert "without @v1: use --tag" in push("hf_writer", "someone/brain@v1")
+    assert hub.repositories == {}
+
+
+def test_weights_that_do_not_fit_are_told_after_the_login_and_not_sent(
+    hub: Hub, client: Client, tmp_path: Path
+):
+    folder = make_checkpoint(tmp_path / "nested_unet")
+    other = make_checkpoint(tmp_path / "unet", "unet")
+    (other / WEIGHTS).replace(folder / WEIGHTS)
+
+    def push(token: str) -> str:
+        asked = client.ask("push", {"HF_TOKEN": token}, folder=str(folder), repo_id=REPO)
+        return asked["sentence"]
+
+    assert "read-only" in push("hf_reader"), "known before the network is built"
+    assert "belong to another architecture" in push("hf_writer")
     assert hub.repositories == {}
 
 
