@@ -13,8 +13,8 @@ import numpy as np
 import pydantic
 from pydantic import ConfigDict, Field
 
-SHRINKAGE = 0.3
-"""Added to the features' variances of 1."""
+SHRINKAGES = 0.3, 0.1, 0.05
+"""One of them is added to the features' variances of 1."""
 ACCEPTED = 0.99
 """Least share of the validation slices within the limit."""
 DOUBTED = 0.98
@@ -43,13 +43,30 @@ class InputCheck:
 
 
 def fit_input_check(
-    training: np.ndarray, validation: np.ndarray, strange: np.ndarray
+    training: np.ndarray, validation: np.ndarray, strange: np.ndarray, kinds: np.ndarray
 ) -> InputCheck:
     """The check for a network whose features of slices are ``training`` (N, C) and ``validation``
-    (M, C), and of pictures that are none ``strange`` (S, C). Every second of these sets the limit.
-    ValueError for fewer than two of any."""
-    if min(map(len, (training, validation, strange))) < 2:
+    (M, C), and of pictures that are none ``strange`` (S, C), each of one of ``kinds`` (S,). Of
+    SHRINKAGES, it has the one that doubts most pictures of a kind that it has not learned.
+    ValueError for fewer than two of any, or fewer than two kinds."""
+    if min(map(len, (training, validation, strange, np.unique(kinds)))) < 2:
         raise ValueError("too few slices to say what is unlike them")
+
+    def doubted_unseen(shrinkage: float) -> float:
+        shares = []
+        for kind in np.unique(kinds):
+            unseen = kinds == kind
+            check = _fit(training, validation, strange[~unseen], shrinkage)
+            shares.append(np.mean(strange[unseen] @ np.array(check.weights) > check.limit))
+        return float(np.mean(shares))
+
+    return _fit(training, validation, strange, max(SHRINKAGES, key=doubted_unseen))
+
+
+def _fit(
+    training: np.ndarray, validation: np.ndarray, strange: np.ndarray, shrinkage: float
+) -> InputCheck:
+    """Every second strange picture sets the limit."""
     learned, tried = strange[::2], strange[1::2]
     features = np.concatenate([training, learned]).astype(np.float64)
     share = np.repeat([0.5 / len(training), 0.5 / len(learned)], [len(training), len(learned)])
@@ -59,7 +76,7 @@ def fit_input_check(
     side = np.repeat([-1.0, 1.0], [len(training), len(learned)])
     weighted = (scaled * share[:, None]).T
     weights = np.linalg.solve(
-        weighted @ scaled + SHRINKAGE * np.eye(scaled.shape[1]), weighted @ side
+        weighted @ scaled + shrinkage * np.eye(scaled.shape[1]), weighted @ side
     )
     weights = tuple(float(f"{weight:.{DIGITS}g}") for weight in weights / deviation)
     limit = max(

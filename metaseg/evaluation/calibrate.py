@@ -15,7 +15,7 @@ from metaseg.prediction import Prediction
 from metaseg.preprocess import brain_masks
 from metaseg.scan import Scan
 from metaseg.segmenter import Segmenter
-from metaseg.synthesis.strange import strange_pictures
+from metaseg.synthesis.strange import KINDS, strange_pictures
 from metaseg.synthesis.validation import slices_with_metastases
 
 GRID = tuple(round(0.05 + 0.025 * k, 3) for k in range(37))
@@ -163,22 +163,24 @@ def check_input(
     of strange pictures, with a limit that ``validation`` passes; on MOST_CASES of each data folder
     at most."""
 
-    def look(scans: Iterable[Scan]) -> np.ndarray:
+    def look(scans: Iterable[Scan]) -> tuple[np.ndarray, np.ndarray]:
+        """The features, and the number of the scan that each row is of."""
         found = [segmenter.features(scan, model) for scan in scans]
-        found = [f for f in found if len(f)]  # without tissue there are none
-        if sum(map(len, found)) < 2:
+        counts = [len(f) for f in found]  # without tissue there are none
+        if sum(counts) < 2:
             raise InputError(
                 "There are too few slices with tissue to fit the input check: use data folders "
                 "with more of them."
             )
-        return np.concatenate(found)
+        return np.concatenate([f for f in found if len(f)]), np.repeat(range(len(found)), counts)
 
     known, tried = (
-        look(read_case(case)[0] for case in progress(_some(cases)))
+        look(read_case(case)[0] for case in progress(_some(cases)))[0]
         for cases in (training, validation)
     )
-    strange = [Scan(p[None].astype(np.float32), eight_bit=True) for p in strange_pictures()]
-    return fit_input_check(known, tried, look(progress(strange)))
+    pictures = [Scan(p[None].astype(np.float32), eight_bit=True) for p in strange_pictures()]
+    strange, numbers = look(progress(pictures))
+    return fit_input_check(known, tried, strange, numbers % len(KINDS))
 
 
 def _some(cases: list[Case]) -> list[Case]:

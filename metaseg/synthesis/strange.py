@@ -17,10 +17,10 @@ LETTERS = [*"abcdefghijklmnopqrstuvwxyz    "]
 
 
 def strange_pictures() -> Iterator[np.ndarray]:
-    """OF_A_KIND grey pictures (SIDE, SIDE) uint8 of every kind, always the same, kinds in turn."""
+    """OF_A_KIND grey pictures (SIDE, SIDE) uint8 of each of KINDS, always the same, in turn."""
     random = np.random.default_rng(0)
     for _ in range(OF_A_KIND):
-        for kind in (_occluding_shapes, _close_up, _clouds, _strokes, _page, _object, _vessels):
+        for kind in KINDS:
             yield kind(random).clip(0, 255).astype(np.uint8)
 
 
@@ -162,3 +162,6 @@ def _vessels(random: np.random.Generator) -> np.ndarray:
 def _write(canvas, random, place, count, size, ink, width) -> None:
     text = "".join(random.choice(LETTERS, count))
     cv2.putText(canvas, text, place, cv2.FONT_HERSHEY_SIMPLEX, size, ink, width, cv2.LINE_AA)
+
+
+KINDS = _occluding_shapes, _close_up, _clouds, _strokes, _page, _object, _vessels
