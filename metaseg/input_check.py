@@ -47,7 +47,7 @@ def fit_input_check(
 ) -> InputCheck:
     """The check for a network whose features of slices are ``training`` (N, C) and ``validation``
     (M, C), and of pictures that are none ``strange`` (S, C), each of one of ``kinds`` (S,). Of
-    SHRINKAGES, it has the one that doubts most pictures of a kind that it has not learned.
+    SHRINKAGES, it has the one that doubts the most pictures of a kind that it has not learned.
     ValueError for fewer than two of any, or fewer than two kinds."""
     if min(map(len, (training, validation, strange, np.unique(kinds)))) < 2:
         raise ValueError("too few slices to say what is unlike them")

@@ -137,19 +137,6 @@ def test_the_table_follows_the_threshold(page):
     expect(page.locator("#regions li")).to_have_count(0)
 
 
-def test_each_network_keeps_its_own_threshold_until_the_slider_moves(page):
-    """A late answer to the choice of a network must not move the slider."""
-    start = page.locator("#threshold-number").input_value()
-    assert start != "0.25"
-    for name in ("Nested U-Net", "Both", "Attention U-Net", "Both"):
-        page.locator("#model").get_by_label(name).check()
-        set_threshold(page, "0.25")
-        page.wait_for_timeout(600)
-        assert page.locator("#threshold-range").input_value() == "0.25"
-    page.locator("#ticks button", has_text="default").click()
-    expect(page.locator("#threshold-number")).to_have_value(start)
-
-
 def test_a_region_is_shown_by_a_click_on_the_list_or_the_picture(page):
     give(page, SLICE)
     before = drawing(page)

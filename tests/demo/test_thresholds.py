@@ -2,6 +2,9 @@
 
 import html
 import json
+import re
+
+from playwright.sync_api import expect
 
 from metaseg.demo.answer import answer
 from metaseg.demo.page import build_page
@@ -10,6 +13,7 @@ from metaseg.demo.shell import shell
 from metaseg.demo.workbench import Workbench
 from metaseg.segmenter import Segmenter
 from tests.conftest import EXAMPLES, small_checkpoint
+from tests.demo.browser import needs_chromium, set_threshold
 
 SLICE = str(EXAMPLES / "meningioma_axial.jpg")
 
@@ -67,3 +71,35 @@ def test_batch_and_viewer_mean_the_same_threshold():
         assert typed_threshold(workbench, model, "sensitive") == threshold
     for text, threshold in (("", None), ("0.123", 0.125), ("0.9", 0.9), ("0", 0.0)):
         assert typed_threshold(workbench, "Both", text) == threshold
+
+
+@needs_chromium
+def test_each_network_keeps_its_own_threshold_until_the_slider_moves(browser, server):
+    """A late answer to the choice of a network must not move the slider."""
+
+    def of_one(route):
+        """The page, where the first network has another threshold than is shipped."""
+        answer = route.fetch()
+        body, count = re.subn(
+            r"(quot;threshold.u0026quot;: )[\d.]+", r"\g<1>0.9", answer.text(), count=1
+        )
+        assert count == 1
+        route.fulfill(response=answer, body=body)
+
+    page = browser.new_page()
+    page.route(server, of_one)
+    page.goto(server)
+    own, number = page.locator("#own"), page.locator("#threshold-number")
+    expect(own).to_have_text(re.compile(r"each its own: 0\.9 / 0\.\d+"))
+    start = number.input_value()
+    assert start != "0.25"
+    for name in ("Nested U-Net", "Both", "Attention U-Net", "Both"):
+        page.locator("#model").get_by_label(name).check()
+        set_threshold(page, "0.25")
+        page.wait_for_timeout(600)
+        assert page.locator("#threshold-range").input_value() == "0.25"
+        expect(own).to_be_empty()
+    page.locator("#ticks button", has_text="default").click()
+    expect(own).to_contain_text("each its own: 0.9 / ")
+    expect(number).to_have_value(start)
+    page.close()
