@@ -57,15 +57,16 @@ def test_the_discriminant_is_that_of_fisher(monkeypatch):
     assert cosine == pytest.approx(1, abs=1e-4)
 
 
-def test_the_limit_lets_99_of_100_validation_slices_pass_and_strange_ones_do_not():
+def test_the_limit_lets_99_of_100_validation_slices_pass_and_strange_ones_do_not(monkeypatch):
+    # With others, the rounded limit falls on the other side of one picture.
+    monkeypatch.setattr(input_check, "SHRINKAGES", (0.3,))
     near, tried = features(200, seed=3, shift=0.05), features(300, seed=1)
     check = fit(features(200), tried, near)  # which can hardly be told apart
     assert 1 <= (scores(check, tried) > check.limit).sum() <= 3 + 1
     far = features(200, seed=3, shift=2)
     check = fit(features(200), tried, far)
     assert (scores(check, features(300, seed=2)) <= check.limit).all()
-    # The rounded limit may fall on either side of one of them.
-    assert np.mean(scores(check, far[1::2]) > check.limit) == pytest.approx(DOUBTED, abs=0.011)
+    assert np.mean(scores(check, far[1::2]) > check.limit) == DOUBTED
     assert (scores(check, features(20, seed=4, shift=4)) > check.limit).all()
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import mimetypes
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from metaseg.scan import read_scan
 from tests.conftest import EXAMPLES
@@ -35,6 +36,22 @@ def open_page(browser: Browser, address: str, size=DESKTOP, **options) -> Page:
     page.goto(address)
     expect(page.locator("#verdict")).not_to_be_empty()
     return page
+
+
+def set_one_apart(page: Page, address: str) -> None:
+    """Load the page once more, where the first network has a threshold that no other has."""
+
+    def changed(route: Route) -> None:
+        answer = route.fetch()
+        body, count = re.subn(
+            r"(quot;threshold.u0026quot;: )[\d.]+", r"\g<1>0.9", answer.text(), count=1
+        )
+        assert count == 1
+        route.fulfill(response=answer, body=body)
+
+    page.route(address, changed)
+    page.reload()
+    expect(page.locator("#verdict")).not_to_be_empty()
 
 
 def give(page: Page, scan: Path, truth: Path | None = None) -> None:

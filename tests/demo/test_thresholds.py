@@ -13,7 +13,7 @@ from metaseg.demo.shell import shell
 from metaseg.demo.workbench import Workbench
 from metaseg.segmenter import Segmenter
 from tests.conftest import EXAMPLES, small_checkpoint
-from tests.demo.browser import needs_chromium, set_threshold
+from tests.demo.browser import needs_chromium, set_one_apart, set_threshold
 
 SLICE = str(EXAMPLES / "meningioma_axial.jpg")
 
@@ -74,21 +74,9 @@ def test_batch_and_viewer_mean_the_same_threshold():
 
 
 @needs_chromium
-def test_each_network_keeps_its_own_threshold_until_the_slider_moves(browser, server):
+def test_each_network_keeps_its_own_threshold_until_the_slider_moves(page, server):
     """A late answer to the choice of a network must not move the slider."""
-
-    def of_one(route):
-        """The page, where the first network has another threshold than is shipped."""
-        answer = route.fetch()
-        body, count = re.subn(
-            r"(quot;threshold.u0026quot;: )[\d.]+", r"\g<1>0.9", answer.text(), count=1
-        )
-        assert count == 1
-        route.fulfill(response=answer, body=body)
-
-    page = browser.new_page()
-    page.route(server, of_one)
-    page.goto(server)
+    set_one_apart(page, server)
     own, number = page.locator("#own"), page.locator("#threshold-number")
     expect(own).to_have_text(re.compile(r"each its own: 0\.9 / 0\.\d+"))
     start = number.input_value()
@@ -102,4 +90,3 @@ def test_each_network_keeps_its_own_threshold_until_the_slider_moves(browser, se
     page.locator("#ticks button", has_text="default").click()
     expect(own).to_contain_text("each its own: 0.9 / ")
     expect(number).to_have_value(start)
-    page.close()
