@@ -14,7 +14,7 @@ def write_curves(folder: Path, title: str, history: list[dict]) -> None:
     write_json(folder / "curves.json", history)
     epochs = [entry["epoch"] for entry in history]
     # Without pyplot, which would choose a backend for the whole process.
-    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    figure = Figure(figsize=(10.5, 3.2), layout="constrained")
     left, right = figure.subplots(1, 2)
     left.plot(epochs, [entry["loss"] for entry in history], marker=".")
     left.set(title=f"{title}: training loss", xlabel="epoch", ylabel="loss")
@@ -24,7 +24,8 @@ def write_curves(folder: Path, title: str, history: list[dict]) -> None:
             values = [entry.get(key, math.nan) for entry in history]
             right.plot(epochs, values, marker=".", label=key.removeprefix("dice_"))
     right.set(title="validation Dice", xlabel="epoch", ylabel="mean Dice", ylim=(0, 1))
-    right.legend()
+    if right.lines:  # a training may have no validation slices
+        figure.legend(loc="outside right upper")  # beside the curves, which it would cover
     partial = folder / "curves.partial.png"
     figure.savefig(partial, dpi=110)
     partial.replace(folder / "curves.png")

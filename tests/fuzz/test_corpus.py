@@ -12,17 +12,10 @@ import pytest
 
 from tests.fuzz.campaign import MEGABYTES, SECONDS
 from tests.fuzz.seeds import CORPUS
-from tests.fuzz.worker import Worker
 
 FILES = sorted(CORPUS.glob("*/*"))
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="measures by /proc")
-
-
-@pytest.fixture(scope="module")
-def worker():
-    with Worker() as worker:
-        yield worker
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,10 @@ It stands in for a new process each, which would spend its time on imports.
 import json
 import os
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict
+from importlib import import_module
+from io import StringIO
 from pathlib import Path
 
 from huggingface_hub import constants
@@ -45,6 +48,17 @@ def resolve(shipped: str) -> dict:
     return {"revisions": revisions, "notices": notices, "lines": lines}
 
 
+def command(program: str, arguments: list[str]) -> dict:
+    """The exit status of ``program``, the name of a module with a main, and what it prints."""
+    sys.argv = [program, *arguments]
+    with redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as errors:
+        status = import_module(program).main()
+    return {"status": status, "out": out.getvalue(), "errors": errors.getvalue()}
+
+
+DO = {"home": home, "push": push, "pull": pull, "resolve": resolve, "command": command}
+
+
 def main() -> None:
     # What the client prints must not mix with the answers.
     answers, sys.stdout = sys.stdout, sys.stderr
@@ -54,9 +68,8 @@ def main() -> None:
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
-        function = {"home": home, "push": push, "pull": pull, "resolve": resolve}[request.pop("do")]
         try:
-            answer = {"result": function(**request)}
+            answer = {"result": DO[request.pop("do")](**request)}
         except InputError as error:
             answer = {"sentence": str(error)}
         except Exception as error:

@@ -11,16 +11,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
+import gradio_client
 import numpy as np
 import pytest
 import yaml
-from gradio_client import Client, handle_file
 
 from metaseg.checkpoint import CONFIG, WEIGHTS, load_checkpoint
 from metaseg.scan import read_scan
 from metaseg.segmenter import Segmenter
 from tests.conftest import SMALL_ENCODER, write_data_folder
-from tests.hub.client import ROOT, environment, run
+from tests.hub.client import ROOT, Client, environment, run
 from tests.hub.state import Hub
 from tests.hub.tiny import make_checkpoint, measured_on
 
@@ -91,7 +91,7 @@ def test_from_a_training_to_a_space_that_segments(hub: Hub, tmp_path: Path):
     theirs = environment(hub.url, tmp_path / "theirs", token=None)
     picture = data / "images" / "1.png"
     with running_app(served, theirs) as url:
-        client = Client(url, verbose=False)
+        client = gradio_client.Client(url, verbose=False)
         for number, (repo_id, name) in enumerate(
             [(NESTED, "nested_unet"), (ATTENTION, "attention_unet")]
         ):
@@ -101,7 +101,7 @@ def test_from_a_training_to_a_space_that_segments(hub: Hub, tmp_path: Path):
             prediction = local.predict(read_scan(picture), name)
             threshold = float(np.median(prediction.probability[prediction.probability > 0]))
             _, mask, report = client.predict(
-                scan=handle_file(str(picture)),
+                scan=gradio_client.handle_file(str(picture)),
                 ground_truth=None,
                 model=name,
                 threshold=threshold,
@@ -139,62 +139,67 @@ def check_space(hub: Hub, files: dict[str, bytes]) -> None:
     assert files["requirements.txt"] == (ROOT / "requirements.txt").read_bytes()
 
 
-def test_a_space_from_folders_is_one_command(hub: Hub, tmp_path: Path):
+def metaseg(client: Client, *arguments: str | Path) -> dict:
+    """What the command line answers; a traceback fails the test."""
+    return client.ask("command", program="metaseg.cli.main", arguments=[*map(str, arguments)])
+
+
+def test_a_space_from_folders_is_one_command(hub: Hub, client: Client, tmp_path: Path):
     folders = [make_checkpoint(tmp_path / name, name) for name in ("nested_unet", "unet")]
     models = [part for folder in folders for part in ("--models", folder)]
-    command = ["-m", "metaseg", "publish", "space", "hospital/demo", *models, "--private"]
-    mine = environment(hub.url, tmp_path / "home")
-    first = run([*command, "--hardware", "zero-a10g"], mine)
-    assert first.returncode == 0, first.stderr
+    command = ["publish", "space", "hospital/demo", *models, "--private"]
+    command += ["--hardware", "zero-a10g"]
+    first = metaseg(client, *command)
+    assert first["status"] == 0, first["errors"]
     space = hub.space("hospital/demo")
     assert space.private and space.hardware == "zero-a10g"
     for name in ("hospital/demo-nested-unet", "hospital/demo-unet"):
         assert hub.model(name).private
         assert name in front_matter(space.files["README.md"])["models"]
-    assert "HF_TOKEN" in first.stdout
+    assert "HF_TOKEN" in first["out"]
 
     # What an older version left in our folders goes; the same again makes no new commit.
     stale = {"metaseg/old.py": b"", "notes.txt": b"of the owner"}
     space.commit({**space.files, **stale})
-    again = run([*command, "--hardware", "zero-a10g"], mine)
+    again = metaseg(client, *command)
     assert "metaseg/old.py" not in space.files and "notes.txt" in space.files
-    assert "nothing new" not in again.stdout
-    assert "nothing new" in run([*command, "--hardware", "zero-a10g"], mine).stdout
+    assert "nothing new" not in again["out"]
+    assert "nothing new" in metaseg(client, *command)["out"]
 
 
-def test_the_command_line_says_what_is_wrong_and_exits_with_2(hub: Hub, tmp_path: Path):
+def test_the_command_line_says_what_is_wrong_and_exits_with_2(
+    hub: Hub, client: Client, tmp_path: Path
+):
     folder = make_checkpoint(tmp_path / "nested_unet")
-    nobody = environment(hub.url, tmp_path / "home", token=None)
-    publish = ["-m", "metaseg", "publish"]
+    publish = ["metaseg.cli.main", "publish"]
     data = ["--data", write_data_folder(tmp_path / "heads"), "--output", tmp_path / "out"]
+    train = ["train", "--model", "unet", *data, "--push-to-hub"]
+    predict = ["metaseg.cli.main", "predict", "x.png", "--output", tmp_path]
     for command, words in [
         ([*publish, "model", folder, "someone/brain"], "You are not logged in to the Hub"),
         ([*publish, "model", tmp_path, "someone/brain"], "name the folder of a checkpoint"),
         ([*publish, "space", "someone/demo"], "You are not logged in to the Hub"),
         ([*publish, "space", "someone/demo", "--hardware", "abacus"], 'no hardware "abacus"'),
-        (["train.py", "--model", "unet", *data, "--push-to-hub", "me/x"], "You are not logged in"),
-        (
-            ["train.py", "--model", "unet", *data, "--push-to-hub", "me/" + 93 * "x"],
-            "not a Hub name",
-        ),
-        (["-m", "metaseg", "predict", "x.png", "--model", "a/b", "--output", tmp_path], "no a/b"),
+        ([*train, "me/x"], "You are not logged in"),
+        ([*train, "me/" + 93 * "x"], "not a Hub name"),
+        ([*predict, "--model", "a/b"], "no a/b"),
     ]:
-        done = run(command, nobody)
-        assert done.returncode == 2, done.stderr
-        assert words in done.stderr
-        assert "Traceback" not in done.stderr and len(done.stderr.splitlines()) == 1
+        program, *arguments = map(str, command)
+        done = client.ask("command", {"HF_TOKEN": None}, program=program, arguments=arguments)
+        assert done["status"] == 2, done["errors"]
+        assert words in done["errors"]
+        assert len(done["errors"].splitlines()) == 1
     assert hub.repositories == {}
 
 
-def test_publishing_a_model_prints_page_and_commit(hub: Hub, tmp_path: Path):
+def test_publishing_a_model_prints_page_and_commit(hub: Hub, client: Client, tmp_path: Path):
     folder = make_checkpoint(tmp_path / "nested_unet")
     figures = {"t1ce_slices": {"cases": 540, "dice": {"mean": 0.7, "low": 0.6, "high": 0.8}}}
     (folder / "metrics.json").write_text(json.dumps(measured_on(folder, figures)))
-    command = ["-m", "metaseg", "publish", "model", folder, "someone/brain", "--tag", "v1"]
-    mine = environment(hub.url, tmp_path / "home")
-    commit = run(command, mine).stdout.splitlines()[1]
+    command = ["publish", "model", folder, "someone/brain", "--tag", "v1"]
+    commit = metaseg(client, *command)["out"].splitlines()[1]
     model = hub.model("someone/brain")
     assert commit == f"commit {model.head}" and model.tags == {"v1": model.head}
     index = front_matter(model.files["README.md"])["model-index"]
     assert index[0]["results"][0]["metrics"][0]["value"] == 0.7
-    assert run(command, mine).stdout.splitlines()[1] == f"{commit} (nothing new)"
+    assert metaseg(client, *command)["out"].splitlines()[1] == f"{commit} (nothing new)"

@@ -101,17 +101,16 @@ def test_a_resumed_training_may_be_judged_on_another_folder(data_folder, tmp_pat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("done", [1, 2, 4])
-def test_more_epochs_continue_from_before_the_cool_down(data_folder, tmp_path, done):
-    cooled = replace(TINY, epochs=done, cool_down=0.5)
+def test_more_epochs_continue_from_before_the_cool_down(data_folder, tmp_path):
     longer = replace(TINY, epochs=6, cool_down=0.5)
-    train(["unet"], [data_folder], tmp_path / "long", cooled)
-    train(["unet"], [data_folder], tmp_path / "long", longer, resume=True)
     train(["unet"], [data_folder], tmp_path / "once", longer)
-    extended, once = (
-        load_checkpoint(tmp_path / run / "unet").network.state_dict() for run in ("long", "once")
-    )
-    assert all(torch.equal(extended[name], once[name]) for name in once)
+    once = load_checkpoint(tmp_path / "once/unet").network.state_dict()
+    for done in (1, 2, 4):
+        run = tmp_path / f"long{done}"
+        train(["unet"], [data_folder], run, replace(longer, epochs=done))
+        train(["unet"], [data_folder], run, longer, resume=True)
+        extended = load_checkpoint(run / "unet").network.state_dict()
+        assert all(torch.equal(extended[name], once[name]) for name in once), done
 
 
 @pytest.mark.slow
