@@ -161,7 +161,8 @@ def test_the_check_travels_in_the_checkpoint(tmp_path, checked):
 
 @pytest.mark.slow
 def test_the_shipped_networks_flag_what_is_no_slice_of_a_head(tmp_path):
-    """At least 95 of 100 such files, and none of the gallery."""
+    """At least 95 of 100 such files, and none of the gallery: only the baseline may doubt T2, which
+    no network was trained on."""
     paths = write_samples(tmp_path)
     assert len(paths) >= 40
     segmenter = Segmenter(load_models(), "cpu")
@@ -170,5 +171,8 @@ def test_the_shipped_networks_flag_what_is_no_slice_of_a_head(tmp_path):
     for name in with_check:
         silent = [p.name for p in paths if not segmenter.predict(read_scan(p), name).notices]
         assert len(silent) <= 0.05 * len(paths), silent
-        for picture in EXAMPLES.glob("*.jpg"):
+        gallery = {*EXAMPLES.glob("*.jpg")}
+        if name == "unet":
+            gallery -= {*EXAMPLES.glob("metastasis_*.jpg")}
+        for picture in gallery:
             assert segmenter.predict(read_scan(picture), name).notices == (), picture.name
