@@ -79,6 +79,7 @@ def test_a_result_wanted_anyway_is_shown_after_a_cancelled_run_too(page, gate, p
     page.get_by_role("radio", name="U-Net (baseline)").check()
     page.locator("#cancel", has_text="Cancel").click()
     expect(page.locator("#regions li")).to_have_count(0)
+    gate.set()
     page.get_by_role("radio", name="Attention U-Net").check()
     expect(page.locator("#regions li").first).to_be_visible()
     expect(page.locator("#doubts")).to_contain_text(COLOUR)
