@@ -11,6 +11,7 @@ from dataclasses import asdict
 from importlib import import_module
 from io import StringIO
 from pathlib import Path
+from unittest.mock import patch
 
 from huggingface_hub import constants
 
@@ -41,9 +42,11 @@ def pull(name: str, revision: str | None = None) -> dict:
 
 
 def resolve(shipped: str) -> dict:
-    sources.SHIPPED, lines = Path(shipped), []
-    sources.HUB_FILE = sources.SHIPPED / "hub.toml"
-    checkpoints, notices = resolve_checkpoints(lines.append)
+    lines: list[str] = []
+    folder = Path(shipped)
+    # Only here: the next request is of another test.
+    with patch.multiple(sources, SHIPPED=folder, HUB_FILE=folder / "hub.toml"):
+        checkpoints, notices = resolve_checkpoints(lines.append)
     revisions = {checkpoint.name: checkpoint.revision for checkpoint in checkpoints}
     return {"revisions": revisions, "notices": notices, "lines": lines}
 
