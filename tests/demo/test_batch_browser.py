@@ -109,7 +109,8 @@ def test_clear_ends_a_run_and_another_can_begin(page, gate):
     page.set_input_files("#batch-scans input[type=file]", [SLICE, OTHER])
     with page.expect_response("**/queue/join*"):
         start.click()
-    page.locator("#batch-scans").get_by_label("Clear").click()
+    with page.expect_response("**/reset"):  # the end of the run, as the browser sees it
+        page.locator("#batch-scans").get_by_label("Clear").click()
     expect(table).to_contain_text("Each file becomes a row.")
     page.set_input_files("#batch-scans input[type=file]", OTHER)
     with page.expect_response("**/queue/join*"):
