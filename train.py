@@ -12,6 +12,7 @@ from metaseg.cli.options import add_modality
 from metaseg.data.cases import read_cases
 from metaseg.errors import InputError, disk_errors, together
 from metaseg.files import output_folder
+from metaseg.hub.push import check_login, plain_repo_id, push_model
 from metaseg.models import TITLES
 from metaseg.training.config import TrainingConfig
 from metaseg.training.recipe import add_options, read_config
@@ -63,11 +64,6 @@ def main() -> int:
     )
     add_options(recipe)
     options = vars(parser.parse_args())
-    try:  # late, so that --help does not load torch
-        from metaseg.hub.push import check_login, plain_repo_id, push_model
-        from metaseg.training.train import is_main_process, train
-    except ModuleNotFoundError:
-        sys.exit("train.py needs more packages: run pip install -r requirements-train.txt.")
     given = {f.name: options[f.name] for f in fields(TrainingConfig) if f.name in options}
     prefix = options["push_to_hub"]
     # OpenCV's threads compete with torch's for the same cores, and slices are small.
@@ -80,8 +76,12 @@ def main() -> int:
             if prefix
         }
         if names:
-            # Check the token before hours of training.
+            # Check the token before torch is loaded, and before hours of training.
             check_login(names[options["models"][0]])
+        try:
+            from metaseg.training.train import is_main_process, train
+        except ModuleNotFoundError:
+            sys.exit("train.py needs more packages: run pip install -r requirements-train.txt.")
         # Read everything first, to report all problems at once.
         config, *_ = together(
             partial(read_config, options["recipe"], given),
