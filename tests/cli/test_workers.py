@@ -69,7 +69,7 @@ def under_way(archive: Path, arguments: list[str], manifest: Path) -> subprocess
         # A shell has it ignored by what it runs in the background.
         preexec_fn=partial(signal.signal, signal.SIGINT, signal.default_int_handler),
     )
-    end = time.monotonic() + 120
+    end = time.monotonic() + 600
     while not (manifest.exists() and '"done"' in manifest.read_text()):
         assert time.monotonic() < end and running.poll() is None
         time.sleep(0.02)
@@ -101,7 +101,7 @@ def test_a_worker_that_dies_is_a_sentence_and_the_rest_resumes(archive, model, t
     arguments = command(archive, model, tmp_path / "out", 2)
     running = under_way(archive, arguments, tmp_path / "out" / MANIFEST)
     workers_of(running)[0].kill()
-    _, errors = running.communicate(timeout=120)
+    _, errors = running.communicate(timeout=600)
     assert running.returncode == 2 and f"metaseg: {WORKER_DIED}" in errors
     assert "Traceback" not in errors
     done = sum(entry["status"] == "done" for entry in results(tmp_path / "out").values())

@@ -28,7 +28,7 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
             env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
         )
         assert done.returncode == 0, done.stderr[-3000:]
     for model in ("nested_unet", "attention_unet"):
