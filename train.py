@@ -76,9 +76,9 @@ def main() -> int:
             if prefix
         }
         if names:
-            # Check the token before torch is loaded, and before hours of training.
+            # Check the token before hours of training.
             check_login(names[options["models"][0]])
-        try:
+        try:  # late, so that --help and a refused login do not load torch
             from metaseg.training.train import is_main_process, train
         except ModuleNotFoundError:
             sys.exit("train.py needs more packages: run pip install -r requirements-train.txt.")

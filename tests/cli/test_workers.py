@@ -101,7 +101,7 @@ def test_a_worker_that_dies_is_a_sentence_and_the_rest_resumes(archive, model, t
     arguments = command(archive, model, tmp_path / "out", 2)
     running = under_way(archive, arguments, tmp_path / "out" / MANIFEST)
     workers_of(running)[0].kill()
-    _, errors = running.communicate(timeout=600)
+    _, errors = running.communicate(timeout=120)
     assert running.returncode == 2 and f"metaseg: {WORKER_DIED}" in errors
     assert "Traceback" not in errors
     done = sum(entry["status"] == "done" for entry in results(tmp_path / "out").values())

@@ -40,7 +40,7 @@ def one_client(one_hub: Hub, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.fixture
 def client(one_client: Client, tmp_path: Path) -> Client:
     """Someone who may write, with an empty cache."""
-    one_client.ask("home", {"HF_TOKEN": "hf_writer"}, path=str(tmp_path / "cache"))
+    one_client.ask("home", path=str(tmp_path / "cache"))
     return one_client
 
 

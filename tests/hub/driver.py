@@ -44,7 +44,6 @@ def pull(name: str, revision: str | None = None) -> dict:
 def resolve(shipped: str) -> dict:
     lines: list[str] = []
     folder = Path(shipped)
-    # Only here: the next request is of another test.
     with patch.multiple(sources, SHIPPED=folder, HUB_FILE=folder / "hub.toml"):
         checkpoints, notices = resolve_checkpoints(lines.append)
     revisions = {checkpoint.name: checkpoint.revision for checkpoint in checkpoints}
@@ -67,16 +66,17 @@ def main() -> None:
     answers, sys.stdout = sys.stdout, sys.stderr
     for line in sys.stdin:
         request = json.loads(line)
-        for name, value in request.pop("variables").items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
-        try:
-            answer = {"result": DO[request.pop("do")](**request)}
-        except InputError as error:
-            answer = {"sentence": str(error)}
-        except Exception as error:
-            answer = {"traceback": f"{type(error).__name__}: {error}"}
+        with patch.dict(os.environ):  # of this request alone: the next is of another test
+            for name, value in request.pop("variables").items():
+                os.environ.pop(name, None)
+                if value is not None:
+                    os.environ[name] = value
+            try:
+                answer = {"result": DO[request.pop("do")](**request)}
+            except InputError as error:
+                answer = {"sentence": str(error)}
+            except Exception as error:
+                answer = {"traceback": f"{type(error).__name__}: {error}"}
         print(json.dumps(answer), file=answers, flush=True)
 
 
